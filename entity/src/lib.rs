@@ -1,0 +1,17 @@
+//! The tables as SeaORM entities, one file per table.
+//!
+//! There are no rules here and nothing of GraphQL: enums are the words of `domain`, times are UTC with microseconds,
+//! ids are UUIDs. Constraints live in the migration, decisions in the server.
+
+pub mod cart;
+pub mod cart_item;
+pub mod idempotency_key;
+pub mod order;
+pub mod order_item;
+pub mod payment;
+pub mod product;
+pub mod sandbox_charge;
+pub mod shipment;
+pub mod shipment_item;
+pub mod stock;
+pub mod stock_transaction;

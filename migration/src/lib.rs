@@ -1,0 +1,21 @@
+//! The schema of the database, one file per change. What is published here is never edited, only followed by another.
+//!
+//! CHECK constraints and foreign keys live here: the second place, beside `domain`, where the rules of stock stand.
+
+use sea_orm_migration::prelude::*;
+
+pub use sea_orm_migration::MigratorTrait;
+
+mod columns;
+mod m20261125_000001_first;
+
+/// Every change, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261125_000001_first::Migration)]
+    }
+}

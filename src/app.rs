@@ -1,0 +1,83 @@
+//! What every part of the server works with: the store, the writer, the hub, the gateways and the clock.
+//!
+//! Cheap to clone and handed on as the first argument. It owns nothing that cannot be shared.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use sea_orm::DatabaseConnection;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::config::PaymentTimes;
+use crate::domain::Time;
+use crate::domain::random::whole_microseconds;
+use crate::live::Hub;
+use crate::payment::Gateways;
+use crate::store::Store;
+use crate::writer::Writer;
+
+/// Where the time comes from.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Time + Send + Sync>);
+
+impl Clock {
+    /// The time of this machine.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(|| whole_microseconds(Utc::now())))
+    }
+
+    /// A clock that shows what `now` says: for tests.
+    pub fn from_fn(now: impl Fn() -> Time + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// Now, in whole microseconds.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// What every part of the server works with.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Read queries.
+    pub store: Store,
+    /// The only way to change anything.
+    pub writer: Writer,
+    /// Where changes are announced.
+    pub hub: Hub,
+    /// Who takes the money.
+    pub gateways: Gateways,
+    /// How long paying may take.
+    pub times: PaymentTimes,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Work that goes on when its caller goes away, and that a shutdown waits for.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Starts the writer on these connections. The handle ends when the last clone of the app is gone.
+    #[must_use]
+    pub fn start(
+        read: DatabaseConnection,
+        write: DatabaseConnection,
+        times: PaymentTimes,
+        clock: Clock,
+    ) -> (Self, JoinHandle<()>) {
+        let hub = Hub::default();
+        let store = Store::new(read);
+        let (writer, task) = Writer::start(write, hub.clone(), clock.clone());
+        let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone());
+        (Self { store, writer, hub, gateways, times, clock, tasks: TaskTracker::new() }, task)
+    }
+}

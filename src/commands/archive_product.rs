@@ -1,0 +1,35 @@
+//! Takes a product off sale, or puts it back. It never touches stock: what is allocated still ships or cancels.
+
+use crate::domain::id::ProductId;
+use crate::domain::product::Status;
+use crate::domain::rejection::{Refusal, Rejection};
+use crate::writer::world::World;
+
+use super::{Command, Context, Footprint};
+
+/// Gives a product the status that it shall have. Asking for what it is already changes nothing.
+#[derive(Debug)]
+pub struct ArchiveProduct {
+    /// Which.
+    pub product: ProductId,
+    /// Archived, or active again.
+    pub to: Status,
+}
+
+impl Command for ArchiveProduct {
+    type Answer = ProductId;
+
+    fn footprint(&self) -> Footprint {
+        Footprint { products: vec![self.product], ..Footprint::default() }
+    }
+
+    fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<ProductId, Refusal> {
+        let status = world.product(self.product).map_err(|r| r.at(["id"]))?.status;
+        if status != self.to {
+            let product = world.products.edit(&self.product).ok_or_else(|| Rejection::not_found("product"))?;
+            product.status = self.to;
+            product.updated_at = product.updated_at.max(context.now);
+        }
+        Ok(self.product)
+    }
+}

@@ -1,0 +1,54 @@
+//! Cancels an order for good and frees exactly what its items still hold. It moves no money: that is a refund's
+//! business.
+
+use crate::domain::id::OrderId;
+use crate::domain::order::{CancelReason, Status};
+use crate::domain::rejection::Refusal;
+use crate::domain::text;
+use crate::domain::transaction::Reason;
+use crate::writer::world::World;
+
+use super::ledger::release_items;
+use super::{Command, Context, Footprint};
+
+/// Cancels an order.
+#[derive(Debug)]
+pub struct CancelOrder {
+    order: OrderId,
+    reason: CancelReason,
+    note: Option<String>,
+}
+
+impl CancelOrder {
+    /// Checks what can be checked without looking at the order.
+    ///
+    /// # Errors
+    /// A note that is not acceptable.
+    pub fn check(order: OrderId, reason: CancelReason, note: Option<&str>) -> Result<Self, Refusal> {
+        let note = text::optional_lines("note", note, text::MAX_NOTE_LENGTH)?;
+        Ok(Self { order, reason, note })
+    }
+}
+
+impl Command for CancelOrder {
+    type Answer = OrderId;
+
+    fn footprint(&self) -> Footprint {
+        Footprint { orders: vec![self.order], ..Footprint::default() }
+    }
+
+    fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<OrderId, Refusal> {
+        let mut order = world.order(self.order).map_err(|r| r.at(["orderId"]))?.clone();
+        order.must_be_cancellable()?;
+        release_items(world, context, &mut order, Reason::OrderCancelled)?;
+        for item in &mut order.items {
+            item.cancelled = item.quantity - item.shipped;
+        }
+        order.status = Status::Cancelled;
+        order.cancel_reason = Some(self.reason);
+        order.cancel_note.clone_from(&self.note);
+        order.touch(context.now);
+        world.orders.insert(order.id, order);
+        Ok(self.order)
+    }
+}

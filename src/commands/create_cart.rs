@@ -1,0 +1,34 @@
+//! Makes a cart, perhaps with something in it already. It takes no stock.
+
+use crate::domain::cart::Cart;
+use crate::domain::id::CartId;
+use crate::domain::rejection::Refusal;
+use crate::writer::world::World;
+
+use super::update_cart::{CartChange, change_lines};
+use super::{Command, Context, Footprint};
+
+/// Makes a cart.
+#[derive(Debug)]
+pub struct CreateCart {
+    /// Whose it is; `None` for a guest's.
+    pub owner: Option<String>,
+    /// What is in it at first.
+    pub items: Vec<CartChange>,
+}
+
+impl Command for CreateCart {
+    type Answer = CartId;
+
+    fn footprint(&self) -> Footprint {
+        Footprint { products: self.items.iter().map(|item| item.product).collect(), ..Footprint::default() }
+    }
+
+    fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
+        let id = CartId(context.random.secret_uuid());
+        let mut cart = Cart::new(id, self.owner.clone(), context.now);
+        change_lines(world, &mut cart, &self.items, Cart::add)?;
+        world.carts.insert(id, cart);
+        Ok(id)
+    }
+}

@@ -1,0 +1,31 @@
+//! Fills an empty catalogue with products whose ids are fixed, all of them or none. It never adds to a catalogue that
+//! has something in it already: the caller looks first, and a taken SKU refuses the whole.
+
+use crate::domain::id::ProductId;
+use crate::domain::rejection::Refusal;
+use crate::writer::world::World;
+
+use super::{Command, Context, Footprint, NewProduct};
+
+/// Products with the ids that they shall have.
+#[derive(Debug)]
+pub struct FillCatalogue(pub Vec<(ProductId, NewProduct)>);
+
+impl Command for FillCatalogue {
+    type Answer = usize;
+
+    fn footprint(&self) -> Footprint {
+        self.0.iter().map(|(_, product)| product.footprint()).fold(Footprint::default(), |mut all, one| {
+            all.skus.extend(one.skus);
+            all.slugs.extend(one.slugs);
+            all
+        })
+    }
+
+    fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<usize, Refusal> {
+        for (id, product) in &self.0 {
+            product.create(*id, world, context)?;
+        }
+        Ok(self.0.len())
+    }
+}

@@ -1,0 +1,88 @@
+//! Adds to a cart, or sets what is in it. A cart takes no stock; it is only checked against what is available.
+
+use std::collections::BTreeSet;
+
+use crate::domain::cart::Cart;
+use crate::domain::id::{CartId, ProductId};
+use crate::domain::rejection::{Refusal, Rejection};
+use crate::writer::world::World;
+
+use super::cart_lines::{must_be_available, must_be_for_sale, subtotal};
+use super::{Command, Context, Footprint};
+
+/// So many units of a product, to be added or set.
+#[derive(Debug, Clone, Copy)]
+pub struct CartChange {
+    /// Of which product.
+    pub product: ProductId,
+    /// How many.
+    pub quantity: i32,
+}
+
+/// Changes what is in a cart.
+#[derive(Debug)]
+pub enum UpdateCart {
+    /// Adds to what the cart has.
+    Add(CartId, Vec<CartChange>),
+    /// Sets quantities; 0 removes the line.
+    Set(CartId, Vec<CartChange>),
+}
+
+type Change = fn(&mut Cart, ProductId, i32) -> Result<(), Rejection>;
+
+impl UpdateCart {
+    fn parts(&self) -> (CartId, &[CartChange], Change) {
+        match self {
+            Self::Add(cart, items) => (*cart, items, Cart::add),
+            Self::Set(cart, items) => (*cart, items, Cart::set),
+        }
+    }
+}
+
+impl Command for UpdateCart {
+    type Answer = CartId;
+
+    fn footprint(&self) -> Footprint {
+        let (cart, items, _) = self.parts();
+        Footprint {
+            carts: vec![cart],
+            products: items.iter().map(|item| item.product).collect(),
+            ..Footprint::default()
+        }
+    }
+
+    fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
+        let (id, items, change) = self.parts();
+        let mut cart = world.edit_cart(id).map_err(|r| r.at(["cartId"]))?.clone();
+        cart.must_be_open()?;
+        change_lines(world, &mut cart, items, change)?;
+        cart.updated_at = cart.updated_at.max(context.now);
+        world.carts.insert(id, cart);
+        Ok(id)
+    }
+}
+
+/// Changes the lines of a cart and checks what grew. Lowering or removing is always allowed, whatever has become of the
+/// product since.
+pub fn change_lines(world: &World, cart: &mut Cart, items: &[CartChange], change: Change) -> Result<(), Refusal> {
+    let before = cart.clone();
+    for (i, item) in items.iter().enumerate() {
+        world.product(item.product).map_err(|r| r.at(field(i, "productId")))?;
+        change(cart, item.product, item.quantity).map_err(|r| r.at(field(i, "quantity")))?;
+    }
+    let grows = |product: &ProductId| cart.quantity_of(*product) > before.quantity_of(*product);
+    let mut grown = BTreeSet::new();
+    for (i, item) in items.iter().enumerate().filter(|(_, item)| grows(&item.product)) {
+        must_be_for_sale(world.product(item.product)?).map_err(|r| r.at(field(i, "productId")))?;
+        grown.insert(item.product);
+    }
+    if grown.is_empty() {
+        return Ok(());
+    }
+    subtotal(world, cart).map_err(|r| r.at(["items"]))?;
+    Ok(must_be_available(world, grown.iter().map(|product| (*product, cart.quantity_of(*product))))?)
+}
+
+fn field(i: usize, name: &str) -> [String; 3] {
+    ["items".to_owned(), i.to_string(), name.to_owned()]
+}

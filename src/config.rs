@@ -1,0 +1,130 @@
+//! Every setting with its variable, its default and its meaning, and the command line. The only reader of the
+//! environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+/// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
+///
+/// Without a command it serves: GraphQL at /graphql, and a page to explore it at /.
+#[derive(Debug, Parser)]
+#[command(name = "onhand", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
+pub struct CommandLine {
+    /// What to do; serves unless given.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The database: a file, made when it is not there.
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite://onhand.db", global = true, hide_env_values = true)]
+    pub database_url: String,
+
+    /// Settings of the server.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Migrate the database, then serve until Ctrl-C or SIGTERM. This is the default.
+    Serve,
+    /// Bring the schema of the database up to date, and stop.
+    Migrate,
+    /// Print the GraphQL schema.
+    Schema,
+    /// Fold the whole log and compare it with every stock record and every order. Runs beside a server.
+    ///
+    /// Exits with 0 and says how much it checked, or with 1 and says what differs.
+    Verify,
+}
+
+/// Settings of the server.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Where to listen. Without a secret everybody is staff, so only loopback addresses are accepted.
+    #[arg(long, env = "ONHAND_LISTEN", default_value = "127.0.0.1:8000", global = true)]
+    pub listen: SocketAddr,
+
+    /// Fill an empty catalogue with a dozen demo products.
+    #[arg(long, env = "ONHAND_DEMO", default_value_t = true, action = ArgAction::Set, global = true)]
+    pub demo: bool,
+
+    /// What to log, for example "info" or "onhand=debug,sea_orm=info,warn".
+    #[arg(long, env = "ONHAND_LOG", default_value = "onhand=info,warn", global = true)]
+    pub log: String,
+
+    /// How long paying may take.
+    #[command(flatten)]
+    pub payment: PaymentTimes,
+
+    /// Days after which a cart that nobody touched expires.
+    #[arg(long, env = "ONHAND_CART_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
+    pub cart_days: u32,
+}
+
+/// How long paying may take, and when recovery looks at payments whose outcome is open. Times like "4s" or "15m".
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PaymentTimes {
+    /// After this payOrder answers IN_PROGRESS, whatever the gateway does.
+    #[arg(long, env = "ONHAND_PAY_ANSWER", default_value = "4s", value_parser = duration, global = true)]
+    pub pay_answer: Duration,
+
+    /// After this one call of a gateway counts as without an answer.
+    #[arg(long, env = "ONHAND_PAY_GATEWAY", default_value = "20s", value_parser = duration, global = true)]
+    pub pay_gateway: Duration,
+
+    /// How long one attempt, or one look of recovery, has a payment for itself; longer than a call of a gateway.
+    #[arg(long, env = "ONHAND_PAY_LEASE", default_value = "30s", value_parser = duration, global = true)]
+    pub pay_lease: Duration,
+
+    /// Recovery looks again after this, then after twice as long, and so on.
+    #[arg(long, env = "ONHAND_PAY_RETRY", default_value = "1s", value_parser = duration, global = true)]
+    pub pay_retry: Duration,
+
+    /// Recovery never waits longer than this between two looks.
+    #[arg(long, env = "ONHAND_PAY_RETRY_MAX", default_value = "60s", value_parser = duration, global = true)]
+    pub pay_retry_max: Duration,
+
+    /// After this a payment without an outcome is cancelled at the gateway, and then released.
+    #[arg(long, env = "ONHAND_PAY_GIVE_UP", default_value = "15m", value_parser = duration, global = true)]
+    pub pay_give_up: Duration,
+}
+
+/// Reads "250ms", "4s", "15m" or "24h".
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("a time looks like 250ms, 4s, 15m or 24h".to_owned()),
+    };
+    let number: u32 = number.parse().map_err(|_| "a time starts with a whole number".to_owned())?;
+    let duration = Duration::from_millis(u64::from(number) * millis);
+    let longest = Duration::from_secs(30 * 24 * 3_600);
+    if duration > longest { Err("a time is at most 30 days".to_owned()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        for bad in ["", "5", "s", "-1s", "1.5s", "99999999999s", "4294967295h", "1d"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+    }
+}

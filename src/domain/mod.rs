@@ -1,0 +1,24 @@
+//! The inventory's rules and words as plain values: stock, cart, order, payment, and what refuses a change.
+//!
+//! This module is pure. It never does I/O, never reads a clock, never draws a random number of its own accord, and
+//! knows neither the database nor GraphQL: times and random sources are handed in.
+
+pub mod audit;
+pub mod cart;
+pub mod id;
+pub mod money;
+pub mod order;
+pub mod payment;
+pub mod product;
+pub mod quantity;
+pub mod random;
+pub mod rejection;
+pub mod sandbox;
+pub mod shipment;
+pub mod stock;
+pub mod text;
+pub mod transaction;
+mod words;
+
+/// A moment in UTC. The whole program keeps microseconds and nothing finer.
+pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,195 @@
+//! Text that people type: trimmed, in one Unicode form, bounded, and free of characters that cannot be seen.
+//!
+//! It must never let two texts that look alike to a reader of a list pass for two SKUs.
+
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use super::rejection::Rejection;
+
+/// Longest SKU, in characters.
+pub const MAX_SKU_LENGTH: usize = 64;
+/// Longest name of a product or a customer, in characters.
+pub const MAX_NAME_LENGTH: usize = 200;
+/// Longest slug, in characters.
+pub const MAX_SLUG_LENGTH: usize = 100;
+/// Longest note, in characters.
+pub const MAX_NOTE_LENGTH: usize = 1_000;
+/// Longest reference to a document outside this system, and longest carrier or tracking number, in characters.
+pub const MAX_REFERENCE_LENGTH: usize = 200;
+/// Longest description of a product, in characters.
+pub const MAX_DESCRIPTION_LENGTH: usize = 10_000;
+/// Longest address for electronic mail, in characters.
+pub const MAX_EMAIL_LENGTH: usize = 254;
+/// Longest idempotency key, in characters.
+pub const MAX_KEY_LENGTH: usize = 255;
+
+/// What a text may hold besides what can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Nothing: two codes that look alike must be alike.
+    Code,
+    /// Format characters, which some scripts and emoji need.
+    Line,
+    /// Line breaks and tabs as well.
+    Lines,
+}
+
+/// A SKU: 1 to 64 visible characters after trimming.
+///
+/// # Errors
+/// `INVALID_INPUT` when it is blank, too long, or has characters that cannot be seen.
+pub fn sku(text: &str) -> Result<String, Rejection> {
+    required("sku", tidy("sku", text, MAX_SKU_LENGTH, Form::Code)?)
+}
+
+/// A text of one line that must be there: 1 to `max` characters after trimming.
+///
+/// # Errors
+/// `INVALID_INPUT`, naming `field`, when it is blank, too long, or has control characters.
+pub fn line(field: &str, text: &str, max: usize) -> Result<String, Rejection> {
+    required(field, tidy(field, text, max, Form::Line)?)
+}
+
+/// A text of one line that may be missing; blank counts as missing.
+///
+/// # Errors
+/// `INVALID_INPUT`, naming `field`, when it is too long or has characters that cannot be seen.
+pub fn optional_line(field: &str, text: Option<&str>, max: usize) -> Result<Option<String>, Rejection> {
+    text.map_or(Ok(None), |text| tidy(field, text, max, Form::Line))
+}
+
+/// A text that may be missing and may have several lines; blank counts as missing.
+///
+/// # Errors
+/// `INVALID_INPUT`, naming `field`, when it is too long or has characters that cannot be seen.
+pub fn optional_lines(field: &str, text: Option<&str>, max: usize) -> Result<Option<String>, Rejection> {
+    text.map_or(Ok(None), |text| tidy(field, text, max, Form::Lines))
+}
+
+/// A slug as somebody typed it: lower-case ASCII letters, digits and single hyphens between them.
+///
+/// # Errors
+/// `INVALID_INPUT` for anything else.
+pub fn slug(text: &str) -> Result<String, Rejection> {
+    let slug = line("slug", text, MAX_SLUG_LENGTH)?;
+    if slug == slugify(&slug) {
+        return Ok(slug);
+    }
+    Err(Rejection::invalid_input("A slug has lower-case letters, digits and single hyphens between them.").at(["slug"]))
+}
+
+/// An address for electronic mail: something, an at sign, something, and no spaces. Only delivery proves more.
+///
+/// # Errors
+/// `INVALID_INPUT` for anything else.
+pub fn email(text: &str) -> Result<String, Rejection> {
+    let email = line("email", text, MAX_EMAIL_LENGTH).map_err(|e| e.at(["customer", "email"]))?;
+    let parts = email.split('@').collect::<Vec<_>>();
+    if parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !email.contains(char::is_whitespace) {
+        return Ok(email);
+    }
+    Err(Rejection::invalid_input("This is not an address for electronic mail.").at(["customer", "email"]))
+}
+
+/// What two SKUs are compared by: equal but for case or Unicode form is equal.
+#[must_use]
+pub fn sku_key(sku: &str) -> String {
+    fold(&sku.nfc().collect::<String>())
+}
+
+/// What names are sorted and searched by: without case and accents, the same order on every database.
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    fold(&name.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>())
+}
+
+/// A slug for a name: lower-case ASCII with hyphens; `product` when nothing of the name is left.
+#[must_use]
+pub fn slugify(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        if slug.len() >= MAX_SLUG_LENGTH {
+            break;
+        }
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "product".to_owned() } else { slug.to_owned() }
+}
+
+fn fold(text: &str) -> String {
+    UniCase::unicode(text).to_folded_case().nfc().collect()
+}
+
+fn required(field: &str, text: Option<String>) -> Result<String, Rejection> {
+    text.ok_or_else(|| Rejection::invalid_input(format!("The {field} must not be blank.")).at([field]))
+}
+
+fn tidy(field: &str, text: &str, max: usize, form: Form) -> Result<Option<String>, Rejection> {
+    let refuse = |why: String| Rejection::invalid_input(why).at([field]);
+    // A character outside the basic plane takes four bytes: what is longer than that is too long however it is counted.
+    let too_long = || refuse(format!("The {field} is at most {max} characters long."));
+    if text.len() > max.saturating_mul(4) {
+        return Err(too_long());
+    }
+    let text: String = text.trim().nfc().collect();
+    if text.chars().any(|c| !form.allows(c)) {
+        return Err(refuse(format!("The {field} has characters that it must not have.")));
+    }
+    if text.chars().count() > max {
+        return Err(too_long());
+    }
+    Ok((!text.is_empty()).then_some(text))
+}
+
+impl Form {
+    fn allows(self, c: char) -> bool {
+        use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, Unassigned};
+        match c.general_category() {
+            Control => self == Self::Lines && matches!(c, '\n' | '\r' | '\t'),
+            Format | PrivateUse | Unassigned => self != Self::Code,
+            LineSeparator | ParagraphSeparator => self == Self::Lines,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skus_that_differ_only_in_case_or_form_share_a_key() {
+        assert_eq!(sku_key("A1"), sku_key("a1"));
+        assert_eq!(sku_key("caf\u{e9}"), sku_key("CAFE\u{301}"));
+        assert_ne!(sku_key("A1"), sku_key("A2"));
+    }
+
+    #[test]
+    fn text_is_trimmed_bounded_and_visible() {
+        assert_eq!(sku("  A1 ").as_deref(), Ok("A1"));
+        for bad in ["", "   ", "a\0b", "a\u{202e}b", "a\nb", "a\u{200b}b"] {
+            assert!(sku(bad).is_err(), "{bad:?}");
+        }
+        assert!(sku(&"x".repeat(64)).is_ok());
+        assert!(sku(&"x".repeat(65)).is_err());
+        assert!(sku(&format!("a{}", "\u{301}".repeat(1000))).is_err());
+        assert_eq!(optional_line("note", Some("  "), 10), Ok(None));
+        assert!(line("name", "\u{1f469}\u{200d}\u{1f373} mug", 64).is_ok(), "emoji are joined by a format character");
+        assert!(line("name", "two\nlines", 64).is_err() && optional_lines("note", Some("two\nlines"), 64).is_ok());
+    }
+
+    #[test]
+    fn slugs_come_from_names() {
+        assert_eq!(slugify("Café  Crème, 250 g!"), "cafe-creme-250-g");
+        assert_eq!(slugify("日本"), "product");
+        assert!(slugify(&"long name ".repeat(50)).len() <= MAX_SLUG_LENGTH);
+    }
+}

@@ -1,0 +1,112 @@
+//! Shoppers fill carts.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use crate::app::App;
+use crate::commands::{CartChange, Command, CreateCart, UpdateCart};
+use crate::domain::cart::MAX_ITEMS;
+use crate::domain::id::CartId;
+use crate::graphql::Viewer;
+use crate::graphql::error::{UserError, refusable};
+use crate::graphql::keys::{at_most, id, idempotency_key};
+use crate::graphql::loaders::load;
+use crate::writer::idempotency::Keyed;
+
+use super::types::Cart;
+
+/// A cart to be made.
+#[derive(Debug, Default, InputObject)]
+pub struct CreateCartInput {
+    /// What is in it at first. At most 100.
+    items: Option<Vec<CartItemInput>>,
+}
+
+/// So many units of a product.
+#[derive(Debug, InputObject)]
+pub struct CartItemInput {
+    /// Of which product.
+    product_id: ID,
+    /// How many: 1 to 1,000,000,000; 0 removes the item where quantities are set.
+    quantity: i32,
+}
+
+/// What is to be added to a cart.
+#[derive(Debug, InputObject)]
+pub struct AddToCartInput {
+    /// Which cart.
+    cart_id: ID,
+    /// What to add. At most 100.
+    items: Vec<CartItemInput>,
+    /// The same key with the same input has one effect and one answer, for 24 hours.
+    idempotency_key: Option<String>,
+}
+
+/// What is to be in a cart.
+#[derive(Debug, InputObject)]
+pub struct UpdateCartInput {
+    /// Which cart.
+    cart_id: ID,
+    /// The quantities to set; 0 removes the item. At most 100.
+    items: Vec<CartItemInput>,
+}
+
+/// What became of a mutation of a cart.
+#[derive(Debug, SimpleObject)]
+pub struct CartPayload {
+    /// The cart; null when refused.
+    cart: Option<Cart>,
+    /// Why it was refused; empty otherwise.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations of carts. For shoppers.
+#[derive(Debug, Default)]
+pub struct CartMutations;
+
+#[Object]
+impl CartMutations {
+    /// Makes a cart, perhaps with something in it already. It takes no stock.
+    async fn create_cart(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What is in it at first.")] input: Option<CreateCartInput>,
+    ) -> async_graphql::Result<CartPayload> {
+        let items = changes(&input.unwrap_or_default().items.unwrap_or_default())?;
+        let owner = Some(Viewer::of(context).subject.clone());
+        submit(context, CreateCart { owner, items }).await
+    }
+
+    /// Adds to what the cart has. Refused, with nothing changed, when a product's quantity in this cart would exceed what
+    /// is available.
+    async fn add_to_cart(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to add.")] input: AddToCartInput,
+    ) -> async_graphql::Result<CartPayload> {
+        let key = idempotency_key(Viewer::of(context), "addToCart", input.idempotency_key.as_ref(), &input)?;
+        let command = UpdateCart::Add(id(&input.cart_id)?, changes(&input.items)?);
+        submit(context, Keyed { key, command }).await
+    }
+
+    /// Sets quantities; 0 removes the item.
+    async fn update_cart(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The quantities to set.")] input: UpdateCartInput,
+    ) -> async_graphql::Result<CartPayload> {
+        submit(context, UpdateCart::Set(id(&input.cart_id)?, changes(&input.items)?)).await
+    }
+}
+
+fn changes(items: &[CartItemInput]) -> async_graphql::Result<Vec<CartChange>> {
+    at_most("items", items.len(), MAX_ITEMS)?;
+    items.iter().map(|item| Ok(CartChange { product: id(&item.product_id)?, quantity: item.quantity })).collect()
+}
+
+async fn submit<C: Command<Answer = CartId>>(context: &Context<'_>, command: C) -> async_graphql::Result<CartPayload> {
+    let app = context.data_unchecked::<App>();
+    Ok(match refusable(app.writer.submit(&Viewer::of(context).subject, command).await)? {
+        Ok(id) => CartPayload { cart: load(context, id).await?.map(Cart), user_errors: Vec::new() },
+        Err(user_errors) => CartPayload { cart: None, user_errors },
+    })
+}

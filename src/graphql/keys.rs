@@ -1,0 +1,67 @@
+//! What clients hand in to name things: ids, lists of ids, idempotency keys.
+
+use std::str::FromStr;
+
+use async_graphql::{ID, InputType};
+use sha2::{Digest, Sha256};
+
+use crate::domain::id::IdError;
+use crate::domain::payment::KeyId;
+use crate::domain::text::MAX_KEY_LENGTH;
+use crate::writer::idempotency::Key;
+
+use super::{Code, Viewer};
+
+/// Most ids in one list.
+pub const MAX_IDS: usize = 100;
+
+/// An id of the kind that is wanted here.
+///
+/// # Errors
+/// `BAD_ID`, saying what was expected and what came.
+pub fn id<I: FromStr<Err = IdError>>(id: &ID) -> async_graphql::Result<I> {
+    id.parse().map_err(|error: IdError| Code::BadId.error(error.to_string()))
+}
+
+/// Ids of the kind that is wanted here, in the order given.
+///
+/// # Errors
+/// `LIMIT_EXCEEDED` for too many, `BAD_ID`.
+pub fn ids<I: FromStr<Err = IdError>>(ids: &[ID]) -> async_graphql::Result<Vec<I>> {
+    at_most("ids", ids.len(), MAX_IDS)?;
+    ids.iter().map(id).collect()
+}
+
+/// Refuses a list that is too long.
+///
+/// # Errors
+/// `LIMIT_EXCEEDED`.
+pub fn at_most(what: &str, count: usize, most: usize) -> async_graphql::Result<()> {
+    if count > most {
+        return Err(Code::LimitExceeded.error(format!("At most {most} {what} at once.")));
+    }
+    Ok(())
+}
+
+/// The idempotency key of a mutation, if one came.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for a key that is empty, too long, or has control characters.
+pub fn idempotency_key<I: InputType>(
+    viewer: &Viewer,
+    mutation: &'static str,
+    key: Option<&String>,
+    input: &I,
+) -> async_graphql::Result<Option<Key>> {
+    let Some(key) = key else { return Ok(None) };
+    let length = key.chars().count();
+    if length == 0 || length > MAX_KEY_LENGTH || key.chars().any(char::is_control) {
+        let message = format!("An idempotency key has 1 to {MAX_KEY_LENGTH} characters and no control characters.");
+        return Err(Code::BadUserInput.error(message));
+    }
+    // Input objects write their fields in the order of the schema, so equal inputs make equal texts.
+    let digest = Sha256::digest(input.to_value().to_string());
+    let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = KeyId { scope: format!("subject:{}", viewer.subject), key: key.clone() };
+    Ok(Some(Key { id, mutation, fingerprint }))
+}

@@ -1,0 +1,141 @@
+//! Loaders: what many fields of one request ask for is read at once. They live as long as a request and remember
+//! nothing, so that a subscription never shows an old state.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Context;
+use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+
+use crate::domain::cart::Cart;
+use crate::domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId};
+use crate::domain::order::Order;
+use crate::domain::payment::Payment;
+use crate::domain::product::Product;
+use crate::domain::shipment::Shipment;
+use crate::domain::stock::Stock;
+use crate::domain::transaction::StockTransaction;
+use crate::error::Error;
+use crate::store::Store;
+
+use super::error::failure;
+
+/// Most keys that are read at once.
+const MAX_BATCH: usize = 1_000;
+
+/// Reads for loaders.
+pub struct Loaders(Store);
+
+impl Loaders {
+    /// Loaders for one request.
+    pub fn of(store: Store) -> DataLoader<Self> {
+        DataLoader::new(Self(store), TokioSpawner::current(), TokioTimer::default())
+            .delay(Duration::ZERO)
+            .max_batch_size(MAX_BATCH)
+    }
+}
+
+/// One thing by its key, `None` when there is none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load<K>(context: &Context<'_>, key: K) -> async_graphql::Result<Option<<Loaders as Loader<K>>::Value>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Error = Arc<Error>>,
+{
+    context.data_unchecked::<DataLoader<Loaders>>().load_one(key).await.map_err(|error| failure(&error))
+}
+
+/// Many things by their keys.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_many<K>(
+    context: &Context<'_>,
+    keys: impl IntoIterator<Item = K>,
+) -> async_graphql::Result<HashMap<K, <Loaders as Loader<K>>::Value>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Error = Arc<Error>>,
+{
+    context.data_unchecked::<DataLoader<Loaders>>().load_many(keys).await.map_err(|error| failure(&error))
+}
+
+/// The order that a cart became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OrderOfCart(pub CartId);
+
+/// The order that an item belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OrderOfItem(pub OrderItemId);
+
+/// The payments of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PaymentsOf(pub OrderId);
+
+/// The shipments of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ShipmentsOf(pub OrderId);
+
+macro_rules! loads {
+    ($($key:ty => $value:ty, $read:expr, $entries:expr;)+) => {$(
+        impl Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = Arc<Error>;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
+                let found = $read(&self.0, keys).await.map_err(Arc::new)?;
+                Ok(found.into_iter().flat_map($entries).collect())
+            }
+        }
+    )+};
+}
+
+loads! {
+    ProductId => Product, Store::products, |product: Product| Some((product.id, product));
+    StockId => Stock, stocks, |stock: Stock| Some((stock.product.into(), stock));
+    StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
+    CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
+    OrderId => Order, Store::orders, |order: Order| Some((order.id, order));
+    PaymentId => Payment, Store::payments, |payment: Payment| Some((payment.id, payment));
+    ShipmentId => Shipment, Store::shipments, |shipment: Shipment| Some((shipment.id, shipment));
+    OrderOfCart => Order, orders_of_carts, |order: Order| Some((OrderOfCart(order.cart), order));
+    OrderOfItem => Order, orders_of_items, |order: Order| {
+        let keys: Vec<_> = order.items.iter().map(|item| OrderOfItem(item.id)).collect();
+        keys.into_iter().map(move |key| (key, order.clone()))
+    };
+    PaymentsOf => Vec<Payment>, payments_of, |group| Some(group);
+    ShipmentsOf => Vec<Shipment>, shipments_of, |group| Some(group);
+}
+
+async fn stocks(store: &Store, keys: &[StockId]) -> Result<Vec<Stock>, Error> {
+    store.stocks(&keys.iter().map(|key| ProductId::from(*key)).collect::<Vec<_>>()).await
+}
+
+async fn orders_of_carts(store: &Store, keys: &[OrderOfCart]) -> Result<Vec<Order>, Error> {
+    store.orders_of_carts(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
+}
+
+async fn orders_of_items(store: &Store, keys: &[OrderOfItem]) -> Result<Vec<Order>, Error> {
+    store.orders_of_items(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
+}
+
+async fn payments_of(store: &Store, keys: &[PaymentsOf]) -> Result<HashMap<PaymentsOf, Vec<Payment>>, Error> {
+    let mut groups = HashMap::<_, Vec<_>>::new();
+    for payment in store.payments_of(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await? {
+        groups.entry(PaymentsOf(payment.order)).or_default().push(payment);
+    }
+    Ok(groups)
+}
+
+async fn shipments_of(store: &Store, keys: &[ShipmentsOf]) -> Result<HashMap<ShipmentsOf, Vec<Shipment>>, Error> {
+    let mut groups = HashMap::<_, Vec<_>>::new();
+    for shipment in store.shipments_of(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await? {
+        groups.entry(ShipmentsOf(shipment.order)).or_default().push(shipment);
+    }
+    Ok(groups)
+}

@@ -1,0 +1,74 @@
+//! GraphQL: decode, call, encode. A folder per noun; each type wraps a value of the domain.
+//!
+//! There are no rules of the inventory here, and no query of the database: a resolver asks the store or submits a
+//! command. It never derives GraphQL on an entity.
+
+mod cart;
+mod cursor;
+mod error;
+mod guard;
+mod keys;
+mod loaders;
+mod node;
+mod order;
+mod page;
+mod product;
+mod scalars;
+mod stock;
+mod viewer;
+
+use async_graphql::{MergedObject, MergedSubscription, Request, Schema, SchemaBuilder};
+
+use crate::app::App;
+
+pub use error::{Code, finish};
+pub use guard::check as check_document;
+pub use viewer::Viewer;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct QueryRoot(
+    node::NodeQueries,
+    product::ProductQueries,
+    stock::StockQueries,
+    cart::CartQueries,
+    order::OrderQueries,
+);
+
+/// Everything that can be changed. Every mutation takes one input and answers with its own payload.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct MutationRoot(product::ProductMutations, stock::StockMutations, cart::CartMutations, order::OrderMutations);
+
+/// Everything that can be followed.
+#[derive(MergedSubscription, Default)]
+#[graphql(name = "Subscription")]
+pub struct SubscriptionRoot(stock::StockSubscriptions, order::OrderSubscriptions);
+
+/// The schema of this server.
+pub type ApiSchema = Schema<QueryRoot, MutationRoot, SubscriptionRoot>;
+
+fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
+    Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot::default())
+}
+
+/// The schema over an app, ready to execute.
+#[must_use]
+pub fn schema(app: App) -> ApiSchema {
+    builder().data(app).finish()
+}
+
+/// The schema as text: what `schema.graphql` has.
+#[must_use]
+pub fn sdl() -> String {
+    let options =
+        async_graphql::SDLExportOptions::new().prefer_single_line_descriptions().use_space_ident().indent_width(2);
+    format!("{}\n", builder().finish().sdl_with_options(options).trim())
+}
+
+/// A request with what its resolvers need: who asks, and loaders that live as long as the request.
+#[must_use]
+pub fn prepare(app: &App, request: Request, viewer: Viewer) -> Request {
+    request.data(viewer).data(loaders::Loaders::of(app.store.clone()))
+}

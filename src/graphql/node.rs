@@ -1,0 +1,86 @@
+//! Anything by its global id.
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use crate::domain::id::{
+    CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId, split,
+};
+
+use super::Code;
+use super::cart::Cart;
+use super::error::{Nullable, nullable};
+use super::keys::{MAX_IDS, at_most};
+use super::loaders::{OrderOfItem, load};
+use super::order::{Order, OrderItem, Payment, Shipment};
+use super::product::Product;
+use super::stock::{Stock, StockTransaction};
+
+/// Anything that has a global id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The global id."))]
+pub enum Node {
+    /// A product.
+    Product(Product),
+    /// A stock record.
+    Stock(Stock),
+    /// A row of the log.
+    StockTransaction(StockTransaction),
+    /// A cart.
+    Cart(Cart),
+    /// An order.
+    Order(Order),
+    /// A line of an order.
+    OrderItem(OrderItem),
+    /// A payment.
+    Payment(Payment),
+    /// A shipment.
+    Shipment(Shipment),
+}
+
+/// Queries by global id.
+#[derive(Debug, Default)]
+pub struct NodeQueries;
+
+#[Object]
+impl NodeQueries {
+    /// Anything by its id; null when there is none.
+    async fn node(&self, context: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Nullable<Node> {
+        nullable(async { find(context, &id).await }).await
+    }
+
+    /// Many things by their ids, in the order asked for, null where there is none. At most 100.
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Global ids.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Nullable<Node>>> {
+        at_most("ids", ids.len(), MAX_IDS)?;
+        Ok(futures_util::future::join_all(ids.iter().map(|id| nullable(find(context, id)))).await)
+    }
+}
+
+async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
+    let Some((kind, uuid)) = split(id) else {
+        let shown: String = id.chars().filter(|c| !c.is_control()).take(MAX_ID_LENGTH).collect();
+        return Err(Code::BadId.error(format!("This is not an id: {shown}")));
+    };
+    Ok(match kind {
+        ProductId::KIND => load(context, ProductId(uuid)).await?.map(|it| Node::Product(Product(it))),
+        StockId::KIND => load(context, StockId(uuid)).await?.map(|it| Node::Stock(Stock(it))),
+        StockTransactionId::KIND => {
+            load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(StockTransaction(it)))
+        }
+        CartId::KIND => load(context, CartId(uuid)).await?.map(|it| Node::Cart(Cart(it))),
+        OrderId::KIND => load(context, OrderId(uuid)).await?.map(|it| Node::Order(Order(it))),
+        OrderItemId::KIND => {
+            let item = OrderItemId(uuid);
+            let order = load(context, OrderOfItem(item)).await?;
+            order
+                .and_then(|order| order.items.into_iter().find(|it| it.id == item))
+                .map(|it| Node::OrderItem(OrderItem(it)))
+        }
+        PaymentId::KIND => load(context, PaymentId(uuid)).await?.map(|it| Node::Payment(Payment(it))),
+        ShipmentId::KIND => load(context, ShipmentId(uuid)).await?.map(|it| Node::Shipment(Shipment(it))),
+        _ => return Err(Code::BadId.error("There are no things of this kind.")),
+    })
+}

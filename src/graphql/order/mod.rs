@@ -1,0 +1,15 @@
+//! Orders: from check-out to shipping.
+
+mod mutations;
+mod payment;
+mod queries;
+mod shipment;
+mod subscriptions;
+mod types;
+
+pub use mutations::OrderMutations;
+pub use payment::Payment;
+pub use queries::OrderQueries;
+pub use shipment::Shipment;
+pub use subscriptions::OrderSubscriptions;
+pub use types::{Order, OrderItem};

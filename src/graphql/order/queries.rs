@@ -1,0 +1,77 @@
+//! Queries of orders.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, ID, InputObject, Object};
+
+use crate::app::App;
+use crate::domain::id::OrderId;
+use crate::graphql::error::{Nullable, failure, nullable};
+use crate::graphql::keys::{at_most, id};
+use crate::graphql::loaders::load;
+use crate::graphql::page::{PageArguments, connection};
+use crate::store::{self, OrderCursor};
+
+use super::types::{Order, OrderPaymentStatus, OrderShippingStatus, OrderStatus};
+
+/// Cursors of lists of orders.
+const CURSOR: &str = "order";
+
+/// Most values in a filter of the list.
+const MAX_FILTER: usize = 10;
+
+/// Which orders are wanted; what is not given is not filtered by.
+#[derive(Debug, Default, InputObject)]
+pub struct OrderFilter {
+    /// Any of these.
+    status: Option<Vec<OrderStatus>>,
+    /// Any of these.
+    payment: Option<Vec<OrderPaymentStatus>>,
+    /// Any of these.
+    shipping: Option<Vec<OrderShippingStatus>>,
+}
+
+/// Queries of orders.
+#[derive(Debug, Default)]
+pub struct OrderQueries;
+
+#[Object]
+impl OrderQueries {
+    /// An order by its id; null when there is none.
+    async fn order(&self, context: &Context<'_>, #[graphql(desc = "The order's id.")] id: ID) -> Nullable<Order> {
+        nullable(async {
+            let order: OrderId = self::id(&id)?;
+            Ok(load(context, order).await?.map(Order))
+        })
+        .await
+    }
+
+    /// Orders, newest first. Staff see every order; a signed-in customer sees their own.
+    async fn orders(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which orders; all unless given.")] filter: Option<OrderFilter>,
+        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<String, Order>> {
+        nullable(async {
+            let request = PageArguments { first, after, last, before }.request(CURSOR)?;
+            let filter = filter.unwrap_or_default().decode()?;
+            let page = context.data_unchecked::<App>().store.order_page(&filter, &request).await;
+            Ok(Some(connection(CURSOR, page.map_err(|error| failure(&error))?, OrderCursor::of, Order)))
+        })
+        .await
+    }
+}
+
+impl OrderFilter {
+    fn decode(self) -> async_graphql::Result<store::OrderFilter> {
+        fn all<A: Into<B>, B>(values: Option<Vec<A>>) -> async_graphql::Result<Vec<B>> {
+            let values = values.unwrap_or_default();
+            at_most("values", values.len(), MAX_FILTER)?;
+            Ok(values.into_iter().map(Into::into).collect())
+        }
+        Ok(store::OrderFilter { status: all(self.status)?, payment: all(self.payment)?, shipping: all(self.shipping)? })
+    }
+}

@@ -1,0 +1,33 @@
+//! A live order.
+
+use async_graphql::{Context, ID, Subscription};
+use futures_util::{Stream, StreamExt};
+
+use crate::app::App;
+use crate::domain::id::OrderId;
+use crate::graphql::Code;
+use crate::graphql::error::failure;
+use crate::live::order_changes;
+
+use super::types::Order;
+
+/// Subscriptions to orders.
+#[derive(Debug, Default)]
+pub struct OrderSubscriptions;
+
+#[Subscription]
+impl OrderSubscriptions {
+    /// An order now, then whenever anything of it changes. A slow reader skips to the newest state. NOT_FOUND when there is
+    /// no such order.
+    async fn order_changed(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which order.")] id: ID,
+    ) -> async_graphql::Result<impl Stream<Item = Order> + use<>> {
+        let app = context.data_unchecked::<App>();
+        let order: OrderId = crate::graphql::keys::id(&id)?;
+        let changes =
+            order_changes(app.store.clone(), app.hub.clone(), order).await.map_err(|error| failure(&error))?;
+        Ok(changes.ok_or_else(|| Code::NotFound.error("There is no such order."))?.map(Order))
+    }
+}

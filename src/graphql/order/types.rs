@@ -1,0 +1,222 @@
+//! The order as clients see it.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+use crate::domain::{money, order};
+use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::loaders::{PaymentsOf, ShipmentsOf, load};
+use crate::graphql::page::PageArguments;
+use crate::graphql::product::{Money, Product};
+use crate::graphql::scalars::DateTime;
+use crate::graphql::stock::{StockTransaction, log_connection};
+use crate::store::LogFilter;
+
+use super::payment::Payment;
+use super::shipment::Shipment;
+
+/// An order.
+#[derive(Debug, Clone)]
+pub struct Order(pub order::Order);
+
+/// An order, from check-out to its end. Whoever knows the id of a guest's order may use it.
+#[Object]
+impl Order {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Short and human-readable, unique.
+    async fn number(&self) -> &str {
+        &self.0.number
+    }
+
+    /// The order as a whole.
+    async fn status(&self) -> OrderStatus {
+        self.0.status.into()
+    }
+
+    /// The money.
+    async fn payment(&self) -> OrderPaymentStatus {
+        self.0.payment.into()
+    }
+
+    /// The goods.
+    async fn shipping(&self) -> OrderShippingStatus {
+        self.0.shipping.into()
+    }
+
+    /// What was bought. At most 100.
+    async fn items(&self) -> Vec<OrderItem> {
+        self.0.items.iter().cloned().map(OrderItem).collect()
+    }
+
+    /// What it costs, as of check-out.
+    async fn total(&self) -> Money {
+        self.0.total.into()
+    }
+
+    /// Who it is for.
+    async fn customer(&self) -> Option<Customer> {
+        self.0.customer.clone().map(|customer| Customer { name: customer.name, email: customer.email })
+    }
+
+    /// Why it was cancelled, when it was.
+    async fn cancel_reason(&self) -> Option<CancelReason> {
+        self.0.cancel_reason.map(Into::into)
+    }
+
+    /// All attempts to pay it, the first first.
+    async fn payments(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Payment>> {
+        Ok(load(context, PaymentsOf(self.0.id)).await?.unwrap_or_default().into_iter().map(Payment).collect())
+    }
+
+    /// What was shipped, the first first.
+    async fn shipments(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Shipment>> {
+        Ok(load(context, ShipmentsOf(self.0.id)).await?.unwrap_or_default().into_iter().map(Shipment).collect())
+    }
+
+    /// The rows of the log that this order caused, newest first. Staff only.
+    async fn stock_transactions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<String, StockTransaction>> {
+        nullable(async {
+            let filter = LogFilter { order: Some(self.0.id), ..LogFilter::default() };
+            log_connection(context, &filter, PageArguments { first, after, last, before }).await
+        })
+        .await
+    }
+
+    /// When it was checked out.
+    async fn placed_at(&self) -> DateTime {
+        DateTime(self.0.placed_at)
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+}
+
+/// A line of an order.
+#[derive(Debug, Clone)]
+pub struct OrderItem(pub order::Item);
+
+/// A line of an order. Name, sku and price are those of the moment of checkout.
+#[Object]
+impl OrderItem {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What was bought, as it is now. Null when the product is gone.
+    async fn product(&self, context: &Context<'_>) -> Nullable<Product> {
+        nullable(async { Ok(load(context, self.0.product).await?.map(Product)) }).await
+    }
+
+    /// The SKU at check-out.
+    async fn sku(&self) -> &str {
+        &self.0.sku
+    }
+
+    /// The name at check-out.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The price at check-out.
+    async fn unit_price(&self) -> Money {
+        self.0.unit_price.into()
+    }
+
+    /// Units that were ordered.
+    async fn quantity(&self) -> i32 {
+        self.0.quantity
+    }
+
+    /// Units that the warehouse holds for this item now.
+    async fn allocated_quantity(&self) -> i32 {
+        self.0.allocated
+    }
+
+    /// Units that have left the warehouse.
+    async fn shipped_quantity(&self) -> i32 {
+        self.0.shipped
+    }
+
+    /// Units that never will.
+    async fn cancelled_quantity(&self) -> i32 {
+        self.0.cancelled
+    }
+
+    /// What the units that were ordered cost.
+    async fn subtotal(&self) -> Money {
+        // Check-out refuses an order whose sum leaves the range, so no item of one can.
+        let largest = money::Money { amount: money::MAX_AMOUNT, ..self.0.unit_price };
+        self.0.unit_price.times(self.0.quantity).unwrap_or(largest).into()
+    }
+}
+
+/// Who an order is for.
+#[derive(Debug, SimpleObject)]
+pub struct Customer {
+    /// What to call them.
+    name: Option<String>,
+    /// Where to write to.
+    email: String,
+}
+
+/// The order as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::order::Status")]
+pub enum OrderStatus {
+    /// Until it is paid.
+    Incomplete,
+    /// Once it is paid.
+    Complete,
+    /// For good.
+    Cancelled,
+}
+
+/// The money of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::order::PaymentStatus")]
+pub enum OrderPaymentStatus {
+    /// Nothing was taken; it can be paid.
+    Unpaid,
+    /// Stock is allocated and the gateway has not answered for certain.
+    InProgress,
+    /// The money is taken.
+    Paid,
+}
+
+/// The goods of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::order::ShippingStatus")]
+pub enum OrderShippingStatus {
+    /// Nothing has left the warehouse.
+    Unfulfilled,
+    /// Everything has.
+    Fulfilled,
+}
+
+/// Why an order was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::order::CancelReason")]
+pub enum CancelReason {
+    /// Somebody asked for it.
+    Requested,
+    /// It was not paid in time.
+    Expired,
+    /// It is not genuine.
+    Fraud,
+    /// Anything else.
+    Other,
+}

@@ -1,0 +1,75 @@
+//! Pages of lists as Relay connections. Every page is bounded.
+
+use async_graphql::OutputType;
+use async_graphql::connection::{Connection, Edge};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::{MAX_PAGE, Page, PageRequest};
+
+use super::{Code, cursor};
+
+/// Rows on a page unless asked for otherwise.
+const DEFAULT_PAGE: u64 = 20;
+
+/// The four arguments of every connection.
+#[derive(Debug, Default)]
+pub struct PageArguments {
+    /// From the beginning.
+    pub first: Option<i32>,
+    /// After this cursor.
+    pub after: Option<String>,
+    /// From the end.
+    pub last: Option<i32>,
+    /// Before this cursor.
+    pub before: Option<String>,
+}
+
+impl PageArguments {
+    /// The page that is wanted of a list whose cursors are of this kind.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for `first` with `last` or a page of less than one row, `LIMIT_EXCEEDED` for one of more than
+    /// a hundred, `BAD_CURSOR`.
+    pub fn request<C: DeserializeOwned>(&self, kind: &str) -> async_graphql::Result<PageRequest<C>> {
+        let (limit, from_end) = match (self.first, self.last) {
+            (Some(_), Some(_)) => return Err(Code::BadUserInput.error("Ask for `first` or for `last`, not for both.")),
+            (None, Some(last)) => (limit("last", last)?, true),
+            (Some(first), None) => (limit("first", first)?, false),
+            (None, None) => (DEFAULT_PAGE, false),
+        };
+        Ok(PageRequest {
+            limit,
+            from_end,
+            after: self.after.as_deref().map(|text| cursor::decode(kind, text)).transpose()?,
+            before: self.before.as_deref().map(|text| cursor::decode(kind, text)).transpose()?,
+        })
+    }
+}
+
+fn limit(name: &str, count: i32) -> async_graphql::Result<u64> {
+    match u64::try_from(count) {
+        Ok(limit @ 1..=MAX_PAGE) => Ok(limit),
+        Ok(0) | Err(_) => Err(Code::BadUserInput.error(format!("`{name}` is at least 1."))),
+        Ok(_) => Err(Code::LimitExceeded.error(format!("`{name}` is at most {MAX_PAGE}."))),
+    }
+}
+
+/// A page as a connection. `place` tells a row's place in the list.
+pub fn connection<T, N: OutputType, C: Serialize>(
+    kind: &str,
+    page: Page<T>,
+    place: impl Fn(&T) -> C,
+    node: impl Fn(T) -> N,
+) -> Connection<String, N> {
+    let mut connection = Connection::new(page.has_previous, page.has_next);
+    connection.edges = page
+        .rows
+        .into_iter()
+        .map(|row| {
+            let cursor = cursor::encode(kind, &place(&row));
+            Edge::new(cursor, node(row))
+        })
+        .collect();
+    connection
+}

@@ -1,0 +1,9 @@
+//! Products: what the catalogue says.
+
+mod mutations;
+mod queries;
+mod types;
+
+pub use mutations::ProductMutations;
+pub use queries::ProductQueries;
+pub use types::{Availability, Money, MoneyInput, Product, ProductStatus};

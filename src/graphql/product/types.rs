@@ -1,0 +1,141 @@
+//! The product as clients see it.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use crate::domain::id::StockId;
+use crate::domain::{money, product, stock as domain_stock};
+use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::loaders::load;
+use crate::graphql::scalars::{DateTime, Long};
+use crate::graphql::stock::Stock;
+
+/// A product of the catalogue.
+#[derive(Debug, Clone)]
+pub struct Product(pub product::Product);
+
+/// A product of the catalogue.
+#[Object]
+impl Product {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The stock keeping unit: trimmed, at most 64 characters, unique ignoring case.
+    async fn sku(&self) -> &str {
+        &self.0.sku
+    }
+
+    /// The product's part of a web address, unique.
+    async fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
+    /// The name, at most 200 characters.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What there is to say about it.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// The price of one unit.
+    async fn price(&self) -> Money {
+        self.0.price.into()
+    }
+
+    /// Whether stock is checked, allocated and shipped for this product. When false, every quantity can be bought.
+    async fn manage_stock(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.record(context).await?.managed)
+    }
+
+    /// At or below this available count the product is LOW_STOCK. 0 switches it off.
+    async fn low_stock_threshold(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+        Ok(self.record(context).await?.low_stock_threshold)
+    }
+
+    /// What a shopper can expect.
+    async fn availability(&self, context: &Context<'_>) -> async_graphql::Result<Availability> {
+        Ok(self.record(context).await?.availability().into())
+    }
+
+    /// The three numbers. The same record as `stock(productId:)`, never older. Null when stock is not managed.
+    async fn stock(&self, context: &Context<'_>) -> Nullable<Stock> {
+        nullable(async { Ok(Some(self.record(context).await?).filter(|stock| stock.managed).map(Stock)) }).await
+    }
+
+    /// Whether it is for sale.
+    async fn status(&self) -> ProductStatus {
+        self.0.status.into()
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// When what the catalogue says last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+}
+
+impl Product {
+    async fn record(&self, context: &Context<'_>) -> async_graphql::Result<domain_stock::Stock> {
+        let stock = load(context, StockId::from(self.0.id)).await?;
+        stock.ok_or_else(|| {
+            let missing = anyhow::anyhow!("{} has no stock record", self.0.id);
+            crate::graphql::error::failure(&crate::error::Error::Failure(missing))
+        })
+    }
+}
+
+/// Whether a product is for sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::product::Status")]
+pub enum ProductStatus {
+    /// For sale.
+    Active,
+    /// No longer added, checked out or paid; what is allocated still ships or cancels.
+    Archived,
+}
+
+/// What a shopper can expect of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::stock::Availability")]
+pub enum Availability {
+    /// More than the threshold is available.
+    InStock,
+    /// Something is available, but no more than the threshold.
+    LowStock,
+    /// Nothing is available.
+    OutOfStock,
+    /// Stock is not managed: every quantity can be bought.
+    Untracked,
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+pub struct Money {
+    /// Minor units, for example cents.
+    amount: Long,
+    /// ISO 4217.
+    currency: &'static str,
+}
+
+impl From<money::Money> for Money {
+    fn from(money: money::Money) -> Self {
+        Self { amount: Long(money.amount), currency: money.currency.code() }
+    }
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, InputObject)]
+pub struct MoneyInput {
+    /// Minor units, for example cents: 0 to 2^53 - 1.
+    pub amount: Long,
+    /// ISO 4217, for example EUR.
+    pub currency: String,
+}

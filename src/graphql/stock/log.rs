@@ -1,0 +1,225 @@
+//! The log as clients see it.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use crate::app::App;
+use crate::domain::transaction;
+use crate::graphql::error::{Nullable, failure, nullable};
+use crate::graphql::keys::{at_most, id, ids};
+use crate::graphql::loaders::load;
+use crate::graphql::order::Order;
+use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::product::Product;
+use crate::graphql::scalars::DateTime;
+use crate::store::{LogCursor, LogFilter};
+
+use super::types::{StockNumbers, product_of};
+
+/// Cursors of lists of the log.
+const CURSOR: &str = "log";
+
+/// Most values in a filter of the log.
+const MAX_FILTER: usize = 100;
+
+/// One row of the append-only log.
+#[derive(Debug, Clone)]
+pub struct StockTransaction(pub transaction::StockTransaction);
+
+/// One row of the append-only log. Rows of one product are numbered 1, 2, 3 ... without gaps by `sequence`; a managed
+/// product has at least its CREATE.
+#[Object]
+impl StockTransaction {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Whose stock moved.
+    async fn product(&self, context: &Context<'_>) -> async_graphql::Result<Product> {
+        product_of(context, self.0.product).await
+    }
+
+    /// What moved.
+    async fn action(&self) -> StockAction {
+        self.0.movement.action.into()
+    }
+
+    /// The quantity that was asked for; of SET, what total became.
+    async fn quantity(&self) -> i32 {
+        self.0.movement.quantity
+    }
+
+    /// Change of total.
+    async fn total_delta(&self) -> i32 {
+        self.0.movement.total_delta
+    }
+
+    /// Change of available.
+    async fn available_delta(&self) -> i32 {
+        self.0.movement.total_delta - self.0.movement.allocated_delta
+    }
+
+    /// Change of allocated.
+    async fn allocated_delta(&self) -> i32 {
+        self.0.movement.allocated_delta
+    }
+
+    /// The numbers right after this transaction.
+    async fn after(&self) -> StockNumbers {
+        self.0.after.into()
+    }
+
+    /// Its number in the log of the product: 1, 2, 3 ... without gaps.
+    async fn sequence(&self) -> i32 {
+        self.0.sequence
+    }
+
+    /// Why stock moved.
+    async fn reason(&self) -> StockReason {
+        self.0.reason.into()
+    }
+
+    /// What somebody wrote about it.
+    async fn note(&self) -> Option<&str> {
+        self.0.note.as_deref()
+    }
+
+    /// A document outside this system: a purchase order, a ticket.
+    async fn reference(&self) -> Option<&str> {
+        self.0.reference.as_deref()
+    }
+
+    /// Who did it: a subject, or the system.
+    async fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// The order that caused it, if one did.
+    async fn order(&self, context: &Context<'_>) -> Nullable<Order> {
+        nullable(async {
+            match self.0.order {
+                Some(order) => Ok(load(context, order).await?.map(Order)),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// Shared by all transactions of one operation.
+    async fn operation_id(&self) -> ID {
+        self.0.operation.into()
+    }
+
+    /// When it happened.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+}
+
+/// What a transaction does to (total, available, allocated).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::stock::Action")]
+pub enum StockAction {
+    /// The first row of a product: +q +q 0.
+    Create,
+    /// Received: +q +q 0.
+    Increment,
+    /// Removed: -q -q 0, needs available >= q.
+    Decrement,
+    /// Reserved: 0 -q +q, needs available >= q.
+    Allocate,
+    /// Freed: 0 +q -q.
+    Deallocate,
+    /// Counted: total becomes q, needs q >= allocated.
+    Set,
+    /// Left the warehouse: -q 0 -q, one movement, so that a badge never flickers.
+    Ship,
+}
+
+/// Why stock moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::domain::transaction::Reason")]
+pub enum StockReason {
+    /// Goods came in.
+    Received,
+    /// A mistake is put right.
+    Correction,
+    /// Somebody counted.
+    Count,
+    /// Units broke.
+    Damaged,
+    /// Units are gone.
+    Lost,
+    /// A customer sent units back.
+    Return,
+    /// Units go to, or come from, a reseller.
+    Reseller,
+    /// A file was imported.
+    Import,
+    /// Anything else.
+    Other,
+    /// The first stock of a product. Given by the system only, refused as input of adjustStock.
+    Initial,
+    /// An order is being paid. Given by the system only, refused as input of adjustStock.
+    OrderPayment,
+    /// A payment failed. Given by the system only, refused as input of adjustStock.
+    PaymentFailed,
+    /// A payment was cancelled at its gateway. Given by the system only, refused as input of adjustStock.
+    PaymentVoided,
+    /// An order was cancelled. Given by the system only, refused as input of adjustStock.
+    OrderCancelled,
+    /// An order was shipped. Given by the system only, refused as input of adjustStock.
+    OrderShipped,
+}
+
+/// Which rows of the log are wanted; what is not given is not filtered by.
+#[derive(Debug, Default, InputObject)]
+pub struct StockTransactionFilter {
+    /// Of any of these products. At most 100.
+    product_ids: Option<Vec<ID>>,
+    /// Caused by this order.
+    order_id: Option<ID>,
+    /// Any of these.
+    actions: Option<Vec<StockAction>>,
+    /// Any of these.
+    reasons: Option<Vec<StockReason>>,
+    /// At this moment or later.
+    since: Option<DateTime>,
+    /// At this moment or earlier.
+    until: Option<DateTime>,
+}
+
+impl StockTransactionFilter {
+    /// The filter as the store takes it.
+    ///
+    /// # Errors
+    /// `BAD_ID`, `LIMIT_EXCEEDED`.
+    pub fn decode(self) -> async_graphql::Result<LogFilter> {
+        let longest = self.actions.as_ref().map_or(0, Vec::len).max(self.reasons.as_ref().map_or(0, Vec::len));
+        at_most("values", longest, MAX_FILTER)?;
+        Ok(LogFilter {
+            products: self.product_ids.as_deref().map(ids).transpose()?,
+            order: self.order_id.as_ref().map(id).transpose()?,
+            actions: self.actions.map(|actions| actions.into_iter().map(Into::into).collect()),
+            reasons: self.reasons.map(|reasons| reasons.into_iter().map(Into::into).collect()),
+            since: self.since.map(|time| time.0),
+            until: self.until.map(|time| time.0),
+        })
+    }
+}
+
+/// A page of the log.
+///
+/// # Errors
+/// As for every page.
+pub async fn log_connection(
+    context: &Context<'_>,
+    filter: &LogFilter,
+    arguments: PageArguments,
+) -> async_graphql::Result<Option<Connection<String, StockTransaction>>> {
+    let request = arguments.request(CURSOR)?;
+    let store = &context.data_unchecked::<App>().store;
+    let page = store.transaction_page(filter, &request).await.map_err(|error| failure(&error))?;
+    Ok(Some(connection(CURSOR, page, LogCursor::of, StockTransaction)))
+}

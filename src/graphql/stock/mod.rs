@@ -1,0 +1,13 @@
+//! Stock: the three numbers, and the log behind them.
+
+mod log;
+mod mutations;
+mod queries;
+mod subscriptions;
+mod types;
+
+pub use log::{StockTransaction, log_connection};
+pub use mutations::StockMutations;
+pub use queries::StockQueries;
+pub use subscriptions::StockSubscriptions;
+pub use types::Stock;

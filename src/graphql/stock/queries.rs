@@ -1,0 +1,58 @@
+//! Queries of stock.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, ID, Object};
+
+use crate::domain::id::{ProductId, StockId};
+use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::keys::{id, ids};
+use crate::graphql::loaders::{load, load_many};
+use crate::graphql::page::PageArguments;
+
+use super::log::{StockTransaction, StockTransactionFilter, log_connection};
+use super::types::Stock;
+
+/// Queries of stock.
+#[derive(Debug, Default)]
+pub struct StockQueries;
+
+#[Object]
+impl StockQueries {
+    /// The stock record of one product, straight from the source of truth. Null when unknown or not managed.
+    async fn stock(&self, context: &Context<'_>, #[graphql(desc = "Whose stock.")] product_id: ID) -> Nullable<Stock> {
+        nullable(async {
+            let product: ProductId = id(&product_id)?;
+            Ok(load(context, StockId::from(product)).await?.filter(|stock| stock.managed).map(Stock))
+        })
+        .await
+    }
+
+    /// Many stock records in one round trip, in the order asked for, null where unknown or not managed. At most 100.
+    async fn stocks(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whose stock.")] product_ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Option<Stock>>> {
+        let products: Vec<ProductId> = ids(&product_ids)?;
+        let found = load_many(context, products.iter().map(|id| StockId::from(*id))).await?;
+        let managed = |id: &ProductId| found.get(&StockId::from(*id)).filter(|stock| stock.managed).cloned().map(Stock);
+        Ok(products.iter().map(managed).collect())
+    }
+
+    /// The transactional log over all products, newest first. Staff only.
+    async fn stock_transactions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which rows; all unless given.")] filter: Option<StockTransactionFilter>,
+        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<String, StockTransaction>> {
+        nullable(async {
+            let filter = filter.unwrap_or_default().decode()?;
+            log_connection(context, &filter, PageArguments { first, after, last, before }).await
+        })
+        .await
+    }
+}

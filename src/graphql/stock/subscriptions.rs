@@ -1,0 +1,59 @@
+//! Live stock, and the live log.
+
+use async_graphql::connection::{Edge, EmptyFields};
+use async_graphql::{Context, ID, Subscription};
+use futures_util::{Stream, StreamExt};
+
+use crate::app::App;
+use crate::domain::id::ProductId;
+use crate::graphql::cursor;
+use crate::graphql::error::failure;
+use crate::graphql::keys::ids;
+use crate::live::{log_tail, stock_changes};
+
+use super::log::{StockTransaction, StockTransactionFilter};
+use super::types::Stock;
+
+/// Cursors of the live log: places in the order of writing. Those of lists are something else.
+const CURSOR: &str = "live-log";
+
+/// Subscriptions to stock.
+#[derive(Debug, Default)]
+pub struct StockSubscriptions;
+
+#[Subscription]
+impl StockSubscriptions {
+    /// The current stock of each product first, then newer states in order of `version`. A slow reader skips to the newest
+    /// state and never misses the last one; it is never sent the same or an older version. Unknown ids are skipped. A
+    /// product that is not managed sends UNTRACKED, first and when it becomes so, and is followed all the same. At most
+    /// 100 products. Ends only when the client completes it or the server shuts down.
+    async fn stock_changed(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whose stock. At most 100.")] product_ids: Vec<ID>,
+    ) -> async_graphql::Result<impl Stream<Item = Stock> + use<>> {
+        let app = context.data_unchecked::<App>();
+        let mut products: Vec<ProductId> = ids(&product_ids)?;
+        let mut seen = std::collections::HashSet::new();
+        products.retain(|id| seen.insert(*id));
+        Ok(stock_changes(app.store.clone(), app.hub.clone(), products).map(Stock))
+    }
+
+    /// Every transaction, none merged, in order of `sequence` per product; after a cursor of this subscription, everything
+    /// since. Cursors of lists are BAD_CURSOR here: subscribe, then query. Staff only.
+    async fn stock_transaction_added(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which transactions; all unless given.")] filter: Option<StockTransactionFilter>,
+        #[graphql(desc = "Everything since this cursor; from now on unless given.")] after: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = Edge<String, StockTransaction, EmptyFields>> + use<>> {
+        let app = context.data_unchecked::<App>();
+        let filter = filter.unwrap_or_default().decode()?;
+        let position = match after {
+            Some(after) => cursor::decode(CURSOR, &after)?,
+            None => app.store.last_position().await.map_err(|error| failure(&error))?,
+        };
+        let rows = log_tail(app.store.clone(), app.hub.clone(), filter, position);
+        Ok(rows.map(|(position, row)| Edge::new(cursor::encode(CURSOR, &position), StockTransaction(row))))
+    }
+}

@@ -1,0 +1,120 @@
+//! The stock record as clients see it.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, ID, Object, SimpleObject};
+
+use crate::domain::id::StockId;
+use crate::domain::stock;
+use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::loaders::load;
+use crate::graphql::page::PageArguments;
+use crate::graphql::product::{Availability, Product};
+use crate::graphql::scalars::DateTime;
+use crate::store::LogFilter;
+
+use super::log::{StockAction, StockTransaction, log_connection};
+
+/// What is in the warehouse of one product.
+#[derive(Debug, Clone)]
+pub struct Stock(pub stock::Stock);
+
+/// What is in the warehouse of one product. A Node, so that a normalising client cache updates every view of it when a
+/// subscription delivers a newer one; an answer with a lower version is never newer.
+#[Object]
+impl Stock {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        StockId::from(self.0.product).into()
+    }
+
+    /// Whose stock it is.
+    async fn product(&self, context: &Context<'_>) -> async_graphql::Result<Product> {
+        product_of(context, self.0.product).await
+    }
+
+    /// Units in the warehouse, available and allocated together.
+    async fn total(&self) -> Option<i32> {
+        Some(self.0.numbers.total)
+    }
+
+    /// Units that can still be bought: total minus allocated.
+    async fn available(&self) -> i32 {
+        self.0.available()
+    }
+
+    /// Units that belong to someone already and have not been shipped.
+    async fn allocated(&self) -> Option<i32> {
+        Some(self.0.numbers.allocated)
+    }
+
+    /// What a shopper can expect.
+    async fn availability(&self) -> Availability {
+        self.0.availability().into()
+    }
+
+    /// Rises with every change of the numbers, of the threshold or of whether stock is managed, so a greater version is a
+    /// newer state.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.updated_at)
+    }
+
+    /// The history of this product, newest first. Staff only.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
+    async fn transactions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Any of these; all unless given.")] actions: Option<Vec<StockAction>>,
+        #[graphql(desc = "At this moment or later.")] since: Option<DateTime>,
+        #[graphql(desc = "At this moment or earlier.")] until: Option<DateTime>,
+        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<String, StockTransaction>> {
+        nullable(async {
+            let filter = LogFilter {
+                products: Some(vec![self.0.product]),
+                actions: actions.map(|actions| actions.into_iter().map(Into::into).collect()),
+                since: since.map(|time| time.0),
+                until: until.map(|time| time.0),
+                ..LogFilter::default()
+            };
+            log_connection(context, &filter, PageArguments { first, after, last, before }).await
+        })
+        .await
+    }
+}
+
+/// The product that something belongs to. Products are never deleted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn product_of(context: &Context<'_>, id: crate::domain::id::ProductId) -> async_graphql::Result<Product> {
+    let product = load(context, id).await?;
+    product.map(Product).ok_or_else(|| {
+        let missing = anyhow::anyhow!("{id} is missing");
+        crate::graphql::error::failure(&crate::error::Error::Failure(missing))
+    })
+}
+
+/// The three numbers at one moment.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+pub struct StockNumbers {
+    /// Units in the warehouse.
+    total: i32,
+    /// Units that can still be bought.
+    available: i32,
+    /// Units that belong to someone already.
+    allocated: i32,
+}
+
+impl From<stock::Numbers> for StockNumbers {
+    fn from(numbers: stock::Numbers) -> Self {
+        Self { total: numbers.total, available: numbers.available(), allocated: numbers.allocated }
+    }
+}

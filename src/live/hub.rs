@@ -1,0 +1,163 @@
+//! One slot per watched thing, holding its newest version. A slot is made for the first subscriber and dropped with the
+//! last. Only the writer publishes.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::domain::id::{OrderId, ProductId};
+use crate::domain::stock::Stock;
+use crate::writer::world::World;
+
+/// Where the writer publishes and subscribers listen. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Hub(Arc<Topics>);
+
+#[derive(Debug, Default)]
+struct Topics {
+    stocks: Slots<ProductId, Stock>,
+    orders: Slots<OrderId, ()>,
+    log: watch::Sender<()>,
+}
+
+impl Hub {
+    /// Announces what a batch has committed.
+    pub fn publish(&self, world: &World) {
+        for stock in world.stocks.changes() {
+            self.0.stocks.publish(stock.product, stock.version, stock);
+        }
+        for order in world.orders.changes() {
+            self.0.orders.publish(order.id, order.version, &());
+        }
+        if !world.log.rows().is_empty() {
+            self.0.log.send_replace(());
+        }
+    }
+
+    /// Watches the stock of one product: every state that is published from now on, or a newer one.
+    #[must_use]
+    pub fn watch_stock(&self, product: ProductId) -> Topic<ProductId, Stock> {
+        self.0.stocks.watch(product)
+    }
+
+    /// Watches an order: a version that is published from now on, or a newer one.
+    #[must_use]
+    pub fn watch_order(&self, order: OrderId) -> Topic<OrderId, ()> {
+        self.0.orders.watch(order)
+    }
+
+    /// Watches the log: wakes after rows were added.
+    #[must_use]
+    pub fn watch_log(&self) -> watch::Receiver<()> {
+        self.0.log.subscribe()
+    }
+
+    /// How many things are watched by somebody.
+    #[must_use]
+    pub fn watched(&self) -> usize {
+        self.0.stocks.lock().len() + self.0.orders.lock().len()
+    }
+}
+
+type Slot<V> = watch::Sender<Option<(i32, V)>>;
+
+#[derive(Debug)]
+struct Slots<K, V>(Arc<Mutex<HashMap<K, Slot<V>>>>);
+
+impl<K, V> Default for Slots<K, V> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, V> Clone for Slots<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K, V> Slots<K, V> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Slot<V>>> {
+        // Nothing that holds this lock can leave the map half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
+    fn publish(&self, key: K, version: i32, value: &V) {
+        if let Some(slot) = self.lock().get(&key) {
+            slot.send_if_modified(|newest| {
+                let is_newer = newest.as_ref().is_none_or(|(known, _)| version > *known);
+                if is_newer {
+                    *newest = Some((version, value.clone()));
+                }
+                is_newer
+            });
+        }
+    }
+
+    fn watch(&self, key: K) -> Topic<K, V> {
+        let newest = self.lock().entry(key).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        Topic { key, newest: Some(newest), slots: self.clone() }
+    }
+}
+
+/// One subscriber's view of one watched thing. Dropping it ends the watch.
+#[derive(Debug)]
+pub struct Topic<K: Eq + Hash, V> {
+    key: K,
+    newest: Option<watch::Receiver<Option<(i32, V)>>>,
+    slots: Slots<K, V>,
+}
+
+impl<K: Eq + Hash, V: Clone> Topic<K, V> {
+    /// Waits for a newer version than the one returned last, and skips to the newest. `None` never comes while the
+    /// topic lives; it ends the loop of a caller all the same.
+    pub async fn next(&mut self) -> Option<(i32, V)> {
+        let newest = self.newest.as_mut()?;
+        newest.changed().await.ok()?;
+        newest.borrow_and_update().clone()
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Topic<K, V> {
+    fn drop(&mut self) {
+        let mut slots = self.slots.lock();
+        self.newest = None;
+        if slots.get(&self.key).is_some_and(|slot| slot.receiver_count() == 0) {
+            slots.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_the_newest_and_never_an_older_one() {
+        let slots = Slots::<u8, &str>::default();
+        let mut topic = slots.watch(1);
+        slots.publish(1, 2, &"two");
+        slots.publish(1, 4, &"four");
+        slots.publish(1, 3, &"three");
+        slots.publish(2, 9, &"of another thing");
+        assert_eq!(topic.next().await, Some((4, "four")));
+        slots.publish(1, 4, &"four again");
+        let nothing = tokio::time::timeout(std::time::Duration::from_millis(20), topic.next()).await;
+        assert!(nothing.is_err(), "{nothing:?}");
+    }
+
+    #[tokio::test]
+    async fn a_slot_lives_as_long_as_somebody_watches() {
+        let slots = Slots::<u8, ()>::default();
+        let (first, second) = (slots.watch(1), slots.watch(1));
+        assert_eq!(slots.lock().len(), 1);
+        drop(first);
+        assert_eq!(slots.lock().len(), 1);
+        drop(second);
+        assert_eq!(slots.lock().len(), 0);
+    }
+}

@@ -1,0 +1,10 @@
+//! The live path: what subscribers watch, and how a change gets to them.
+//!
+//! It holds the newest state of each watched thing and nothing else: memory per subscriber is one slot, whatever the
+//! rate of changes. It must never hand out a state that is not committed, nor an older one after a newer one.
+
+mod hub;
+mod streams;
+
+pub use hub::Hub;
+pub use streams::{LogFilter, log_tail, order_changes, stock_changes};

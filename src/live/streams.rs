@@ -1,0 +1,120 @@
+//! What subscribers follow. Each stream registers first, then reads the present state, then follows: no gap, and never
+//! the same or an older version twice.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::stream::{self, Stream, StreamExt};
+
+use crate::domain::id::{OrderId, ProductId};
+use crate::domain::order::Order;
+use crate::domain::stock::Stock;
+use crate::domain::transaction::StockTransaction;
+use crate::error::Error;
+use crate::store::Store;
+
+use super::Hub;
+
+pub use crate::store::LogFilter;
+
+/// How long a subscription waits before it reads again after the database did not answer.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Most log rows that a subscription reads at once.
+const LOG_PAGE: u64 = 100;
+
+/// The stock of each product now, in the order asked for, then newer states as they come. Unknown products are skipped.
+pub fn stock_changes(store: Store, hub: Hub, products: Vec<ProductId>) -> impl Stream<Item = Stock> + Send + 'static {
+    let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
+    async_stream::stream! {
+        let known = persist(|| store.stocks(&products)).await;
+        let mut known: HashMap<ProductId, Stock> = known.into_iter().map(|stock| (stock.product, stock)).collect();
+        let mut sent = HashMap::new();
+        for stock in products.iter().filter_map(|id| known.remove(id)) {
+            sent.insert(stock.product, stock.version);
+            yield stock;
+        }
+        let followed = topics.into_iter().filter(|(id, _)| sent.contains_key(id)).map(|(_, topic)| {
+            let next = |mut topic: super::hub::Topic<_, _>| async move { Some((topic.next().await?, topic)) };
+            Box::pin(stream::unfold(topic, next))
+        });
+        let mut newer = stream::select_all(followed);
+        while let Some((version, stock)) = newer.next().await {
+            let last = sent.entry(stock.product).or_default();
+            if version > *last {
+                *last = version;
+                yield stock;
+            }
+        }
+        // Nobody to follow, because no product is known: the subscription stays open all the same.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// An order now, then whenever anything of it changes.
+///
+/// # Errors
+/// Whatever reading it for the first time gives.
+pub async fn order_changes(
+    store: Store,
+    hub: Hub,
+    id: OrderId,
+) -> Result<Option<impl Stream<Item = Order> + Send + 'static>, Error> {
+    let mut topic = hub.watch_order(id);
+    let Some(first) = store.order(id).await? else {
+        return Ok(None);
+    };
+    Ok(Some(async_stream::stream! {
+        let mut version = first.version;
+        yield first;
+        while topic.next().await.is_some() {
+            let order = persist(|| store.order(id)).await;
+            if let Some(order) = order.filter(|order| order.version > version) {
+                version = order.version;
+                yield order;
+            }
+        }
+    }))
+}
+
+/// Every row of the log after a position, none merged, with the position of each.
+pub fn log_tail(
+    store: Store,
+    hub: Hub,
+    filter: LogFilter,
+    after: i64,
+) -> impl Stream<Item = (i64, StockTransaction)> + Send + 'static {
+    let mut woken = hub.watch_log();
+    async_stream::stream! {
+        let mut position = after;
+        loop {
+            // Marked before reading: what is added while we read wakes us again.
+            woken.mark_unchanged();
+            loop {
+                let rows = persist(|| store.transactions_after(&filter, position, LOG_PAGE)).await;
+                let is_last = rows.len() < LOG_PAGE as usize;
+                for (at, row) in rows {
+                    position = at;
+                    yield (at, row);
+                }
+                if is_last {
+                    break;
+                }
+            }
+            if woken.changed().await.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Reads until the database answers: a subscription outlives an absence of the database.
+async fn persist<T, F: Future<Output = Result<T, Error>>>(read: impl Fn() -> F) -> T {
+    loop {
+        match read().await {
+            Ok(value) => return value,
+            Err(error) => tracing::warn!(%error, "a subscription could not read; it tries again"),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}

@@ -1,0 +1,129 @@
+//! Paying an order: begin, ask the gateway, settle. The work runs in a task of its own that goes on when the caller
+//! hangs up, and that a shutdown waits for.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::app::App;
+use crate::commands::{BeginPayment, Begun, PayAnswer, SettlePayment, Settled};
+use crate::domain::id::{OrderId, PaymentId};
+use crate::domain::payment::{Method, Outcome, Status};
+use crate::domain::rejection::Rejection;
+use crate::error::Error;
+use crate::writer::idempotency::Key;
+
+use super::{Behaviour, Charged, Gateway, MANUAL};
+
+/// How often settling is tried when the writer cannot take it; after that it is recovery's.
+const SETTLE_TRIES: u32 = 5;
+
+/// How long to wait before settling is tried again.
+const SETTLE_RETRY: Duration = Duration::from_millis(200);
+
+/// What somebody wants to pay, and how.
+#[derive(Debug)]
+pub struct PayRequest {
+    /// Which order.
+    pub order: OrderId,
+    /// The gateway's name; the shop's default when `None`.
+    pub gateway: Option<String>,
+    /// What is asked of it.
+    pub method: Method,
+    /// What the gateway's own client library handed to the front end.
+    pub token: Option<String>,
+    /// The idempotency key, if one came.
+    pub key: Option<Key>,
+    /// Who pays.
+    pub actor: String,
+}
+
+/// Pays an order, and answers when the outcome is known or the time for an answer is over. In the latter case the
+/// payment is still in progress and its units stay allocated.
+///
+/// # Errors
+/// `Refused` when no attempt was begun; otherwise as for the writer.
+pub async fn pay(app: &App, request: PayRequest) -> Result<PayAnswer, Error> {
+    let name = request.gateway.as_deref().unwrap_or(MANUAL);
+    let gateway = app.gateways.find(name).ok_or_else(|| Rejection::not_found("gateway").at(["gateway"]))?;
+    let behaviour = match gateway {
+        Gateway::Manual => Behaviour::Succeed,
+        Gateway::Sandbox(_) => Behaviour::from_token(request.token.as_deref())?,
+    };
+    let begin = BeginPayment {
+        order: request.order,
+        gateway: name.to_owned(),
+        method: request.method,
+        is_settled_elsewhere: matches!(gateway, Gateway::Manual),
+        lease: app.times.pay_lease,
+        key: request.key,
+    };
+    let (reply, answer) = oneshot::channel();
+    let begun = Arc::new(OnceLock::new());
+    let order = request.order;
+    let work = attempt(app.clone(), begin, gateway, behaviour, request.actor, Arc::clone(&begun));
+    app.tasks.spawn(async move {
+        // A caller that has gone away does not want to know; the work is done all the same.
+        let _ = reply.send(work.await);
+    });
+    match timeout(app.times.pay_answer, answer).await {
+        Ok(answered) => answered.unwrap_or(Err(Error::TimedOut)),
+        Err(_) => begun.get().map(|payment| open(order, *payment)).ok_or(Error::TimedOut),
+    }
+}
+
+/// The answer while the outcome is open.
+const fn open(order: OrderId, payment: PaymentId) -> PayAnswer {
+    PayAnswer { payment: Some(payment), order, errors: Vec::new() }
+}
+
+/// Begins, asks and settles. An outcome that stays open is recovery's from then on.
+async fn attempt(
+    app: App,
+    begin: BeginPayment,
+    gateway: Gateway,
+    behaviour: Behaviour,
+    actor: String,
+    begun: Arc<OnceLock<PaymentId>>,
+) -> Result<PayAnswer, Error> {
+    let order = begin.order;
+    let (payment, amount) = match app.writer.submit(&actor, begin).await? {
+        Begun::Ask { payment, amount } => (payment, amount),
+        Begun::Answered(answer) => return Ok(answer),
+    };
+    begun.get_or_init(|| payment);
+    let asked = timeout(app.times.pay_gateway, gateway.charge(payment, amount, behaviour)).await;
+    let Ok(Charged::Certain(outcome)) = asked else {
+        tracing::warn!(%payment, "a gateway left the outcome of a payment open");
+        return Ok(open(order, payment));
+    };
+    let settled = settle(&app, payment, outcome.clone(), &actor).await;
+    if behaviour == Behaviour::Twice {
+        // The second answer finds the payment settled and changes nothing.
+        settle(&app, payment, outcome, &actor).await;
+    }
+    Ok(match settled {
+        Some(Settled::Now(answer)) => answer,
+        Some(Settled::Before(_)) | None => open(order, payment),
+    })
+}
+
+/// Settles, and tries again while the writer cannot take it. `None` when it could not in the end: the payment stays in
+/// progress, and recovery will hear the same from the gateway.
+pub async fn settle(app: &App, payment: PaymentId, outcome: Outcome, actor: &str) -> Option<Settled> {
+    let is_charged = matches!(outcome, Outcome::Charged { .. });
+    for _ in 0..SETTLE_TRIES {
+        match app.writer.submit(actor, SettlePayment { payment, outcome: outcome.clone() }).await {
+            Ok(Settled::Before(status @ (Status::Declined | Status::Voided))) if is_charged => {
+                tracing::error!(%payment, ?status, "money arrived after its units were released: refund it");
+                return Some(Settled::Before(status));
+            }
+            Ok(settled) => return Some(settled),
+            Err(error) => tracing::warn!(%payment, %error, "a payment could not be settled"),
+        }
+        sleep(SETTLE_RETRY).await;
+    }
+    None
+}

@@ -1,0 +1,90 @@
+//! The server: everything of HTTP and websockets, from the first byte to the drain at shutdown.
+//!
+//! The only module that knows axum. It decides nothing about the shop.
+
+mod assets;
+mod health;
+mod http;
+mod operation;
+mod socket;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::app::App;
+use crate::graphql::{ApiSchema, schema};
+
+/// Largest body of a request, in bytes.
+const MAX_BODY: usize = 256 * 1_024;
+
+/// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
+const MAX_DRAIN: Duration = Duration::from_secs(8);
+
+/// What every handler has at hand.
+#[derive(Clone)]
+struct Served {
+    app: App,
+    schema: ApiSchema,
+    stop: CancellationToken,
+    sockets: TaskTracker,
+}
+
+impl FromRef<Served> for App {
+    fn from_ref(served: &Served) -> Self {
+        served.app.clone()
+    }
+}
+
+fn router(served: Served) -> Router {
+    Router::new()
+        .route("/graphql", get(http::get).post(http::post))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/", get(assets::index))
+        .route("/assets/{name}", get(assets::asset))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(http::panicked))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(served)
+}
+
+/// Serves until `stop` is cancelled, then drains: no new connections, sockets are told to come back, and what was begun
+/// is finished, all within [`MAX_DRAIN`].
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let sockets = TaskTracker::new();
+    let served = Served { schema: schema(app.clone()), app: app.clone(), stop: stop.clone(), sockets: sockets.clone() };
+    let signal = stop.clone();
+    let server = axum::serve(listener, router(served)).with_graceful_shutdown(signal.cancelled_owned());
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        ended = &mut server => return ended.context("the server panicked")?.context("the server failed"),
+        () = stop.cancelled() => {}
+    }
+    let deadline = Instant::now() + MAX_DRAIN;
+    sockets.close();
+    app.tasks.close();
+    if timeout_at(deadline, &mut server).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+        server.abort();
+    }
+    if timeout_at(deadline, sockets.wait()).await.is_err() {
+        tracing::warn!("some sockets did not close in time");
+    }
+    if timeout_at(deadline, app.tasks.wait()).await.is_err() {
+        tracing::warn!("some payments did not end in time; recovery takes them up at the next start");
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
+//! error when it goes out.
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::{Request, Response, ServerError, Variables};
+use serde::Deserialize;
+
+use crate::graphql::{Code, Viewer, check_document, finish, prepare};
+
+use super::Served;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    query: String,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "clients may send it, and it must be an object; nothing in it means anything yet")]
+    extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// An operation that may be executed, and of which kind it is.
+pub struct Accepted {
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+    /// What to execute.
+    pub request: Request,
+}
+
+/// A response, and whether it is a request error: one that came before anything was executed.
+pub struct Answer {
+    /// What to send.
+    pub response: Response,
+    /// Nothing was executed.
+    pub is_request_error: bool,
+}
+
+impl Operation {
+    /// An operation from the parts of a query string.
+    pub fn from_parts(
+        query: String,
+        operation_name: Option<String>,
+        variables: Option<serde_json::Map<String, serde_json::Value>>,
+    ) -> Self {
+        Self { query, operation_name, variables, extensions: None }
+    }
+
+    /// Checks and parses the document.
+    ///
+    /// # Errors
+    /// The answer that says what is wrong with it.
+    pub fn accept(self, served: &Served) -> Result<Accepted, Box<Answer>> {
+        if let Err(error) = check_document(&self.query) {
+            return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
+        }
+        let mut request = Request::new(self.query);
+        if let Some(name) = self.operation_name.filter(|name| !name.is_empty()) {
+            request = request.operation_name(name);
+        }
+        if let Some(variables) = self.variables {
+            request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
+        }
+        let name = request.operation_name.clone();
+        let kind = match request.parsed_query() {
+            Ok(document) => kind(document, name.as_deref()).ok_or_else(|| {
+                let error =
+                    Code::ValidationFailed.error("The document has no such operation, or several without a name.");
+                Box::new(request_error(error.into_server_error(async_graphql::Pos::default())))
+            })?,
+            Err(error) => {
+                let coded = Code::ParseFailed.error(error.message.clone());
+                let error = ServerError { extensions: coded.extensions, ..error };
+                return Err(Box::new(request_error(error)));
+            }
+        };
+        Ok(Accepted { kind, request: prepare(&served.app, request, Viewer::development()) })
+    }
+}
+
+/// Wraps a response of the library: errors without a path came before execution.
+pub fn answer(response: Response) -> Answer {
+    let is_request_error = response.data == async_graphql::Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty());
+    Answer { response: finish(response), is_request_error }
+}
+
+fn request_error(error: ServerError) -> Answer {
+    Answer { response: finish(Response::from_errors(vec![error])), is_request_error: true }
+}
+
+/// The kind of the operation that will be executed.
+fn kind(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Some(operation.node.ty),
+        (DocumentOperations::Single(operation), Some(_)) => Some(operation.node.ty),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get(name).map(|operation| operation.node.ty)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.values();
+            all.next().filter(|_| operations.len() == 1).map(|operation| operation.node.ty)
+        }
+    }
+}
+
+impl serde::Serialize for Answer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        if !self.response.errors.is_empty() {
+            map.serialize_entry("errors", &self.response.errors)?;
+        }
+        if !self.is_request_error {
+            map.serialize_entry("data", &self.response.data)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,227 @@
+//! GraphQL over a websocket: graphql-transport-ws, one loop per connection, fair between its operations.
+//!
+//! Nothing is queued for a slow reader: an operation is only asked for its next result when the last one is written, so
+//! that a subscription skips to its newest value. A write that takes too long ends the connection.
+
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_stream::StreamMap;
+
+use crate::graphql::Code;
+
+use super::Served;
+use super::operation::{Answer, Operation, answer};
+
+/// The one sub-protocol.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// Largest message of a client, in bytes.
+const MAX_MESSAGE: usize = 64 * 1_024;
+/// Buffer for reading, per socket, in bytes.
+const READ_BUFFER: usize = 4 * 1_024;
+/// Most operations that run on one socket.
+const MAX_OPERATIONS: usize = 50;
+/// Longest id of an operation, in bytes.
+const MAX_ID: usize = 255;
+/// How long a client may take to say hello.
+const INIT_WAIT: Duration = Duration::from_secs(3);
+/// How often the server pings.
+const PING_EVERY: Duration = Duration::from_secs(15);
+/// After so long without any frame the client is gone.
+const SILENCE: Duration = Duration::from_secs(40);
+/// How long one write may take.
+const WRITE_WAIT: Duration = Duration::from_secs(30);
+
+/// Why a connection ends: the code and the reason of the close frame, or nothing when the client is gone already.
+type End = Option<(u16, &'static str)>;
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum FromClient {
+    ConnectionInit {
+        #[serde(default)]
+        #[expect(dead_code, reason = "must be an object; nothing in it means anything yet")]
+        payload: Option<serde_json::Map<String, Value>>,
+    },
+    Ping {
+        #[serde(default)]
+        payload: Option<serde_json::Map<String, Value>>,
+    },
+    Pong {
+        #[serde(default)]
+        #[expect(dead_code, reason = "must be an object")]
+        payload: Option<serde_json::Map<String, Value>>,
+    },
+    Subscribe {
+        id: String,
+        payload: Operation,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+enum Event {
+    Result(Box<Answer>),
+    End,
+}
+
+struct Connection {
+    socket: WebSocket,
+    served: Served,
+    is_acknowledged: bool,
+    operations: StreamMap<String, BoxStream<'static, Event>>,
+    last_heard: Instant,
+}
+
+/// Takes a connection over.
+pub fn upgrade(served: Served, upgrade: WebSocketUpgrade) -> Response {
+    let sockets = served.sockets.clone();
+    upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .on_upgrade(move |socket| sockets.track_future(run(socket, served)))
+}
+
+async fn run(socket: WebSocket, served: Served) {
+    let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
+    let operations = StreamMap::new();
+    let mut connection = Connection { socket, served, is_acknowledged: false, operations, last_heard: Instant::now() };
+    let end = if is_ours { connection.serve().await } else { Some((4406, "Subprotocol not acceptable")) };
+    if let Some((code, reason)) = end {
+        let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        // The client may be gone; there is nobody to tell then.
+        let _ = timeout(WRITE_WAIT, connection.socket.send(Message::Close(Some(close)))).await;
+    }
+}
+
+impl Connection {
+    async fn serve(&mut self) -> End {
+        let stop = self.served.stop.clone();
+        let hello = Instant::now() + INIT_WAIT;
+        let mut pings = interval(PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let step = tokio::select! {
+                message = self.socket.recv() => self.hear(message).await,
+                Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
+                _ = pings.tick() => self.ping().await,
+                () = sleep_until(hello), if !self.is_acknowledged => Err(Some((4408, "Connection initialisation timeout"))),
+                () = stop.cancelled() => Err(Some((1001, "The server is going away"))),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        self.last_heard = Instant::now();
+        match message {
+            Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                Ok(message) => self.obey(message).await,
+                Err(_) => Err(Some((4400, "Invalid message"))),
+            },
+            Some(Ok(Message::Binary(_))) => Err(Some((4400, "Binary frames are not supported"))),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
+        }
+    }
+
+    async fn obey(&mut self, message: FromClient) -> Result<(), End> {
+        match message {
+            FromClient::ConnectionInit { .. } if self.is_acknowledged => {
+                Err(Some((4429, "Too many initialisation requests")))
+            }
+            FromClient::ConnectionInit { .. } => {
+                self.is_acknowledged = true;
+                self.send(&json!({ "type": "connection_ack" })).await
+            }
+            FromClient::Ping { payload: Some(payload) } => {
+                self.send(&json!({ "type": "pong", "payload": payload })).await
+            }
+            FromClient::Ping { payload: None } => self.send(&json!({ "type": "pong" })).await,
+            FromClient::Pong { .. } => Ok(()),
+            FromClient::Subscribe { .. } if !self.is_acknowledged => Err(Some((4401, "Unauthorized"))),
+            FromClient::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            FromClient::Complete { id } => {
+                self.operations.remove(&id);
+                Ok(())
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, id: String, operation: Operation) -> Result<(), End> {
+        if id.is_empty() || id.len() > MAX_ID {
+            return Err(Some((4400, "Invalid message")));
+        }
+        if self.operations.contains_key(&id) {
+            return Err(Some((4409, "Subscriber for this id already exists")));
+        }
+        if self.operations.len() >= MAX_OPERATIONS {
+            let message = format!("At most {MAX_OPERATIONS} operations run on one socket.");
+            return self.send(&error(&id, Code::LimitExceeded, &message)).await;
+        }
+        let accepted = match operation.accept(&self.served) {
+            Ok(accepted) => accepted,
+            Err(refused) => {
+                return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;
+            }
+        };
+        if accepted.kind == OperationType::Mutation {
+            let message = "Mutations are sent over HTTP, where they can be retried safely.";
+            return self.send(&error(&id, Code::BadUserInput, message)).await;
+        }
+        let results = self.served.schema.execute_stream(accepted.request);
+        let events = results.map(|response| Event::Result(Box::new(answer(response))));
+        self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
+        Ok(())
+    }
+
+    async fn tell(&mut self, id: String, event: Event) -> Result<(), End> {
+        match event {
+            // A request error ends its operation, and nothing follows it.
+            Event::Result(answer) if answer.is_request_error => {
+                self.operations.remove(&id);
+                self.send(&json!({ "type": "error", "id": id, "payload": answer.response.errors })).await
+            }
+            Event::Result(answer) => self.send(&json!({ "type": "next", "id": id, "payload": *answer })).await,
+            Event::End => {
+                self.operations.remove(&id);
+                self.send(&json!({ "type": "complete", "id": id })).await
+            }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.last_heard.elapsed() > SILENCE {
+            return Err(None);
+        }
+        self.write(Message::Ping(axum::body::Bytes::new())).await
+    }
+
+    async fn send(&mut self, message: &Value) -> Result<(), End> {
+        self.write(Message::Text(message.to_string().into())).await
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        match timeout(WRITE_WAIT, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(None),
+        }
+    }
+}
+
+fn error(id: &str, code: Code, message: &str) -> Value {
+    json!({ "type": "error", "id": id, "payload": [{ "message": message, "extensions": { "code": code.word() } }] })
+}

@@ -1,0 +1,133 @@
+//! Products and their stock.
+
+use entity::{product, stock};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::ProductId;
+use crate::domain::product::{Product, Status};
+use crate::domain::stock::{Availability, Stock};
+use crate::domain::text;
+use crate::error::Error;
+
+use super::page::{Page, PageRequest, Sorted, page, restrict};
+use super::{Store, rows};
+
+/// Which products are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ProductFilter {
+    /// Part of a SKU or a name.
+    pub search: Option<String>,
+    /// Any of these; all when empty.
+    pub availability: Vec<Availability>,
+    /// Any of these.
+    pub status: Vec<Status>,
+}
+
+/// A place in the list of products: the sort key of a name, and the id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCursor(String, ProductId);
+
+impl ProductCursor {
+    /// The place of this product.
+    #[must_use]
+    pub fn of(product: &Product) -> Self {
+        Self(text::name_key(&product.name), product.id)
+    }
+}
+
+impl Store {
+    /// These products, in any order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn products(&self, ids: &[ProductId]) -> Result<Vec<Product>, Error> {
+        let found = self.rows_by::<product::Entity>(product::Column::Id, ids.iter().map(|id| id.0)).await?;
+        Ok(found.into_iter().map(rows::product).collect::<Result<_, _>>()?)
+    }
+
+    /// The product with this SKU, in any case and Unicode form.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn product_by_sku(&self, sku: &str) -> Result<Option<Product>, Error> {
+        let is_it = product::Column::SkuKey.eq(text::sku_key(sku.trim()));
+        Ok(product::Entity::find().filter(is_it).one(&self.db).await?.map(rows::product).transpose()?)
+    }
+
+    /// The product with this slug.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn product_by_slug(&self, slug: &str) -> Result<Option<Product>, Error> {
+        let found = product::Entity::find().filter(product::Column::Slug.eq(slug)).one(&self.db).await?;
+        Ok(found.map(rows::product).transpose()?)
+    }
+
+    /// Products by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn product_page(
+        &self,
+        filter: &ProductFilter,
+        request: &PageRequest<ProductCursor>,
+    ) -> Result<Page<Product>, Error> {
+        let words = filter.status.iter().map(|status| status.word());
+        let mut query = product::Entity::find().filter(product::Column::Status.is_in(words));
+        if let Some(search) = &filter.search {
+            let contains = |column: product::Column, part: String| Expr::col(column).like(pattern(&part));
+            query = query.filter(
+                Condition::any()
+                    .add(contains(product::Column::SkuKey, text::sku_key(search)))
+                    .add(contains(product::Column::NameKey, text::name_key(search))),
+            );
+        }
+        if !filter.availability.is_empty() {
+            let any = filter.availability.iter().map(|a| availability_is(*a)).fold(Condition::any(), Condition::add);
+            let with_it = Query::select().column(stock::Column::ProductId).from(stock::Entity).cond_where(any).take();
+            query = query.filter(product::Column::Id.in_subquery(with_it));
+        }
+        let sorted = Sorted { columns: &[product::Column::NameKey, product::Column::Id], order: true };
+        let key = |cursor: &ProductCursor| vec![cursor.0.clone().into(), cursor.1.0.into()];
+        let found = restrict(query, sorted, request, key).all(&self.db).await?;
+        Ok(page(found.into_iter().map(rows::product).collect::<Result<_, _>>()?, request))
+    }
+
+    /// Whether there is no product at all.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_catalogue_empty(&self) -> Result<bool, Error> {
+        Ok(product::Entity::find().count(&self.db).await? == 0)
+    }
+
+    /// The stock records of these products, in any order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stocks(&self, ids: &[ProductId]) -> Result<Vec<Stock>, Error> {
+        let found = self.rows_by::<stock::Entity>(stock::Column::ProductId, ids.iter().map(|id| id.0)).await?;
+        Ok(found.iter().map(rows::stock).collect())
+    }
+}
+
+/// Matches what contains this text, whatever characters are in it.
+fn pattern(part: &str) -> sea_orm::sea_query::LikeExpr {
+    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    sea_orm::sea_query::LikeExpr::new(format!("%{escaped}%")).escape('\\')
+}
+
+/// The same rule as [`Stock::availability`], for the database.
+fn availability_is(availability: Availability) -> Condition {
+    let available = || Expr::col(stock::Column::Total).sub(Expr::col(stock::Column::Allocated));
+    let threshold = || Expr::col(stock::Column::LowStockThreshold);
+    let managed = Condition::all().add(stock::Column::Managed.eq(true));
+    match availability {
+        Availability::Untracked => Condition::all().add(stock::Column::Managed.eq(false)),
+        Availability::OutOfStock => managed.add(available().eq(0)),
+        Availability::LowStock => managed.add(available().gt(0)).add(available().lte(threshold())),
+        Availability::InStock => managed.add(available().gt(0)).add(available().gt(threshold())),
+    }
+}

@@ -1,0 +1,112 @@
+//! One command on its way through the writer, with the way back to its caller.
+//!
+//! A job may be decided several times, when its batch is tried again, but it is answered once and only at its end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::commands::{Command, Context, Footprint};
+use crate::domain::Time;
+use crate::domain::id::OperationId;
+use crate::domain::random::Random;
+use crate::domain::rejection::{Code, Refusal, Rejection};
+use crate::error::Error;
+
+use super::world::World;
+
+/// How a job ends.
+#[derive(Debug, Clone, Copy)]
+pub enum End {
+    /// What it decided is committed, or it was refused.
+    Committed,
+    /// It was not executed.
+    NotExecuted,
+    /// Nobody knows whether it was committed.
+    Unknown,
+    /// The database refused what it alone wanted to write.
+    Broken,
+    /// Twice in a row a value that must be unique was taken by somebody else.
+    Taken,
+}
+
+/// A command whose kind the writer does not need to know.
+pub trait Job: Send {
+    /// The rows that it needs.
+    fn footprint(&self) -> Footprint;
+    /// Whether its caller's time is over.
+    fn is_late(&self, now: Instant) -> bool;
+    /// Decides; what it staged is kept when it is accepted and undone when it is refused or panics.
+    fn decide(&mut self, world: &mut World, now: Time, random: &mut Random);
+    /// Answers its caller.
+    fn answer(self: Box<Self>, end: End);
+}
+
+struct Pending<C: Command> {
+    command: C,
+    actor: String,
+    deadline: Instant,
+    decided: Option<Result<C::Answer, Error>>,
+    reply: oneshot::Sender<Result<C::Answer, Error>>,
+}
+
+/// A job for the queue, and where its answer will come.
+pub fn queue_up<C: Command>(
+    command: C,
+    actor: String,
+    deadline: Instant,
+) -> (Box<dyn Job>, oneshot::Receiver<Result<C::Answer, Error>>) {
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Pending { command, actor, deadline, decided: None, reply }), answer)
+}
+
+impl<C: Command> Job for Pending<C> {
+    fn footprint(&self) -> Footprint {
+        self.command.footprint()
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+
+    fn decide(&mut self, world: &mut World, now: Time, random: &mut Random) {
+        let operation = OperationId(random.ordered_uuid(now));
+        let decide = || {
+            let mut context = Context { now, actor: &self.actor, operation, random };
+            self.command.decide(world, &mut context)
+        };
+        // A panic leaves at most staged changes behind, and those are undone below.
+        let decided = catch_unwind(AssertUnwindSafe(decide));
+        self.decided = Some(match decided {
+            Ok(Ok(answer)) => {
+                world.keep();
+                Ok(answer)
+            }
+            Ok(Err(refusal)) => {
+                world.undo();
+                Err(Error::Refused(refusal))
+            }
+            Err(_) => {
+                world.undo();
+                Err(Error::Failure(anyhow::anyhow!("a decision panicked: {}", std::any::type_name::<C>())))
+            }
+        });
+    }
+
+    fn answer(self: Box<Self>, end: End) {
+        let answer = match end {
+            End::Committed => self.decided.unwrap_or(Err(Error::Unavailable)),
+            End::NotExecuted => Err(Error::Unavailable),
+            End::Unknown => Err(Error::TimedOut),
+            End::Broken => Err(Error::Failure(anyhow::anyhow!("the database refused {}", std::any::type_name::<C>()))),
+            End::Taken => Err(Error::Refused(taken())),
+        };
+        // A caller that has gone away does not want to know.
+        let _ = self.reply.send(answer);
+    }
+}
+
+fn taken() -> Refusal {
+    Rejection::new(Code::AlreadyExists, "Somebody else took this name at the same moment.").into()
+}

@@ -1,0 +1,90 @@
+//! The writer: the only code that begins a transaction, and the only code that publishes.
+//!
+//! Commands queue up while the last commit is under way and are then decided together, in order of arrival, in one
+//! transaction. There is no timer: an idle server commits at once. Nothing is answered or published before the commit.
+
+mod batch;
+mod job;
+mod load;
+mod save;
+
+pub mod idempotency;
+pub mod table;
+pub mod world;
+
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::Clock;
+use crate::commands::Command;
+use crate::error::Error;
+use crate::live::Hub;
+
+use batch::Batches;
+use job::Job;
+
+/// Most commands that wait for the writer; one more is refused as `OVERLOADED`.
+pub const MAX_QUEUED: usize = 4_096;
+
+/// Most commands in one transaction.
+pub const MAX_BATCH: usize = 256;
+
+/// How long a command may wait for its turn; after that it is dropped, not executed.
+pub const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How much longer its caller waits for the answer once it may have been executed.
+pub const MAX_EXECUTION: Duration = Duration::from_secs(5);
+
+/// A way to the writer's queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the writer on this connection. It ends, with everything that was queued done, when the last clone of the
+    /// handle is gone.
+    #[must_use]
+    pub fn start(db: DatabaseConnection, hub: Hub, clock: Clock) -> (Self, JoinHandle<()>) {
+        let (queue, mut waiting) = mpsc::channel::<Box<dyn Job>>(MAX_QUEUED);
+        let mut batches = Batches::new(db, hub, clock);
+        let task = tokio::spawn(async move {
+            let mut jobs = Vec::with_capacity(MAX_BATCH);
+            while waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+                batches.process(std::mem::take(&mut jobs)).await;
+            }
+        });
+        (Self { queue }, task)
+    }
+
+    /// Has a command decided and its effect committed. `actor` is who does it: a subject, or `system`.
+    ///
+    /// Once it is in the queue it goes on when the caller goes away.
+    ///
+    /// # Errors
+    /// `Refused` by the business; `Overloaded` when the queue is full, `Unavailable` when it was not executed,
+    /// `TimedOut` when nobody knows; `Failure` when something is wrong with us.
+    pub async fn submit<C: Command>(&self, actor: &str, command: C) -> Result<C::Answer, Error> {
+        let deadline = Instant::now() + MAX_WAIT;
+        let (job, answer) = job::queue_up(command, actor.to_owned(), deadline);
+        self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Overloaded,
+            TrySendError::Closed(_) => Error::Unavailable,
+        })?;
+        match timeout_at(deadline + MAX_EXECUTION, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(Error::TimedOut),
+        }
+    }
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("free", &self.queue.capacity()).finish()
+    }
+}

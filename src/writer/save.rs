@@ -1,0 +1,89 @@
+//! Saves what a batch changed with a few statements of many rows each. It writes every changed row whole and nothing
+//! else, parents before children.
+
+use entity::{
+    cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, shipment, shipment_item,
+    stock, stock_transaction,
+};
+use sea_orm::ActiveValue::NotSet;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, Iterable,
+    PrimaryKeyToColumn, QueryFilter,
+};
+
+use crate::store::rows;
+
+use super::world::World;
+
+/// Most parameters in one statement: the smallest bound among our databases, with room to spare.
+const MAX_PARAMETERS: usize = 30_000;
+
+/// Saves everything that changed.
+///
+/// # Errors
+/// When the database does not answer, or refuses a row that breaks one of its constraints.
+pub async fn changes(tx: &DatabaseTransaction, world: &World) -> Result<(), DbErr> {
+    upsert::<product::Entity>(tx, world.products.changes().map(rows::product_row)).await?;
+    upsert::<stock::Entity>(tx, world.stocks.changes().map(rows::stock_row)).await?;
+    let (carts, lines): (Vec<_>, Vec<_>) = world.carts.changes().map(rows::cart_rows).unzip();
+    let changed: Vec<_> = carts.iter().map(|cart| cart.id).collect();
+    upsert::<cart::Entity>(tx, carts).await?;
+    for ids in changed.chunks(MAX_PARAMETERS) {
+        let ids = ids.iter().copied();
+        cart_item::Entity::delete_many().filter(cart_item::Column::CartId.is_in(ids)).exec(tx).await?;
+    }
+    upsert::<cart_item::Entity>(tx, lines.into_iter().flatten()).await?;
+    let (orders, items): (Vec<_>, Vec<_>) = world.orders.changes().map(rows::order_rows).unzip();
+    upsert::<order::Entity>(tx, orders).await?;
+    upsert::<order_item::Entity>(tx, items.into_iter().flatten()).await?;
+    upsert::<payment::Entity>(tx, world.payments.changes().map(rows::payment_row)).await?;
+    let (shipments, items): (Vec<_>, Vec<_>) = world.shipments.changes().map(rows::shipment_rows).unzip();
+    upsert::<shipment::Entity>(tx, shipments).await?;
+    upsert::<shipment_item::Entity>(tx, items.into_iter().flatten()).await?;
+    append_log(tx, world).await?;
+    save_keys(tx, world).await?;
+    upsert::<sandbox_charge::Entity>(tx, world.charges.changes().map(rows::charge_row)).await
+}
+
+/// Inserts rows, or replaces those that are there: the bulk update that every database speaks.
+async fn upsert<E>(tx: &DatabaseTransaction, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+{
+    let is_key = |column: &E::Column| E::PrimaryKey::iter().any(|key| same(&key.into_column(), column));
+    let on_conflict = OnConflict::columns(E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column))
+        .update_columns(E::Column::iter().filter(|column| !is_key(column)))
+        .to_owned();
+    let rows: Vec<_> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
+    for rows in rows.chunks(MAX_PARAMETERS / E::Column::iter().count()) {
+        let insert = E::insert_many(rows.to_vec()).on_conflict(on_conflict.clone());
+        insert.exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn same<C: ColumnTrait>(a: &C, b: &C) -> bool {
+    a.as_str() == b.as_str()
+}
+
+async fn append_log(tx: &DatabaseTransaction, world: &World) -> Result<(), DbErr> {
+    let columns = <stock_transaction::Entity as EntityTrait>::Column::iter().count();
+    for log in world.log.rows().chunks(MAX_PARAMETERS / columns) {
+        let rows = log.iter().map(|row| {
+            let row = rows::transaction_row(row).into_active_model().reset_all();
+            stock_transaction::ActiveModel { position: NotSet, ..row }
+        });
+        stock_transaction::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+async fn save_keys(tx: &DatabaseTransaction, world: &World) -> Result<(), DbErr> {
+    for key in world.keys.removals() {
+        idempotency_key::Entity::delete_by_id((key.scope.clone(), key.key.clone())).exec(tx).await?;
+    }
+    upsert::<idempotency_key::Entity>(tx, world.keys.changes().map(rows::key_row)).await
+}

@@ -1,0 +1,44 @@
+// The ids that one example's answer hands to the variables of the next: the rules, free of any page.
+
+/** What the variables say until there is an id. */
+export const PLACEHOLDERS = {
+  cartId: 'comes from Cart',
+  orderId: 'comes from CheckOut',
+};
+
+/** Of each variable the ids that answers brought, newest last. */
+export const NOTHING_CARRIED = { cartId: [], orderId: [] };
+
+/** Enough to know again an id in a tab that was not opened for a while. */
+const REMEMBERED = 50;
+
+/** What is carried after `answer`, a GraphQL response; the same object when it brings nothing. */
+export function carriedAfter(carried, answer) {
+  const found = {
+    cartId: answer?.data?.createCart?.cart?.id,
+    orderId: answer?.data?.checkOut?.order?.id,
+  };
+  const keys = Object.keys(found).filter((key) => typeof found[key] === 'string');
+  if (keys.length === 0) return carried;
+  const added = keys.map((key) => [key, [...carried[key], found[key]].slice(-REMEMBERED)]);
+  return { ...carried, ...Object.fromEntries(added) };
+}
+
+/** `variables`, a text, with the newest ids in place of placeholders and of earlier ids. */
+export function withCarried(variables, carried) {
+  return replaced(variables, carried, (key) => carried[key].at(-1) ?? PLACEHOLDERS[key]);
+}
+
+/** `variables`, a text, with placeholders in place of carried ids: what the example said at first. */
+export function withoutCarried(variables, carried) {
+  return replaced(variables, carried, (key) => PLACEHOLDERS[key]);
+}
+
+// Works on the text, not on the parsed JSON, so that comments and layout stay. A value that is neither a
+// placeholder nor a carried id was typed by somebody and stays too.
+function replaced(variables, carried, valueOf) {
+  return variables.replace(/"(cartId|orderId)"(\s*:\s*)"([^"\\]*)"/g, (whole, key, colon, value) => {
+    const ours = value === PLACEHOLDERS[key] || carried[key].includes(value);
+    return ours ? `"${key}"${colon}"${valueOf(key)}"` : whole;
+  });
+}
