@@ -1,0 +1,136 @@
+//! A shop per test: a server of its own on a free port, on a database of its own, with a clock that can be set forward.
+
+mod actions;
+mod process;
+mod socket;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use onhand::app::{App, Clock};
+use onhand::config::PaymentTimes;
+use onhand::domain::random::whole_microseconds;
+use onhand::store::{Databases, migrate, open};
+use onhand::{payment, server, verify};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use actions::{Paid, codes, paid};
+pub use process::Process;
+pub use socket::Socket;
+
+/// How long a test waits for something that must come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Payment times that are short enough to wait for.
+pub const fn short_times() -> PaymentTimes {
+    PaymentTimes {
+        pay_answer: Duration::from_millis(400),
+        pay_gateway: Duration::from_millis(800),
+        pay_lease: Duration::from_millis(1_200),
+        pay_retry: Duration::from_millis(50),
+        pay_retry_max: Duration::from_millis(200),
+        pay_give_up: Duration::from_secs(3_600),
+    }
+}
+
+/// A running shop.
+pub struct Shop {
+    /// The app inside, for what no client can see.
+    pub app: App,
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    client: reqwest::Client,
+    ahead: Arc<AtomicI64>,
+    stop: CancellationToken,
+    server: JoinHandle<anyhow::Result<()>>,
+    databases: Databases,
+    // Dropped last: the files go when everything that uses them is gone.
+    _files: TempDir,
+}
+
+impl Shop {
+    /// An empty shop.
+    pub async fn open() -> Self {
+        Self::open_with(short_times()).await
+    }
+
+    /// An empty shop with these payment times.
+    pub async fn open_with(times: PaymentTimes) -> Self {
+        let files = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}/shop.db", files.path().display());
+        let databases = open(&url).await.expect("a database");
+        migrate(&databases).await.expect("migrations");
+        let ahead = Arc::new(AtomicI64::new(0));
+        let offset = Arc::clone(&ahead);
+        let clock = Clock::from_fn(move || {
+            whole_microseconds(chrono::Utc::now()) + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
+        });
+        let (app, _) = App::start(databases.read.clone(), databases.write.clone(), times, clock);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let stop = CancellationToken::new();
+        tokio::spawn(payment::recover(app.clone(), stop.clone()));
+        let server = tokio::spawn(server::serve(app.clone(), listener, stop.clone()));
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { app, url, client, ahead, stop, server, databases, _files: files }
+    }
+
+    /// Sets the shop's clock forward.
+    pub fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).expect("a short time");
+        self.ahead.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// The database below, for what no client can do.
+    pub fn database(&self) -> &sea_orm::DatabaseConnection {
+        &self.databases.write
+    }
+
+    /// Sends an operation and returns the whole response.
+    pub async fn ask(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.client.post(format!("{}/graphql", self.url)).json(&body);
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Sends an operation that must succeed and returns its data.
+    pub async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut response = self.ask(query, variables).await;
+        assert!(response.get("errors").is_none(), "{query}: {response}");
+        response["data"].take()
+    }
+
+    /// A client for requests that are not GraphQL.
+    pub const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Checks every invariant of the shop, as `onhand verify` does.
+    pub async fn verify(&self) -> verify::Report {
+        let report = verify::verify(&self.databases.read, false).await.expect("a report");
+        assert!(report.differences.is_empty(), "{:#?}", report.differences);
+        report
+    }
+
+    /// Verifies and closes the shop.
+    pub async fn close(self) -> verify::Report {
+        let report = self.verify().await;
+        self.stop.cancel();
+        self.server.await.expect("no panic").expect("a clean end");
+        report
+    }
+}
+
+/// Tries until something holds. It fails after [`PATIENCE`].
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "it never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

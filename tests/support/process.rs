@@ -1,0 +1,85 @@
+//! The real binary, as people start it: for what only a process can show, such as being killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+/// A running server process.
+pub struct Process {
+    child: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    client: reqwest::Client,
+}
+
+impl Process {
+    /// Starts a server on the database in this folder and waits until it listens.
+    pub async fn start(folder: &Path) -> Self {
+        let mut child = command(folder)
+            .args(["--listen", "127.0.0.1:0", "--pay-gateway", "2s", "--pay-lease", "3s", "--pay-retry", "50ms"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let url = loop {
+            let line = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("its output");
+            let line = line.expect("a line that says where it listens");
+            if let Some(url) = line.strip_prefix("listening  ") {
+                break url.to_owned();
+            }
+        };
+        // Its output is read to the end, so that it never waits for a reader.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+        Self { child, url, client }
+    }
+
+    /// Sends an operation; `None` when no answer came.
+    pub async fn ask(&self, query: &str, variables: Value) -> Option<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let sent = self.client.post(format!("{}/graphql", self.url)).json(&body).send().await.ok()?;
+        sent.json().await.ok()
+    }
+
+    /// Ends it as a power cut would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it was running");
+    }
+
+    /// Asks it to stop with this signal, and returns how it ended.
+    pub async fn stop(mut self, signal: i32) -> std::process::ExitStatus {
+        let id = i32::try_from(self.child.id().expect("it is running")).expect("an id");
+        // SAFETY: a plain system call on the id of a child that has not been waited for, so it is ours.
+        let sent = unsafe { libc::kill(id, signal) };
+        assert_eq!(sent, 0);
+        timeout(Duration::from_secs(10), self.child.wait()).await.expect("it stops within 10 s").expect("its end")
+    }
+
+    /// A client of this server that lives on its own.
+    pub fn another(&self) -> (String, reqwest::Client) {
+        (self.url.clone(), self.client.clone())
+    }
+}
+
+/// Runs a command of the binary on the database in this folder: its exit code and its output.
+pub async fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = command(folder).args(arguments).output().await.expect("a process");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = text(&output.stdout) + &text(&output.stderr);
+    (output.status.code().unwrap_or(-1), text)
+}
+
+fn command(folder: &Path) -> Command {
+    let binary: PathBuf = env!("CARGO_BIN_EXE_onhand").into();
+    let mut command = Command::new(binary);
+    command.current_dir(folder).env_clear().env("DATABASE_URL", "sqlite://shop.db");
+    command
+}

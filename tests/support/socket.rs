@@ -1,0 +1,90 @@
+//! A websocket client of the plainest kind: it sends what it is told and returns what comes.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{PATIENCE, Shop};
+
+/// A connected socket.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// Connects to a shop and says hello.
+    pub async fn open(shop: &Shop) -> Self {
+        let mut socket = Self::connect(&shop.url, "graphql-transport-ws").await;
+        socket.send(&json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    /// Connects, and says nothing yet.
+    pub async fn connect(url: &str, protocol: &str) -> Self {
+        let url = format!("{}/graphql", url.replace("http://", "ws://"));
+        let mut request = url.into_client_request().expect("a request");
+        request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
+        Self(connect_async(request).await.expect("a socket").0)
+    }
+
+    /// Sends a message.
+    pub async fn send(&mut self, message: &Value) {
+        self.send_raw(Message::Text(message.to_string().into())).await;
+    }
+
+    /// Sends a frame.
+    pub async fn send_raw(&mut self, message: Message) {
+        self.0.send(message).await.expect("an open socket");
+    }
+
+    /// Begins an operation.
+    pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        let payload = json!({ "query": query, "variables": variables });
+        self.send(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+
+    /// The next message of the server.
+    pub async fn next(&mut self) -> Value {
+        match self.frame().await {
+            Message::Text(text) => serde_json::from_str(&text).expect("JSON"),
+            other => panic!("not a message: {other:?}"),
+        }
+    }
+
+    /// The data of the next result of an operation.
+    pub async fn data(&mut self, id: &str) -> Value {
+        let mut message = self.next().await;
+        assert_eq!((&message["type"], &message["id"]), (&json!("next"), &json!(id)), "{message}");
+        assert!(message["payload"].get("errors").is_none(), "{message}");
+        message["payload"]["data"].take()
+    }
+
+    /// The close code of the server.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.frame().await {
+                Message::Close(Some(frame)) => return frame.code.into(),
+                Message::Close(None) => panic!("closed without a code"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether nothing comes for a while.
+    pub async fn is_silent_for(&mut self, time: std::time::Duration) -> bool {
+        timeout(time, self.0.next()).await.is_err()
+    }
+
+    async fn frame(&mut self) -> Message {
+        loop {
+            let frame = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            match frame.expect("an open socket").expect("a frame") {
+                Message::Ping(_) | Message::Pong(_) => {}
+                frame => return frame,
+            }
+        }
+    }
+}
