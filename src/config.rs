@@ -105,7 +105,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u32 = number.parse().map_err(|_| "a time starts with a whole number".to_owned())?;
     let duration = Duration::from_millis(u64::from(number) * millis);
-    let longest = Duration::from_secs(30 * 24 * 3_600);
+    let longest = Duration::from_hours(30 * 24);
     if duration > longest { Err("a time is at most 30 days".to_owned()) } else { Ok(duration) }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn times_are_read() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
         for bad in ["", "5", "s", "-1s", "1.5s", "99999999999s", "4294967295h", "1d"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }

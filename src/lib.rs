@@ -1,17 +1,74 @@
-//! Onhand, in reading order.
+//! Onhand keeps count of stock. This is its map; each module says at its top what it is for and what it never does.
+//!
+//! # What must always be true
+//!
+//! 1. **Never oversold.** 0 <= allocated <= total, for every product, in every committed state. [`domain::stock`] keeps
+//!    it, and a CHECK constraint of the database keeps it once more.
+//! 2. **All items or none.** An order allocates every item or nothing.
+//! 3. **Charged at most once.** While a payment's outcome is unknown its units stay allocated, and nothing else pays.
+//! 4. **Acknowledged is kept.** Nothing is answered or published before it is committed to disk.
+//! 5. **The log folds to the stock.** Rows of a product are numbered without gaps and never changed.
+//! 6. **Live means the last value.** The present state first, then only newer ones, always the last one.
+//!
+//! # Reading order
+//!
+//! - [`domain`]: the words and the rules, as plain values. Pure.
+//! - [`commands`]: what can be done, a file per verb: which rows it needs, and one function that decides. Pure.
+//! - [`writer`]: the only code that begins a transaction, and the only code that publishes.
+//! - [`store`]: read queries.
+//! - [`live`]: what subscribers watch.
+//! - [`payment`]: gateways, paying around them, and the recovery of what stayed open.
+//! - [`app`]: all of these together.
+//! - [`graphql`]: decode, call, encode.
+//! - [`server`]: HTTP and websockets. The only module that knows axum.
+//! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
+//! - [`config`], [`run`]: settings, and the life of the process.
+//!
+//! # One mutation, from end to end
+//!
+//! `shipOrder` arrives as a POST. `server::http` checks its form, `server::operation` its size before anything parses
+//! it. `graphql::order::mutations` decodes the input into a [`commands::ShipOrder`] and submits it to the
+//! [`writer::Writer`], where it waits with whatever else has come while the last commit was under way. The writer begins
+//! one transaction for them all, loads the rows that they name, and lets each decide in order of arrival: `ShipOrder`
+//! checks the state of its order, moves stock through `commands::ledger`, which also writes the log's row, and stages a
+//! shipment. What a refused command staged is undone, and its neighbours never see it. The writer saves the changed rows
+//! with a few statements, commits, publishes the new stock and the order's new version to the [`live::Hub`], and only
+//! then answers. The resolver reads the order back, so that an answer is never older than what was committed.
+//!
+//! # One badge, from end to end
+//!
+//! A browser subscribes to `stockChanged` over `server::socket`. [`live::stock_changes`] registers with the hub, then
+//! reads the present state, then follows: whatever is committed in between is in one or the other. Each watched product
+//! has one slot with its newest state; a reader that is slow finds the newest there, and nothing waits for it.
+
+#![warn(missing_docs)]
+
+pub mod domain;
+
+pub mod commands;
+
+pub mod writer;
+
+pub mod store;
+
+pub mod live;
+
+pub mod payment;
 
 pub mod app;
-pub mod commands;
-pub mod config;
-pub mod demo;
-pub mod domain;
-pub mod error;
+
 pub mod graphql;
-pub mod live;
-pub mod payment;
-pub mod run;
+
 pub mod server;
-pub mod store;
-pub mod upkeep;
+
 pub mod verify;
-pub mod writer;
+
+pub mod upkeep;
+
+pub mod demo;
+
+pub mod config;
+
+pub mod run;
+
+pub mod error;

@@ -14,13 +14,13 @@ use crate::error::Error;
 const ACTOR: &str = "system";
 
 /// How often.
-const ROUND: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_mins(1);
 
 /// Most carts, and most keys, in one command.
 const MAX_ROUND: u64 = 500;
 
 /// How long an idempotency key stands for its answer.
-pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Keeps up until it is told to stop. `cart_lifetime` is how long an untouched cart stays open.
 pub async fn keep_up(app: App, cart_lifetime: Duration, stop: CancellationToken) {

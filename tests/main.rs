@@ -2,6 +2,8 @@
 //!
 //! Stories are told through the API only. At its end each test closes its shop, which verifies every invariant.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+
 mod support;
 
 mod bad_input;
@@ -14,5 +16,6 @@ mod payments;
 mod races;
 mod readme;
 mod schema;
+mod socket;
 mod stories;
 mod tidy;

@@ -1,1 +1,138 @@
-//! To be filled.
+//! The rules of the layout, each with a check that fails when it is broken.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Longest file of ours, in lines.
+const MAX_LINES: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file with this ending below a folder, by path.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let is_generated = path.ends_with("node_modules") || path.ends_with("dist");
+            if path.is_dir() && !is_generated {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == ending) {
+                let text = fs::read_to_string(&path).expect("text");
+                found.push((path.strip_prefix(root()).expect("ours").display().to_string(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What the server is built of, without the simulation, which is a test that lives beside the commands.
+fn sources() -> Vec<(String, String)> {
+    files("src", "rs").into_iter().filter(|(path, _)| !path.ends_with("/simulation.rs")).collect()
+}
+
+fn rust_files() -> Vec<(String, String)> {
+    ["src", "entity/src", "migration/src", "tests"].iter().flat_map(|folder| files(folder, "rs")).collect()
+}
+
+/// The code of a file: without comments, and without its unit tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Files that use any of these words although only these places may.
+fn offenders(words: &[&str], allowed: &[&str]) -> Vec<String> {
+    let is_allowed = |path: &str| allowed.iter().any(|place| path.starts_with(place));
+    let uses = |text: &str| words.iter().any(|word| code(text).contains(word));
+    let outside = sources().into_iter().filter(|(path, text)| !is_allowed(path) && uses(text));
+    outside.map(|(path, _)| path).collect()
+}
+
+#[test]
+fn domain_and_commands_are_pure() {
+    let pure =
+        ["src/domain", "src/commands", "src/writer/world.rs", "src/writer/table.rs", "src/writer/idempotency.rs"];
+    let impure = ["sea_orm", "async_graphql", "axum", "tokio", "tracing", "std::fs", "std::env", "entity::", "::now()"];
+    for (path, text) in sources().iter().filter(|(path, _)| pure.iter().any(|place| path.starts_with(place))) {
+        for word in impure {
+            assert!(!code(text).contains(word), "{path} uses {word}, but it decides without I/O, clock or database");
+        }
+    }
+}
+
+#[test]
+fn each_library_stays_where_it_belongs() {
+    let none = Vec::<String>::new();
+    assert_eq!(offenders(&["axum::"], &["src/server"]), none, "only the server knows axum");
+    let graphql = ["src/graphql", "src/server"];
+    assert_eq!(offenders(&["async_graphql"], &graphql), none, "only graphql and the server know GraphQL");
+    let queries = ["entity::", "EntityTrait", "QueryFilter", "sea_query"];
+    assert_eq!(offenders(&queries, &["src/store", "src/writer"]), none, "only store and writer hold queries");
+    let sql = ["Statement::", "execute_unprepared", "query_one_raw", "SELECT ", "INSERT INTO"];
+    assert_eq!(offenders(&sql, &[]), none, "queries are SeaORM's, not text");
+    assert_eq!(offenders(&["std::env", "env ="], &["src/config.rs"]), none, "only config reads the environment");
+    let clock = ["Utc::now", "SystemTime"];
+    assert_eq!(offenders(&clock, &["src/app.rs"]), none, "the time comes from the app's clock");
+    assert_eq!(offenders(&[".publish("], &["src/writer", "src/live"]), none, "only the writer publishes");
+    let transactions = [".begin(", "begin_with"];
+    let may_begin = ["src/writer/batch.rs", "src/store/snapshot.rs"];
+    assert_eq!(offenders(&transactions, &may_begin), none, "only the writer begins transactions");
+}
+
+#[test]
+fn graphql_types_never_derive_on_entities() {
+    for (path, text) in files("entity/src", "rs") {
+        assert!(!text.contains("graphql"), "{path}: entities know nothing of GraphQL");
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (path, text) in rust_files() {
+        assert!(text.starts_with("//! "), "{path} does not open with //!");
+        let lines = text.lines().count();
+        assert!(lines <= MAX_LINES, "{path} has {lines} lines; {MAX_LINES} is the end");
+        for word in ["todo!", "unimplemented!", concat!("FIX", "ME"), concat!("TO", "DO")] {
+            assert!(path.ends_with("tidy.rs") || !text.contains(word), "{path} has a {word}");
+        }
+    }
+}
+
+/// The page is built ahead and committed, so that the server needs no Node. The build writes down what it was made of.
+#[test]
+fn the_built_page_is_not_stale() {
+    let page = root().join("web/graphiql");
+    let mut sources: Vec<PathBuf> =
+        ["package-lock.json", "package.json", "index.html", "vite.config.js"].map(|name| page.join(name)).into();
+    let mut folders = vec![page.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { folders.push(path) } else { sources.push(path) }
+        }
+    }
+    let mut named: Vec<(String, PathBuf)> =
+        sources.into_iter().map(|path| (path.strip_prefix(&page).expect("ours").display().to_string(), path)).collect();
+    named.sort();
+    let mut digest = Sha256::new();
+    for (name, path) in named {
+        digest.update(name);
+        digest.update("\n");
+        digest.update(fs::read(path).expect("a source"));
+        digest.update("\n");
+    }
+    let digest = digest.finalize();
+    let built = fs::read_to_string(page.join("dist/sources.sha256")).unwrap_or_default();
+    assert_eq!(
+        built.trim(),
+        format!("{digest:x}"),
+        "web/graphiql/dist is stale: run `npm ci && npm run build` in web/graphiql and commit it"
+    );
+}

@@ -13,7 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     pub mutation: String,
-    /// Of the input, in hexadecimal.
+    /// Of the input: equal inputs have equal fingerprints.
     pub fingerprint: String,
     /// The attempt to pay that it began.
     pub payment_id: Option<Uuid>,

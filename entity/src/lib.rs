@@ -3,6 +3,8 @@
 //! There are no rules here and nothing of GraphQL: enums are the words of `domain`, times are UTC with microseconds,
 //! ids are UUIDs. Constraints live in the migration, decisions in the server.
 
+#![expect(clippy::disallowed_methods, reason = "what the derive of an entity expands to")]
+
 pub mod cart;
 pub mod cart_item;
 pub mod idempotency_key;

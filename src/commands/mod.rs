@@ -95,3 +95,6 @@ pub trait Command: Send + 'static {
     /// The refusal, when the business does not allow it. What was staged by then is undone.
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<Self::Answer, Refusal>;
 }
+
+#[cfg(test)]
+mod simulation;

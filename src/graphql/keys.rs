@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use async_graphql::{ID, InputType};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::domain::id::IdError;
@@ -61,7 +63,7 @@ pub fn idempotency_key<I: InputType>(
     }
     // Input objects write their fields in the order of the schema, so equal inputs make equal texts.
     let digest = Sha256::digest(input.to_value().to_string());
-    let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = URL_SAFE_NO_PAD.encode(digest);
     let id = KeyId { scope: format!("subject:{}", viewer.subject), key: key.clone() };
     Ok(Some(Key { id, mutation, fingerprint }))
 }

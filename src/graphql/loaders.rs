@@ -108,8 +108,8 @@ loads! {
         let keys: Vec<_> = order.items.iter().map(|item| OrderOfItem(item.id)).collect();
         keys.into_iter().map(move |key| (key, order.clone()))
     };
-    PaymentsOf => Vec<Payment>, payments_of, |group| Some(group);
-    ShipmentsOf => Vec<Shipment>, shipments_of, |group| Some(group);
+    PaymentsOf => Vec<Payment>, payments_of, Some;
+    ShipmentsOf => Vec<Shipment>, shipments_of, Some;
 }
 
 async fn stocks(store: &Store, keys: &[StockId]) -> Result<Vec<Stock>, Error> {

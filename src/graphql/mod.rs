@@ -17,6 +17,7 @@ mod scalars;
 mod stock;
 mod viewer;
 
+use async_graphql::connection::Connection;
 use async_graphql::{MergedObject, MergedSubscription, Request, Schema, SchemaBuilder};
 
 use crate::app::App;
@@ -26,7 +27,7 @@ pub use guard::check as check_document;
 pub use viewer::Viewer;
 
 /// Everything that can be asked.
-#[derive(MergedObject, Default)]
+#[derive(Debug, MergedObject, Default)]
 #[graphql(name = "Query")]
 pub struct QueryRoot(
     node::NodeQueries,
@@ -37,12 +38,12 @@ pub struct QueryRoot(
 );
 
 /// Everything that can be changed. Every mutation takes one input and answers with its own payload.
-#[derive(MergedObject, Default)]
+#[derive(Debug, MergedObject, Default)]
 #[graphql(name = "Mutation")]
 pub struct MutationRoot(product::ProductMutations, stock::StockMutations, cart::CartMutations, order::OrderMutations);
 
 /// Everything that can be followed.
-#[derive(MergedSubscription, Default)]
+#[derive(Debug, MergedSubscription, Default)]
 #[graphql(name = "Subscription")]
 pub struct SubscriptionRoot(stock::StockSubscriptions, order::OrderSubscriptions);
 
@@ -51,6 +52,9 @@ pub type ApiSchema = Schema<QueryRoot, MutationRoot, SubscriptionRoot>;
 
 fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
     Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot::default())
+        .override_output_type_description::<Connection<String, product::Product>>("A page of products.")
+        .override_output_type_description::<Connection<String, order::Order>>("A page of orders.")
+        .override_output_type_description::<Connection<String, stock::StockTransaction>>("A page of the log.")
 }
 
 /// The schema over an app, ready to execute.

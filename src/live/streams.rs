@@ -24,7 +24,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 const LOG_PAGE: u64 = 100;
 
 /// The stock of each product now, in the order asked for, then newer states as they come. Unknown products are skipped.
-pub fn stock_changes(store: Store, hub: Hub, products: Vec<ProductId>) -> impl Stream<Item = Stock> + Send + 'static {
+pub fn stock_changes(store: Store, hub: &Hub, products: Vec<ProductId>) -> impl Stream<Item = Stock> + Send + use<> {
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
         let known = persist(|| store.stocks(&products)).await;
@@ -57,9 +57,9 @@ pub fn stock_changes(store: Store, hub: Hub, products: Vec<ProductId>) -> impl S
 /// Whatever reading it for the first time gives.
 pub async fn order_changes(
     store: Store,
-    hub: Hub,
+    hub: &Hub,
     id: OrderId,
-) -> Result<Option<impl Stream<Item = Order> + Send + 'static>, Error> {
+) -> Result<Option<impl Stream<Item = Order> + Send + use<>>, Error> {
     let mut topic = hub.watch_order(id);
     let Some(first) = store.order(id).await? else {
         return Ok(None);
@@ -80,10 +80,10 @@ pub async fn order_changes(
 /// Every row of the log after a position, none merged, with the position of each.
 pub fn log_tail(
     store: Store,
-    hub: Hub,
+    hub: &Hub,
     filter: LogFilter,
     after: i64,
-) -> impl Stream<Item = (i64, StockTransaction)> + Send + 'static {
+) -> impl Stream<Item = (i64, StockTransaction)> + Send + use<> {
     let mut woken = hub.watch_log();
     async_stream::stream! {
         let mut position = after;
@@ -92,7 +92,7 @@ pub fn log_tail(
             woken.mark_unchanged();
             loop {
                 let rows = persist(|| store.transactions_after(&filter, position, LOG_PAGE)).await;
-                let is_last = rows.len() < LOG_PAGE as usize;
+                let is_last = u64::try_from(rows.len()).is_ok_and(|count| count < LOG_PAGE);
                 for (at, row) in rows {
                     position = at;
                     yield (at, row);

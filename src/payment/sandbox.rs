@@ -24,7 +24,7 @@ const ACTOR: &str = "sandbox";
 const MAX_DELAY: u64 = 600_000;
 
 /// How long the sandbox gives a shopper to act.
-const ACTION_TIME: Duration = Duration::from_secs(15 * 60);
+const ACTION_TIME: Duration = Duration::from_mins(15);
 
 /// What the token of a payment makes the sandbox do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

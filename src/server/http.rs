@@ -55,13 +55,11 @@ pub async fn post(State(served): State<Served>, headers: HeaderMap, body: Result
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, "Batches are not supported: send one operation.");
     }
-    match serde_json::from_slice::<Operation>(&body) {
-        Ok(operation) => execute(&served, &headers, operation, &[OperationType::Query, OperationType::Mutation]).await,
-        Err(_) => {
-            let message = "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.";
-            refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, message)
-        }
-    }
+    let Ok(operation) = serde_json::from_slice::<Operation>(&body) else {
+        let message = "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.";
+        return refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, message);
+    };
+    execute(&served, &headers, operation, &[OperationType::Query, OperationType::Mutation]).await
 }
 
 /// GET: a websocket, or a query in the query string.
@@ -101,7 +99,7 @@ async fn execute(served: &Served, headers: &HeaderMap, operation: Operation, kin
         let refused = refuse(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, "GET is for queries; POST mutations.");
         return ([(header::ALLOW, "POST")], refused).into_response();
     }
-    respond(headers, answer(served.schema.execute(accepted.request).await))
+    respond(headers, answer(accepted.kind, served.schema.execute(accepted.request).await))
 }
 
 /// Status and media type of an answer, in one place. A client that knows the media type of GraphQL responses gets a

@@ -11,11 +11,10 @@ use super::Served;
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Operation {
     query: String,
-    #[serde(default)]
-    operation_name: Option<String>,
+    #[serde(default, rename = "operationName")]
+    name: Option<String>,
     #[serde(default)]
     variables: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
@@ -43,10 +42,10 @@ impl Operation {
     /// An operation from the parts of a query string.
     pub fn from_parts(
         query: String,
-        operation_name: Option<String>,
+        name: Option<String>,
         variables: Option<serde_json::Map<String, serde_json::Value>>,
     ) -> Self {
-        Self { query, operation_name, variables, extensions: None }
+        Self { query, name, variables, extensions: None }
     }
 
     /// Checks and parses the document.
@@ -58,7 +57,7 @@ impl Operation {
             return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
         }
         let mut request = Request::new(self.query);
-        if let Some(name) = self.operation_name.filter(|name| !name.is_empty()) {
+        if let Some(name) = self.name.filter(|name| !name.is_empty()) {
             request = request.operation_name(name);
         }
         if let Some(variables) = self.variables {
@@ -81,11 +80,13 @@ impl Operation {
     }
 }
 
-/// Wraps a response of the library: errors without a path came before execution.
-pub fn answer(response: Response) -> Answer {
+/// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
+/// root says that there will be no events.
+pub fn answer(kind: OperationType, response: Response) -> Answer {
+    let deepest = usize::from(kind == OperationType::Subscription);
     let is_request_error = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty());
+        && response.errors.iter().all(|error| error.path.len() <= deepest);
     Answer { response: finish(response), is_request_error }
 }
 
@@ -96,8 +97,7 @@ fn request_error(error: ServerError) -> Answer {
 /// The kind of the operation that will be executed.
 fn kind(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
     match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(operation.node.ty),
-        (DocumentOperations::Single(operation), Some(_)) => Some(operation.node.ty),
+        (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
         (DocumentOperations::Multiple(operations), Some(name)) => {
             operations.get(name).map(|operation| operation.node.ty)
         }

@@ -183,7 +183,7 @@ impl Connection {
             return self.send(&error(&id, Code::BadUserInput, message)).await;
         }
         let results = self.served.schema.execute_stream(accepted.request);
-        let events = results.map(|response| Event::Result(Box::new(answer(response))));
+        let events = results.map(move |response| Event::Result(Box::new(answer(accepted.kind, response))));
         self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
         Ok(())
     }

@@ -12,7 +12,7 @@ mod product;
 mod snapshot;
 mod upkeep;
 
-pub mod rows;
+pub(crate) mod rows;
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};

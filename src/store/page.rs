@@ -49,10 +49,10 @@ pub fn restrict<E: EntityTrait, C>(
 ) -> Select<E> {
     let mut query = query;
     if let Some(after) = &request.after {
-        query = query.filter(beyond(sorted.columns, key(after), sorted.order));
+        query = query.filter(beyond(sorted.columns, &key(after), sorted.order));
     }
     if let Some(before) = &request.before {
-        query = query.filter(beyond(sorted.columns, key(before), !sorted.order));
+        query = query.filter(beyond(sorted.columns, &key(before), !sorted.order));
     }
     let order = if sorted.order == request.from_end { Order::Desc } else { Order::Asc };
     for column in sorted.columns {
@@ -74,11 +74,11 @@ pub fn page<T, C>(mut rows: Vec<T>, request: &PageRequest<C>) -> Page<T> {
 }
 
 /// Rows whose key is greater (or less) than this one, column by column.
-fn beyond<Column: ColumnTrait>(columns: &[Column], key: Vec<Value>, greater: bool) -> Condition {
+fn beyond<Column: ColumnTrait>(columns: &[Column], key: &[Value], greater: bool) -> Condition {
     let mut any = Condition::any();
     for last in 0..columns.len() {
         let mut all = Condition::all();
-        for (i, (column, value)) in columns.iter().zip(&key).enumerate().take(last + 1) {
+        for (i, (column, value)) in columns.iter().zip(key).enumerate().take(last + 1) {
             all = all.add(match (i == last, greater) {
                 (false, _) => column.eq(value.clone()),
                 (true, true) => column.gt(value.clone()),

@@ -105,6 +105,7 @@ impl Batches {
 
 /// Begins the only kind of transaction there is: one that may write from its first statement on. A deferred one would
 /// fail as busy when it turns from reading to writing.
+#[expect(clippy::disallowed_methods, reason = "this is the writer")]
 async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

@@ -51,12 +51,11 @@ struct Pending<C: Command> {
     reply: oneshot::Sender<Result<C::Answer, Error>>,
 }
 
+/// Where the answer to a command will come.
+pub type Answer<C> = oneshot::Receiver<Result<<C as Command>::Answer, Error>>;
+
 /// A job for the queue, and where its answer will come.
-pub fn queue_up<C: Command>(
-    command: C,
-    actor: String,
-    deadline: Instant,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<C::Answer, Error>>) {
+pub fn queue_up<C: Command>(command: C, actor: String, deadline: Instant) -> (Box<dyn Job>, Answer<C>) {
     let (reply, answer) = oneshot::channel();
     (Box::new(Pending { command, actor, deadline, decided: None, reply }), answer)
 }

@@ -1,7 +1,7 @@
 //! A shop per test: a server of its own on a free port, on a database of its own, with a clock that can be set forward.
 
 mod actions;
-mod process;
+pub mod process;
 mod socket;
 
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use onhand::app::{App, Clock};
 use onhand::config::PaymentTimes;
-use onhand::domain::random::whole_microseconds;
 use onhand::store::{Databases, migrate, open};
 use onhand::{payment, server, verify};
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ pub const fn short_times() -> PaymentTimes {
         pay_lease: Duration::from_millis(1_200),
         pay_retry: Duration::from_millis(50),
         pay_retry_max: Duration::from_millis(200),
-        pay_give_up: Duration::from_secs(3_600),
+        pay_give_up: Duration::from_hours(1),
     }
 }
 
@@ -68,7 +67,7 @@ impl Shop {
         let ahead = Arc::new(AtomicI64::new(0));
         let offset = Arc::clone(&ahead);
         let clock = Clock::from_fn(move || {
-            whole_microseconds(chrono::Utc::now()) + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
+            Clock::system().now() + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
         });
         let (app, _) = App::start(databases.read.clone(), databases.write.clone(), times, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -30,6 +30,17 @@ impl Socket {
         Self(connect_async(request).await.expect("a socket").0)
     }
 
+    /// Connects with another sub-protocol: the close code, or `None` when the handshake fails already.
+    pub async fn try_connect(url: &str, protocol: &str) -> Option<u16> {
+        let url = format!("{}/graphql", url.replace("http://", "ws://"));
+        let mut request = url.into_client_request().expect("a request");
+        request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
+        match connect_async(request).await {
+            Ok((socket, _)) => Some(Self(socket).closed().await),
+            Err(_) => None,
+        }
+    }
+
     /// Sends a message.
     pub async fn send(&mut self, message: &Value) {
         self.send_raw(Message::Text(message.to_string().into())).await;

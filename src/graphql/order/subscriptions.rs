@@ -26,8 +26,7 @@ impl OrderSubscriptions {
     ) -> async_graphql::Result<impl Stream<Item = Order> + use<>> {
         let app = context.data_unchecked::<App>();
         let order: OrderId = crate::graphql::keys::id(&id)?;
-        let changes =
-            order_changes(app.store.clone(), app.hub.clone(), order).await.map_err(|error| failure(&error))?;
+        let changes = order_changes(app.store.clone(), &app.hub, order).await.map_err(|error| failure(&error))?;
         Ok(changes.ok_or_else(|| Code::NotFound.error("There is no such order."))?.map(Order))
     }
 }

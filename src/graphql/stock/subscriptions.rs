@@ -27,6 +27,7 @@ impl StockSubscriptions {
     /// state and never misses the last one; it is never sent the same or an older version. Unknown ids are skipped. A
     /// product that is not managed sends UNTRACKED, first and when it becomes so, and is followed all the same. At most
     /// 100 products. Ends only when the client completes it or the server shuts down.
+    #[expect(clippy::unused_async, reason = "subscriptions are")]
     async fn stock_changed(
         &self,
         context: &Context<'_>,
@@ -36,7 +37,7 @@ impl StockSubscriptions {
         let mut products: Vec<ProductId> = ids(&product_ids)?;
         let mut seen = std::collections::HashSet::new();
         products.retain(|id| seen.insert(*id));
-        Ok(stock_changes(app.store.clone(), app.hub.clone(), products).map(Stock))
+        Ok(stock_changes(app.store.clone(), &app.hub, products).map(Stock))
     }
 
     /// Every transaction, none merged, in order of `sequence` per product; after a cursor of this subscription, everything
@@ -53,7 +54,7 @@ impl StockSubscriptions {
             Some(after) => cursor::decode(CURSOR, &after)?,
             None => app.store.last_position().await.map_err(|error| failure(&error))?,
         };
-        let rows = log_tail(app.store.clone(), app.hub.clone(), filter, position);
+        let rows = log_tail(app.store.clone(), &app.hub, filter, position);
         Ok(rows.map(|(position, row)| Edge::new(cursor::encode(CURSOR, &position), StockTransaction(row))))
     }
 }
