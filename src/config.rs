@@ -43,7 +43,7 @@ pub enum Command {
 /// Settings of the server.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Where to listen. Without a secret everybody is staff, so only loopback addresses are accepted.
+    /// Where to listen. Everybody is staff here, so only loopback addresses are accepted.
     #[arg(long, env = "ONHAND_LISTEN", default_value = "127.0.0.1:8000", global = true)]
     pub listen: SocketAddr,
 

@@ -121,7 +121,14 @@ fn tell(report: &Report) {
     if *untold > 0 {
         println!("... and {untold} more");
     }
-    let found = differences.len() + untold;
-    let verdict = if found == 0 { "no differences".to_owned() } else { format!("{found} differences") };
-    println!("checked {products} products, {transactions} stock transactions and {orders} orders: {verdict}");
+    let found = differences.len() as u64 + *untold as u64;
+    let verdict = if found == 0 { "no differences".to_owned() } else { counted(found, "difference") };
+    let checked =
+        [counted(*products, "product"), counted(*transactions, "stock transaction"), counted(*orders, "order")];
+    let [products, transactions, orders] = checked;
+    println!("checked {products}, {transactions} and {orders}: {verdict}");
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

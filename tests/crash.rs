@@ -142,7 +142,7 @@ async fn verify_says_what_differs() {
     drop(databases);
     let (code, said) = run(folder.path(), &["verify"]).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains(MUG) && said.contains("1 differences"), "{said}");
+    assert!(said.contains(MUG) && said.contains("1 difference"), "{said}");
     let (code, said) = run(folder.path(), &["verify", "--database-url", "sqlite://nowhere.db"]).await;
     assert_eq!(code, 2, "{said}");
 }

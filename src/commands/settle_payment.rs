@@ -3,7 +3,7 @@
 
 use crate::domain::id::PaymentId;
 use crate::domain::order::{PaymentStatus, Status as OrderStatus};
-use crate::domain::payment::{Outcome, Status};
+use crate::domain::payment::{Outcome, Status, Watch};
 use crate::domain::rejection::{Code, Refusal, Rejection};
 use crate::domain::transaction::Reason;
 use crate::writer::idempotency::write_answer;
@@ -70,6 +70,8 @@ pub fn settle(
         Outcome::ActionRequired(action) => {
             payment.status = Status::RequiresAction;
             payment.action = Some(action);
+            // Nobody is at the gateway any more, and the shopper may act at any moment.
+            payment.watch = Watch { leased_until: context.now, look_at: context.now, ..payment.watch };
         }
         Outcome::Charged { reference } => {
             payment.status = Status::Succeeded;

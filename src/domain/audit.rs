@@ -36,10 +36,10 @@ impl Fold {
         };
         if after != row.after {
             self.differences
-                .push(format!("{product}: row {sequence} says {:?}, but the log adds up to {after:?}", row.after));
+                .push(format!("{product}: row {sequence} says {}, but the log adds up to {after}", row.after));
         }
         if after.allocated < 0 || after.available() < 0 {
-            self.differences.push(format!("{product}: after row {sequence} the numbers are {after:?}"));
+            self.differences.push(format!("{product}: after row {sequence} there are {after}"));
         }
         self.numbers = Some(after);
         self.sequence = sequence;
@@ -52,7 +52,7 @@ impl Fold {
         let numbers = self.numbers.unwrap_or(Numbers { total: 0, allocated: 0 });
         let mut differ = |difference| self.differences.push(difference);
         if numbers != stock.numbers {
-            differ(format!("{product}: the stock says {:?}, the log adds up to {numbers:?}", stock.numbers));
+            differ(format!("{product}: the stock says {}, the log adds up to {numbers}", stock.numbers));
         }
         if self.sequence != stock.sequence {
             differ(format!("{product}: the stock counts {} rows, the log has {}", stock.sequence, self.sequence));

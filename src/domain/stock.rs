@@ -3,6 +3,8 @@
 //! A rule of the inventory, kept here and once more by CHECK constraints: 0 <= allocated <= total. Nothing here decides
 //! who may move stock or why; it must never let a number leave its range.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -59,6 +61,12 @@ impl Numbers {
     #[must_use]
     pub const fn available(self) -> i32 {
         self.total - self.allocated
+    }
+}
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in total, {} allocated", self.total, self.allocated)
     }
 }
 
