@@ -20,7 +20,7 @@ use super::types::{StockNumbers, product_of};
 const CURSOR: &str = "log";
 
 /// Most values in a filter of the log.
-const MAX_FILTER: usize = 100;
+pub const MAX_FILTER: usize = 100;
 
 /// One row of the append-only log.
 #[derive(Debug, Clone)]

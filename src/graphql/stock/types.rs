@@ -6,13 +6,14 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use crate::domain::id::StockId;
 use crate::domain::stock;
 use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::keys::at_most;
 use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Availability, Product};
 use crate::graphql::scalars::DateTime;
 use crate::store::LogFilter;
 
-use super::log::{StockAction, StockTransaction, log_connection};
+use super::log::{MAX_FILTER, StockAction, StockTransaction, log_connection};
 
 /// What is in the warehouse of one product.
 #[derive(Debug, Clone)]
@@ -77,6 +78,7 @@ impl Stock {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<String, StockTransaction>> {
         nullable(async {
+            at_most("values", actions.as_ref().map_or(0, Vec::len), MAX_FILTER)?;
             let filter = LogFilter {
                 products: Some(vec![self.0.product]),
                 actions: actions.map(|actions| actions.into_iter().map(Into::into).collect()),
