@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::PaymentTimes;
 use crate::domain::Time;
 use crate::domain::random::whole_microseconds;
+use crate::domain::stock::PublicStock;
 use crate::live::Hub;
 use crate::payment::Gateways;
 use crate::store::Store;
@@ -47,6 +48,17 @@ impl std::fmt::Debug for Clock {
     }
 }
 
+/// What an app is started with.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long paying may take.
+    pub times: PaymentTimes,
+    /// What those who are not staff see of counts.
+    pub public_stock: PublicStock,
+    /// Whether the sandbox may be paid with.
+    pub has_sandbox: bool,
+}
+
 /// What every part of the server works with.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -60,6 +72,8 @@ pub struct App {
     pub gateways: Gateways,
     /// How long paying may take.
     pub times: PaymentTimes,
+    /// What those who are not staff see of counts.
+    pub public_stock: PublicStock,
     /// Where the time comes from.
     pub clock: Clock,
     /// Work that goes on when its caller goes away, and that a shutdown waits for.
@@ -72,13 +86,14 @@ impl App {
     pub fn start(
         read: DatabaseConnection,
         write: DatabaseConnection,
-        times: PaymentTimes,
+        settings: Settings,
         clock: Clock,
     ) -> (Self, JoinHandle<()>) {
+        let Settings { times, public_stock, has_sandbox } = settings;
         let hub = Hub::default();
         let store = Store::new(read);
-        let (writer, task) = Writer::start(write, hub.clone(), clock.clone());
-        let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone());
-        (Self { store, writer, hub, gateways, times, clock, tasks: TaskTracker::new() }, task)
+        let (writer, task) = Writer::start(write, hub.clone(), clock.clone(), public_stock);
+        let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
+        (Self { store, writer, hub, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
     }
 }

@@ -21,6 +21,10 @@ pub enum Code {
     BadCursor,
     /// Over a limit of the request.
     LimitExceeded,
+    /// No token where one is needed, or one that is not good.
+    Unauthenticated,
+    /// Not allowed.
+    Forbidden,
     /// There is no such thing.
     NotFound,
     /// Too much to do; not executed.
@@ -44,6 +48,8 @@ impl Code {
             Self::BadId => "BAD_ID",
             Self::BadCursor => "BAD_CURSOR",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::Overloaded => "OVERLOADED",
             Self::Unavailable => "UNAVAILABLE",

@@ -52,7 +52,7 @@ pub enum Known {
 /// Who takes the money. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gateways {
-    sandbox: Sandbox,
+    sandbox: Option<Sandbox>,
 }
 
 /// A gateway that is there.
@@ -65,10 +65,16 @@ pub enum Gateway {
 }
 
 impl Gateways {
-    /// All gateways of this server.
+    /// All gateways of this server; the sandbox only where it may be.
     #[must_use]
-    pub fn new(store: Store, writer: Writer, clock: Clock) -> Self {
-        Self { sandbox: Sandbox::new(store, writer, clock) }
+    pub fn new(store: Store, writer: Writer, clock: Clock, has_sandbox: bool) -> Self {
+        Self { sandbox: has_sandbox.then(|| Sandbox::new(store, writer, clock)) }
+    }
+
+    /// The gateway that is asked when none is named.
+    #[must_use]
+    pub const fn default_name(&self) -> &'static str {
+        MANUAL
     }
 
     /// The gateway of this name.
@@ -76,7 +82,7 @@ impl Gateways {
     pub fn find(&self, name: &str) -> Option<Gateway> {
         match name {
             MANUAL => Some(Gateway::Manual),
-            SANDBOX => Some(Gateway::Sandbox(self.sandbox.clone())),
+            SANDBOX => self.sandbox.clone().map(Gateway::Sandbox),
             _ => None,
         }
     }

@@ -87,7 +87,11 @@ pub async fn get(
 }
 
 async fn execute(served: &Served, headers: &HeaderMap, operation: Operation, kinds: &[OperationType]) -> Response {
-    let accepted = match operation.accept(served) {
+    let Ok(identity) = served.front.gate.admit_headers(headers) else {
+        let refused = refuse(StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
+        return ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+    };
+    let accepted = match operation.accept(served, served.viewer(identity)) {
         Ok(accepted) => accepted,
         Err(answer) => return respond(headers, *answer),
     };

@@ -3,6 +3,7 @@
 //! The only module that knows axum. It decides nothing about the shop.
 
 mod assets;
+mod auth;
 mod health;
 mod http;
 mod operation;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
@@ -22,7 +23,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
-use crate::graphql::{ApiSchema, schema};
+use crate::graphql::{ApiSchema, Viewer, schema};
+
+pub use auth::{Gate, Identity, token};
 
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1_024;
@@ -30,18 +33,41 @@ const MAX_BODY: usize = 256 * 1_024;
 /// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
 const MAX_DRAIN: Duration = Duration::from_secs(8);
 
+/// Who is let in, and what they find.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Checks tokens.
+    pub gate: Gate,
+    /// Whether there is introspection, and the page to explore the API.
+    pub explore: bool,
+}
+
 /// What every handler has at hand.
 #[derive(Clone)]
 struct Served {
     app: App,
+    front: Front,
     schema: ApiSchema,
     stop: CancellationToken,
     sockets: TaskTracker,
 }
 
-impl FromRef<Served> for App {
-    fn from_ref(served: &Served) -> Self {
-        served.app.clone()
+impl Served {
+    /// Waits until a token expires; for ever without one.
+    async fn expiry(&self, identity: Option<&Identity>) {
+        match identity.and_then(|identity| identity.expires_at) {
+            None => std::future::pending().await,
+            Some(at) => {
+                // A token that has expired already is over at once.
+                let left = (at - self.app.clock.now()).to_std().unwrap_or_default();
+                tokio::time::sleep(left).await;
+            }
+        }
+    }
+
+    /// What somebody sees.
+    fn viewer(&self, identity: Identity) -> Viewer {
+        Viewer { party: identity.party, public_stock: self.app.public_stock }
     }
 }
 
@@ -63,9 +89,15 @@ fn router(served: Served) -> Router {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let sockets = TaskTracker::new();
-    let served = Served { schema: schema(app.clone()), app: app.clone(), stop: stop.clone(), sockets: sockets.clone() };
+    let served = Served {
+        schema: schema(app.clone(), front.explore),
+        front,
+        app: app.clone(),
+        stop: stop.clone(),
+        sockets: sockets.clone(),
+    };
     let signal = stop.clone();
     let server = axum::serve(listener, router(served)).with_graceful_shutdown(signal.cancelled_owned());
     let mut server = tokio::spawn(server.into_future());

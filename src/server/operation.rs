@@ -5,7 +5,7 @@ use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Opera
 use async_graphql::{Request, Response, ServerError, Variables};
 use serde::Deserialize;
 
-use crate::graphql::{Code, Viewer, check_document, finish, prepare};
+use crate::graphql::{Code, Viewer, asks_for_introspection, check_document, finish, prepare};
 
 use super::Served;
 
@@ -52,7 +52,7 @@ impl Operation {
     ///
     /// # Errors
     /// The answer that says what is wrong with it.
-    pub fn accept(self, served: &Served) -> Result<Accepted, Box<Answer>> {
+    pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
         if let Err(error) = check_document(&self.query) {
             return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
         }
@@ -65,6 +65,10 @@ impl Operation {
         }
         let name = request.operation_name.clone();
         let kind = match request.parsed_query() {
+            Ok(document) if !served.front.explore && asks_for_introspection(document) => {
+                let error = Code::ValidationFailed.error("Introspection is switched off here.");
+                return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
+            }
             Ok(document) => kind(document, name.as_deref()).ok_or_else(|| {
                 let error =
                     Code::ValidationFailed.error("The document has no such operation, or several without a name.");
@@ -76,7 +80,7 @@ impl Operation {
                 return Err(Box::new(request_error(error)));
             }
         };
-        Ok(Accepted { kind, request: prepare(&served.app, request, Viewer::development()) })
+        Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
     }
 }
 
