@@ -86,8 +86,8 @@ pub struct Access {
     #[arg(long, env = "ONHAND_SECRET", hide_env_values = true, global = true)]
     pub secret: Option<String>,
 
-    /// A file with the public keys that tokens are signed with (a JWK set: RS256, ES256, EdDSA), read again when a token
-    /// names a key that is not in it.
+    /// A file or a web address with the public keys that tokens are signed with (a JWK set: RS256, ES256, EdDSA), read
+    /// again every ten minutes, and when a token names a key that is not in it.
     #[arg(long, env = "ONHAND_JWKS", global = true)]
     pub jwks: Option<String>,
 

@@ -23,6 +23,7 @@
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`config`], [`run`]: settings, and the life of the process.
+//! - [`error`], [`telemetry`]: what crosses layers when something does not happen, and what an operator sees.
 //!
 //! # One mutation, from end to end
 //!
@@ -72,3 +73,5 @@ pub mod config;
 pub mod run;
 
 pub mod error;
+
+pub mod telemetry;

@@ -36,7 +36,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
             Ok(true)
         }
         Command::Token { role, sub, ttl } => {
-            println!("{}", token(&line.access, role, &sub, ttl, Clock::system().now())?);
+            println!("{}", token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
             Ok(true)
         }
         Command::Verify => {
@@ -50,7 +50,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
 
 async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let (url, serve, access) = (&line.database_url, &line.serve, &line.access);
-    let gate = Gate::new(access)?;
+    let gate = Gate::new(access).await?;
     let is_development = gate.is_development();
     if is_development && !serve.listen.ip().is_loopback() {
         bail!(

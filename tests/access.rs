@@ -23,8 +23,8 @@ struct People {
 
 async fn people() -> People {
     let shop = Shop::open_public(PublicStock::Exact).await;
-    let staff = shop.signed_in(Role::Staff, "sam");
-    let (ada, bob) = (shop.signed_in(Role::Customer, "ada"), shop.signed_in(Role::Customer, "bob"));
+    let staff = shop.signed_in(Role::Staff, "sam").await;
+    let (ada, bob) = (shop.signed_in(Role::Customer, "ada").await, shop.signed_in(Role::Customer, "bob").await);
     let guest = Client::clone(&shop);
     let mug = staff.product("MUG", 100).await;
     People { shop, staff, ada, bob, guest, mug }
@@ -179,7 +179,7 @@ async fn a_token_that_is_not_good_makes_nobody_a_guest() {
     let (head, rest) = good.split_at(good.len() - 4);
     let unsigned =
         "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEiLCJpc3MiOiJ0ZXN0cyIsImF1ZCI6InNob3AiLCJleHAiOjQwMDAwMDAwMDB9.";
-    let expired = shop.signed_in_for(Role::Customer, "ada", Duration::ZERO).authorization.expect("a token");
+    let expired = shop.signed_in_for(Role::Customer, "ada", Duration::ZERO).await.authorization.expect("a token");
     let bad = [
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
@@ -205,7 +205,7 @@ async fn a_token_that_is_not_good_makes_nobody_a_guest() {
 #[tokio::test]
 async fn a_socket_ends_with_its_token() {
     let People { shop, staff, mug, .. } = people().await;
-    let short = shop.signed_in_for(Role::Customer, "ada", Duration::from_secs(3));
+    let short = shop.signed_in_for(Role::Customer, "ada", Duration::from_secs(3)).await;
     let mut socket = Socket::open(&short).await;
     socket
         .subscribe(
@@ -223,7 +223,7 @@ async fn a_socket_ends_with_its_token() {
 #[tokio::test]
 async fn capped_readers_see_no_more_than_the_cap_and_hear_no_more_often() {
     let shop = Shop::open_public(PublicStock::Capped(5)).await;
-    let (staff, guest) = (shop.signed_in(Role::Staff, "sam"), Client::clone(&shop));
+    let (staff, guest) = (shop.signed_in(Role::Staff, "sam").await, Client::clone(&shop));
     let mug = staff.product("MUG", 50).await;
     let query =
         "query($id: ID!) { stock(productId: $id) { total available allocated availability version updatedAt } }";
@@ -262,7 +262,7 @@ async fn production_tells_nothing_about_itself_and_has_no_sandbox() {
         ..onhand::config::Access::default()
     };
     let shop = Shop::open_as(crate::support::Wanted { access, ..crate::support::Wanted::default() }).await;
-    let staff = shop.signed_in(Role::Staff, "sam");
+    let staff = shop.signed_in(Role::Staff, "sam").await;
     assert_eq!(shop.code("{ __schema { types { name } } }", json!({})).await, "GRAPHQL_VALIDATION_FAILED");
     let typo = shop.ask("{ prodcts { nodes { id } } }", json!({})).await;
     assert!(!typo.to_string().contains("products"), "{typo}");

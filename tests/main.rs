@@ -11,6 +11,7 @@ mod bad_input;
 mod cases;
 mod crash;
 mod idempotency;
+mod key_sets;
 mod live;
 mod pages;
 mod payments;

@@ -13,6 +13,8 @@ use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
 use crate::store::Store;
 
+use crate::telemetry;
+
 use super::Hub;
 
 pub use crate::store::LogFilter;
@@ -49,6 +51,7 @@ pub fn stock_changes(
         while let Some((_, stock)) = newer.next().await {
             let last = sent.entry(stock.product).or_default();
             if version(&stock) > *last {
+                telemetry::merged(u64::from(version(&stock).abs_diff(*last)) - 1);
                 *last = version(&stock);
                 yield stock;
             }

@@ -89,6 +89,13 @@ impl Gateways {
 }
 
 impl Gateway {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Manual => MANUAL,
+            Self::Sandbox(_) => SANDBOX,
+        }
+    }
+
     async fn charge(&self, payment: PaymentId, amount: Money, behaviour: Behaviour) -> Charged {
         match self {
             Self::Manual => Charged::Certain(Outcome::Charged { reference: None }),

@@ -14,6 +14,7 @@ use crate::domain::party::Party;
 use crate::domain::payment::{Method, Outcome, Status};
 use crate::domain::rejection::Rejection;
 use crate::error::Error;
+use crate::telemetry;
 use crate::writer::idempotency::Key;
 
 use super::{Behaviour, Charged, Gateway};
@@ -96,6 +97,7 @@ async fn attempt(
     };
     begun.get_or_init(|| payment);
     let asked = timeout(app.times.pay_gateway, gateway.charge(payment, amount, behaviour)).await;
+    telemetry::gateway(gateway.name(), result(asked.as_ref().ok()));
     let Ok(Charged::Certain(outcome)) = asked else {
         tracing::warn!(%payment, "a gateway left the outcome of a payment open");
         return Ok(open(order, payment));
@@ -109,6 +111,19 @@ async fn attempt(
         Some(Settled::Now(answer)) => answer,
         Some(Settled::Before(_)) | None => open(order, payment),
     })
+}
+
+/// How a call of a gateway ended, in a word.
+fn result(asked: Option<&Charged>) -> &'static str {
+    match asked {
+        None => "silent",
+        Some(Charged::Open) => "open",
+        Some(Charged::Certain(Outcome::Charged { .. })) => "charged",
+        Some(Charged::Certain(Outcome::Declined { .. })) => "declined",
+        Some(Charged::Certain(Outcome::Refused { .. })) => "refused",
+        Some(Charged::Certain(Outcome::Voided)) => "voided",
+        Some(Charged::Certain(Outcome::ActionRequired(_))) => "action",
+    }
 }
 
 /// Settles, and tries again while the writer cannot take it. `None` when it could not in the end: the payment stays in

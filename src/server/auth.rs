@@ -5,21 +5,20 @@
 //! tokens are checked: signature, issuer, audience and expiry, all required. Nobody without a token is more than a guest.
 
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::http::{HeaderMap, header};
 use chrono::DateTime;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Access, Role};
 use crate::domain::Time;
 use crate::domain::party::Party;
+
+use super::key_set::{Key, KeySet};
 
 /// The subject of everybody in development.
 const DEVELOPER: &str = "development";
@@ -32,15 +31,6 @@ const MAX_SUBJECT: usize = 255;
 
 /// Shortest secret, in bytes: as long as the signature that it makes.
 const MIN_SECRET: usize = 32;
-
-/// Most keys of a key set.
-const MAX_KEYS: usize = 32;
-
-/// Largest file of keys, in bytes.
-const MAX_KEY_FILE: u64 = 256 * 1_024;
-
-/// An unknown key makes the key set be read again, but no more often than this.
-const REREAD_AFTER: Duration = Duration::from_secs(5);
 
 /// Who somebody is, and until when their token says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +56,7 @@ enum Kind {
 
 enum Keys {
     Secret(DecodingKey),
-    Set { path: PathBuf, read: Mutex<(Instant, Vec<Key>)> },
-}
-
-#[derive(Clone)]
-struct Key {
-    id: Option<String>,
-    algorithm: Algorithm,
-    key: DecodingKey,
+    Set(Arc<KeySet>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,7 +74,7 @@ impl Gate {
     ///
     /// # Errors
     /// When they do not fit together, or the keys cannot be read.
-    pub fn new(access: &Access) -> anyhow::Result<Self> {
+    pub async fn new(access: &Access) -> anyhow::Result<Self> {
         let keys = match (&access.secret, &access.jwks) {
             (None, None) => return Ok(Self(Arc::new(Kind::Development))),
             (Some(_), Some(_)) => bail!("set ONHAND_SECRET or ONHAND_JWKS, not both"),
@@ -99,11 +82,7 @@ impl Gate {
                 bail!("ONHAND_SECRET must have at least {MIN_SECRET} bytes")
             }
             (Some(secret), None) => Keys::Secret(DecodingKey::from_secret(secret.as_bytes())),
-            (None, Some(path)) => {
-                let path = PathBuf::from(path);
-                let keys = read_keys(&path)?;
-                Keys::Set { path, read: Mutex::new((Instant::now(), keys)) }
-            }
+            (None, Some(source)) => Keys::Set(KeySet::open(source).await?),
         };
         let (Some(issuer), Some(audience)) = (access.issuer.clone(), access.audience.clone()) else {
             bail!("tokens need ONHAND_ISSUER and ONHAND_AUDIENCE to be checked against");
@@ -156,7 +135,7 @@ impl Gate {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
-        let claims = decode::<Claims>(token, &key.key, &validation).map_err(|_| BadToken)?.claims;
+        let claims = decode::<Claims>(token, &key.decodes, &validation).map_err(|_| BadToken)?.claims;
         let party = party(&claims.sub, claims.role.as_deref()).ok_or(BadToken)?;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(BadToken)?;
         Ok(Identity { party, expires_at: Some(expires_at) })
@@ -185,63 +164,24 @@ impl Keys {
     /// The key that a token says it was signed with.
     fn find(&self, token: &str) -> Option<Key> {
         match self {
-            Self::Secret(key) => Some(Key { id: None, algorithm: Algorithm::HS256, key: key.clone() }),
-            Self::Set { path, read } => {
-                let id = decode_header(token).ok()?.kid;
-                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-                let find = |keys: &[Key]| match &id {
-                    Some(id) => keys.iter().find(|key| key.id.as_ref() == Some(id)).cloned(),
-                    None => keys.first().filter(|_| keys.len() == 1).cloned(),
-                };
-                if let Some(key) = find(&read.1) {
-                    return Some(key);
-                }
-                if read.0.elapsed() >= REREAD_AFTER {
-                    read.0 = Instant::now();
-                    match read_keys(path) {
-                        Ok(keys) => read.1 = keys,
-                        Err(error) => {
-                            tracing::error!(%error, "the key set could not be read again; the old one is kept")
-                        }
-                    }
-                }
-                find(&read.1)
-            }
+            Self::Secret(key) => Some(Key { id: None, algorithm: Algorithm::HS256, decodes: key.clone() }),
+            Self::Set(set) => set.find(decode_header(token).ok()?.kid.as_deref()),
         }
     }
-}
-
-fn read_keys(path: &PathBuf) -> anyhow::Result<Vec<Key>> {
-    let size = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
-    if size > MAX_KEY_FILE {
-        bail!("{} is larger than {MAX_KEY_FILE} bytes", path.display());
-    }
-    let set: JwkSet =
-        serde_json::from_slice(&fs::read(path)?).with_context(|| format!("{} is no key set", path.display()))?;
-    let keys: Vec<Key> = set.keys.iter().filter_map(key).take(MAX_KEYS).collect();
-    if keys.is_empty() {
-        bail!("{} has no key for RS256, ES256 or EdDSA", path.display());
-    }
-    Ok(keys)
-}
-
-/// A key that we check signatures with; `None` for kinds that we do not.
-fn key(jwk: &Jwk) -> Option<Key> {
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => Algorithm::ES256,
-        AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-        _ => return None,
-    };
-    Some(Key { id: jwk.common.key_id.clone(), algorithm, key: DecodingKey::from_jwk(jwk).ok()? })
 }
 
 /// A token for trying things out.
 ///
 /// # Errors
 /// When no secret is set to sign it with.
-pub fn token(access: &Access, role: Role, subject: &str, lifetime: Duration, now: Time) -> anyhow::Result<String> {
-    Gate::new(access)?;
+pub async fn token(
+    access: &Access,
+    role: Role,
+    subject: &str,
+    lifetime: Duration,
+    now: Time,
+) -> anyhow::Result<String> {
+    Gate::new(access).await?;
     let secret = access.secret.as_ref().context("set ONHAND_SECRET to make tokens")?;
     let claims = Claims {
         sub: subject.to_owned(),

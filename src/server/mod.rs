@@ -6,6 +6,7 @@ mod assets;
 mod auth;
 mod health;
 mod http;
+mod key_set;
 mod operation;
 mod socket;
 

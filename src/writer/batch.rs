@@ -14,6 +14,7 @@ use crate::domain::random::Random;
 use crate::domain::stock::PublicStock;
 use crate::error::is_connection_lost;
 use crate::live::Hub;
+use crate::telemetry;
 
 use super::job::{End, Job};
 use super::world::World;
@@ -58,7 +59,10 @@ impl Batches {
             if jobs.is_empty() {
                 continue;
             }
-            match self.attempt(&mut jobs).await {
+            let began = Instant::now();
+            let attempted = self.attempt(&mut jobs).await;
+            telemetry::batch(jobs.len(), began.elapsed());
+            match attempted {
                 Ok(world) => {
                     self.hub.publish(&world);
                     end(jobs, End::Committed);

@@ -26,6 +26,7 @@ use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
 use crate::error::Error;
 use crate::live::Hub;
+use crate::telemetry;
 
 use batch::Batches;
 use job::Job;
@@ -58,6 +59,7 @@ impl Writer {
         let task = tokio::spawn(async move {
             let mut jobs = Vec::with_capacity(MAX_BATCH);
             while waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+                telemetry::queued(waiting.len());
                 batches.process(std::mem::take(&mut jobs)).await;
             }
         });

@@ -156,7 +156,7 @@ impl Shop {
         let clock = Clock::from_fn(move || {
             Clock::system().now() + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
         });
-        let gate = Gate::new(&access).expect("sound settings");
+        let gate = Gate::new(&access).await.expect("sound settings");
         let is_development = gate.is_development();
         let settings = Settings {
             times,
@@ -176,13 +176,13 @@ impl Shop {
     }
 
     /// Somebody with a token that is good for an hour.
-    pub fn signed_in(&self, role: Role, subject: &str) -> Client {
-        self.signed_in_for(role, subject, Duration::from_hours(1))
+    pub async fn signed_in(&self, role: Role, subject: &str) -> Client {
+        self.signed_in_for(role, subject, Duration::from_hours(1)).await
     }
 
     /// Somebody with a token that is good for so long.
-    pub fn signed_in_for(&self, role: Role, subject: &str, lifetime: Duration) -> Client {
-        let token = token(&self.access, role, subject, lifetime, Clock::system().now()).expect("a token");
+    pub async fn signed_in_for(&self, role: Role, subject: &str, lifetime: Duration) -> Client {
+        let token = token(&self.access, role, subject, lifetime, Clock::system().now()).await.expect("a token");
         Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 
