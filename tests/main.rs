@@ -10,6 +10,7 @@ mod access;
 mod bad_input;
 mod cases;
 mod crash;
+mod failures;
 mod idempotency;
 mod key_sets;
 mod live;
