@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Clock, Settings};
+use crate::app::{App, Settings};
+use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
 use crate::server::{Front, Gate, token};
 use crate::store::{Databases, migrate, open, open_read_only};

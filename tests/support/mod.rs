@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use onhand::app::{App, Clock, Settings};
+use onhand::app::{App, Settings};
+use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
 use onhand::server::{Front, Gate, token};
