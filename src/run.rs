@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Clock};
 use crate::config::{Command, CommandLine, Serve};
+use crate::server::Wire;
 use crate::store::{Databases, migrate, open, open_read_only};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, server, upkeep, verify};
@@ -62,7 +63,8 @@ async fn serve(url: &str, settings: &Serve) -> anyhow::Result<()> {
     let cart_lifetime = Duration::from_secs(u64::from(settings.cart_days) * 24 * 3_600);
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    server::serve(app, listener, stop).await?;
+    let wire = Wire { origins: settings.allowed_origins.clone(), ..Wire::default() };
+    server::serve(app, wire, listener, stop).await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
@@ -106,7 +108,7 @@ fn greet(url: &str, added: usize, listener: &TcpListener) -> anyhow::Result<()> 
     println!("listening  http://{address}");
     println!();
     println!("  explore   http://{address}/          a whole order in tabs, with live stock above it");
-    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws)");
+    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events");
     println!("  health    http://{address}/health/ready");
     println!();
     println!("Ctrl-C stops it.");

@@ -21,8 +21,12 @@ pub enum Code {
     BadCursor,
     /// Over a limit of the request.
     LimitExceeded,
+    /// Not allowed.
+    Forbidden,
     /// There is no such thing.
     NotFound,
+    /// The hash of a persisted query is not known; send the query along with it.
+    PersistedQueryNotFound,
     /// Too much to do; not executed.
     Overloaded,
     /// Not executed.
@@ -44,7 +48,9 @@ impl Code {
             Self::BadId => "BAD_ID",
             Self::BadCursor => "BAD_CURSOR",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Overloaded => "OVERLOADED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Timeout => "TIMEOUT",

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use onhand::app::{App, Clock};
 use onhand::config::PaymentTimes;
+use onhand::server::Wire;
 use onhand::store::{Databases, migrate, open};
 use onhand::{payment, server, verify};
 use serde_json::{Value, json};
@@ -60,6 +61,16 @@ impl Shop {
 
     /// An empty shop with these payment times.
     pub async fn open_with(times: PaymentTimes) -> Self {
+        Self::open_on(Wire::default(), times).await
+    }
+
+    /// An empty shop with this wire, and short payment times.
+    pub async fn open_wired(wire: Wire) -> Self {
+        Self::open_on(wire, short_times()).await
+    }
+
+    /// An empty shop with this wire and these payment times.
+    pub async fn open_on(wire: Wire, times: PaymentTimes) -> Self {
         let files = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}/shop.db", files.path().display());
         let databases = open(&url).await.expect("a database");
@@ -74,7 +85,7 @@ impl Shop {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let server = tokio::spawn(server::serve(app.clone(), listener, stop.clone()));
+        let server = tokio::spawn(server::serve(app.clone(), wire, listener, stop.clone()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { app, url, client, ahead, stop, server, databases, _files: files }
     }
