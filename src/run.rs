@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
-use crate::server::{Front, Gate, token};
+use crate::server::{Front, Gate, Wire, token};
 use crate::store::{Databases, migrate, open, open_read_only};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, server, upkeep, verify};
@@ -80,7 +80,8 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
     let front = Front { gate, explore: access.explore.unwrap_or(is_development) };
-    server::serve(app, front, listener, stop).await?;
+    let wire = Wire { origins: serve.allowed_origins.clone(), only_loopback: is_development, ..Wire::default() };
+    server::serve(app, front, wire, listener, stop).await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
@@ -131,7 +132,7 @@ fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpL
     if line.access.explore.unwrap_or(is_development) {
         println!("  explore   http://{address}/          a whole order in tabs, with live stock above it");
     }
-    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws)");
+    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events");
     println!("  health    http://{address}/health/ready");
     println!();
     println!("Ctrl-C stops it.");

@@ -8,18 +8,23 @@ use serde::Deserialize;
 use crate::graphql::{Code, Viewer, asks_for_introspection, check_document, finish, prepare};
 
 use super::Served;
+use super::persisted::{Hash, Persisted};
+
+/// A JSON object that may be missing.
+pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
 pub struct Operation {
+    /// Empty when only its hash was sent.
+    #[serde(default)]
     query: String,
     #[serde(default, rename = "operationName")]
     name: Option<String>,
     #[serde(default)]
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    variables: Object,
     #[serde(default)]
-    #[expect(dead_code, reason = "clients may send it, and it must be an object; nothing in it means anything yet")]
-    extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    extensions: Object,
 }
 
 /// An operation that may be executed, and of which kind it is.
@@ -40,12 +45,31 @@ pub struct Answer {
 
 impl Operation {
     /// An operation from the parts of a query string.
-    pub fn from_parts(
-        query: String,
-        name: Option<String>,
-        variables: Option<serde_json::Map<String, serde_json::Value>>,
-    ) -> Self {
-        Self { query, name, variables, extensions: None }
+    pub fn from_parts(query: Option<String>, name: Option<String>, [variables, extensions]: [Object; 2]) -> Self {
+        Self { query: query.unwrap_or_default(), name, variables, extensions }
+    }
+
+    /// Whether it names a query at all, in full or by its hash.
+    pub fn has_query(&self) -> bool {
+        !self.query.is_empty() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
+    }
+
+    /// Puts the query in place of its hash. Answers the hash with the query when both were sent, so that they can be
+    /// remembered when the query has turned out to be good.
+    ///
+    /// # Errors
+    /// The answer that says what is wrong with the hash, or that there is no query.
+    pub fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
+        let extension = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
+        let resolved = match extension {
+            Some(extension) => persisted.resolve(&mut self.query, extension),
+            None if self.query.is_empty() => Err(Code::BadUserInput.error("Send an operation in `query`.")),
+            None => Ok(None),
+        };
+        let hash = resolved.map_err(|error| {
+            Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default())))
+        })?;
+        Ok(hash.map(|hash| (hash, self.query.clone())))
     }
 
     /// Checks and parses the document.
@@ -54,7 +78,7 @@ impl Operation {
     /// The answer that says what is wrong with it.
     pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
         if let Err(error) = check_document(&self.query) {
-            return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
+            return Err(Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default()))));
         }
         let mut request = Request::new(self.query);
         if let Some(name) = self.name.filter(|name| !name.is_empty()) {
@@ -67,17 +91,17 @@ impl Operation {
         let kind = match request.parsed_query() {
             Ok(document) if !served.front.explore && asks_for_introspection(document) => {
                 let error = Code::ValidationFailed.error("Introspection is switched off here.");
-                return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
+                return Err(Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default()))));
             }
             Ok(document) => kind(document, name.as_deref()).ok_or_else(|| {
                 let error =
                     Code::ValidationFailed.error("The document has no such operation, or several without a name.");
-                Box::new(request_error(error.into_server_error(async_graphql::Pos::default())))
+                Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default())))
             })?,
             Err(error) => {
                 let coded = Code::ParseFailed.error(error.message.clone());
                 let error = ServerError { extensions: coded.extensions, ..error };
-                return Err(Box::new(request_error(error)));
+                return Err(Box::new(Answer::of_request_error(error)));
             }
         };
         Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
@@ -94,8 +118,11 @@ pub fn answer(kind: OperationType, response: Response) -> Answer {
     Answer { response: finish(response), is_request_error }
 }
 
-fn request_error(error: ServerError) -> Answer {
-    Answer { response: finish(Response::from_errors(vec![error])), is_request_error: true }
+impl Answer {
+    /// The answer to an operation of which nothing was executed.
+    pub fn of_request_error(error: ServerError) -> Self {
+        Self { response: finish(Response::from_errors(vec![error])), is_request_error: true }
+    }
 }
 
 /// The kind of the operation that will be executed.

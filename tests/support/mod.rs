@@ -12,7 +12,7 @@ use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
-use onhand::server::{Front, Gate, token};
+use onhand::server::{Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
 use onhand::{payment, server, verify};
 use serde_json::{Value, json};
@@ -49,11 +49,13 @@ pub struct Wanted {
     pub times: PaymentTimes,
     /// Who may do what; development unless changed.
     pub access: Access,
+    /// What the wire allows.
+    pub wire: Wire,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { times: short_times(), access: Access::default() }
+        Self { times: short_times(), access: Access::default(), wire: Wire::default() }
     }
 }
 
@@ -132,6 +134,11 @@ impl Shop {
         Self::open_as(Wanted { times, ..Wanted::default() }).await
     }
 
+    /// An empty shop with this wire, and short payment times.
+    pub async fn open_wired(wire: Wire) -> Self {
+        Self::open_as(Wanted { wire, ..Wanted::default() }).await
+    }
+
     /// An empty shop that checks tokens and shows counts to the public as this says.
     pub async fn open_public(public_stock: PublicStock) -> Self {
         let access = Access {
@@ -147,7 +154,7 @@ impl Shop {
 
     /// An empty shop.
     pub async fn open_as(wanted: Wanted) -> Self {
-        let Wanted { times, access } = wanted;
+        let Wanted { times, access, wire } = wanted;
         let files = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}/shop.db", files.path().display());
         let databases = open(&url).await.expect("a database");
@@ -170,7 +177,7 @@ impl Shop {
         let stop = CancellationToken::new();
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
         let front = Front { gate, explore: access.explore.unwrap_or(is_development) };
-        let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
+        let server = tokio::spawn(server::serve(app.clone(), front, wire, listener, stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
         Self { app, access, client, ahead, stop, server, databases, _files: files }
