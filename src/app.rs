@@ -2,49 +2,27 @@
 //!
 //! Cheap to clone and handed on as the first argument. It owns nothing that cannot be shared.
 
-use std::sync::Arc;
-
-use chrono::Utc;
 use sea_orm::DatabaseConnection;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::Clock;
 use crate::config::PaymentTimes;
-use crate::domain::Time;
-use crate::domain::random::whole_microseconds;
+use crate::domain::stock::PublicStock;
 use crate::live::Hub;
 use crate::payment::Gateways;
 use crate::store::Store;
 use crate::writer::Writer;
 
-/// Where the time comes from.
-#[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Time + Send + Sync>);
-
-impl Clock {
-    /// The time of this machine.
-    #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-    pub fn system() -> Self {
-        Self(Arc::new(|| whole_microseconds(Utc::now())))
-    }
-
-    /// A clock that shows what `now` says: for tests.
-    pub fn from_fn(now: impl Fn() -> Time + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
-    }
-
-    /// Now, in whole microseconds.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        (self.0)()
-    }
-}
-
-impl std::fmt::Debug for Clock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Clock")
-    }
+/// What an app is started with.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long paying may take.
+    pub times: PaymentTimes,
+    /// What those who are not staff see of counts.
+    pub public_stock: PublicStock,
+    /// Whether the sandbox may be paid with.
+    pub has_sandbox: bool,
 }
 
 /// What every part of the server works with.
@@ -60,6 +38,8 @@ pub struct App {
     pub gateways: Gateways,
     /// How long paying may take.
     pub times: PaymentTimes,
+    /// What those who are not staff see of counts.
+    pub public_stock: PublicStock,
     /// Where the time comes from.
     pub clock: Clock,
     /// Work that goes on when its caller goes away, and that a shutdown waits for.
@@ -72,13 +52,14 @@ impl App {
     pub fn start(
         read: DatabaseConnection,
         write: DatabaseConnection,
-        times: PaymentTimes,
+        settings: Settings,
         clock: Clock,
     ) -> (Self, JoinHandle<()>) {
+        let Settings { times, public_stock, has_sandbox } = settings;
         let hub = Hub::default();
         let store = Store::new(read);
-        let (writer, task) = Writer::start(write, hub.clone(), clock.clone());
-        let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone());
-        (Self { store, writer, hub, gateways, times, clock, tasks: TaskTracker::new() }, task)
+        let (writer, task) = Writer::start(write, hub.clone(), clock.clone(), public_stock);
+        let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
+        (Self { store, writer, hub, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
     }
 }

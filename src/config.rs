@@ -4,7 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::quantity::MAX_QUANTITY;
+use crate::domain::stock::PublicStock;
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
 ///
@@ -23,10 +26,14 @@ pub struct CommandLine {
     /// Settings of the server.
     #[command(flatten)]
     pub serve: Serve,
+
+    /// Who may do what.
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Migrate the database, then serve until Ctrl-C or SIGTERM. This is the default.
     Serve,
@@ -38,12 +45,87 @@ pub enum Command {
     ///
     /// Exits with 0 and says how much it checked, or with 1 and says what differs.
     Verify,
+    /// Make a token for trying things out, signed with ONHAND_SECRET.
+    Token {
+        /// What its holder may do.
+        #[arg(long)]
+        role: Role,
+        /// Who its holder is: the owner of carts and orders, the actor in the log.
+        #[arg(long)]
+        sub: String,
+        /// How long it is good for.
+        #[arg(long, default_value = "1h", value_parser = duration)]
+        ttl: Duration,
+    },
+}
+
+/// What somebody with a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Everything.
+    Staff,
+    /// Their own carts and orders.
+    Customer,
+}
+
+impl Role {
+    /// The word in a token's `role`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+            Self::Customer => "customer",
+        }
+    }
+}
+
+/// Who may do what. Without a secret and without keys this is development: everybody is staff.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Access {
+    /// The secret that tokens are signed with (HS256), at least 32 bytes.
+    #[arg(long, env = "ONHAND_SECRET", hide_env_values = true, global = true)]
+    pub secret: Option<String>,
+
+    /// A file or a web address with the public keys that tokens are signed with (a JWK set: RS256, ES256, EdDSA), read
+    /// again every ten minutes, and when a token names a key that is not in it.
+    #[arg(long, env = "ONHAND_JWKS", global = true)]
+    pub jwks: Option<String>,
+
+    /// What a token's `iss` must be.
+    #[arg(long, env = "ONHAND_ISSUER", global = true)]
+    pub issuer: Option<String>,
+
+    /// What a token's `aud` must be, or have among others.
+    #[arg(long, env = "ONHAND_AUDIENCE", global = true)]
+    pub audience: Option<String>,
+
+    /// What those who are not staff see of counts: "exact", or "capped:N" for at most N available and nothing else.
+    #[arg(long, env = "ONHAND_PUBLIC_STOCK", default_value = "exact", value_parser = public_stock, global = true)]
+    pub public_stock: PublicStock,
+
+    /// Whether the sandbox may be paid with; unless given, in development only.
+    #[arg(long, env = "ONHAND_SANDBOX", global = true)]
+    pub sandbox: Option<bool>,
+
+    /// Whether there is introspection, and the page to explore the API; unless given, in development only.
+    #[arg(long, env = "ONHAND_EXPLORE", global = true)]
+    pub explore: Option<bool>,
+}
+
+/// Reads "exact" or "capped:N".
+fn public_stock(text: &str) -> Result<PublicStock, String> {
+    let most = match text.split_once(':') {
+        None if text == "exact" => return Ok(PublicStock::Exact),
+        Some(("capped", most)) => most.parse().ok().filter(|most| (1..=MAX_QUANTITY).contains(most)),
+        _ => None,
+    };
+    most.map(PublicStock::Capped).ok_or_else(|| "this is exact, or capped:N with N from 1".to_owned())
 }
 
 /// Settings of the server.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Where to listen. Everybody is staff here, so only loopback addresses are accepted.
+    /// Where to listen. In development everybody is staff, so there only loopback addresses are accepted.
     #[arg(long, env = "ONHAND_LISTEN", default_value = "127.0.0.1:8000", global = true)]
     pub listen: SocketAddr,
 
@@ -51,9 +133,9 @@ pub struct Serve {
     #[arg(long, env = "ONHAND_ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
     pub allowed_origins: Vec<String>,
 
-    /// Fill an empty catalogue with a dozen demo products.
-    #[arg(long, env = "ONHAND_DEMO", default_value_t = true, action = ArgAction::Set, global = true)]
-    pub demo: bool,
+    /// Whether an empty catalogue is filled with a dozen demo products; unless given, in development only.
+    #[arg(long, env = "ONHAND_DEMO", global = true)]
+    pub demo: Option<bool>,
 
     /// What to log, for example "info" or "onhand=debug,sea_orm=info,warn".
     #[arg(long, env = "ONHAND_LOG", default_value = "onhand=info,warn", global = true)]
@@ -143,6 +225,15 @@ mod tests {
         assert_eq!(origin("http://[::1]:3000").as_deref(), Ok("http://[::1]:3000"));
         for bad in ["", "*", "null", "shop.example", "https://", "https://shop.example/", "ftp://shop.example"] {
             assert!(origin(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn public_stock_is_read() {
+        assert_eq!(public_stock("exact"), Ok(PublicStock::Exact));
+        assert_eq!(public_stock("capped:10"), Ok(PublicStock::Capped(10)));
+        for bad in ["", "capped", "capped:", "capped:0", "capped:-1", "Exact", "capped:2000000000"] {
+            assert!(public_stock(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::commands::{FillCatalogue, NewProduct, ProductInput};
 use crate::domain::id::ProductId;
+use crate::domain::party::Party;
 use crate::error::Error;
 
 /// SKU, name, description, price in cents, units, and the threshold for low stock. No units: stock is not managed.
@@ -52,5 +53,5 @@ pub async fn fill(app: &App) -> Result<usize, Error> {
         };
         products.push((ProductId(Uuid::from_u128(FIRST + number)), NewProduct::check(&input)?));
     }
-    app.writer.submit("system", FillCatalogue(products)).await
+    app.writer.submit(&Party::System, FillCatalogue(products)).await
 }

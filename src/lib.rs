@@ -18,11 +18,12 @@
 //! - [`store`]: read queries.
 //! - [`live`]: what subscribers watch.
 //! - [`payment`]: gateways, paying around them, and the recovery of what stayed open.
-//! - [`app`]: all of these together.
+//! - [`clock`], [`app`]: the time, and all of these together.
 //! - [`graphql`]: decode, call, encode.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`config`], [`run`]: settings, and the life of the process.
+//! - [`error`], [`telemetry`]: what crosses layers when something does not happen, and what an operator sees.
 //!
 //! # One mutation, from end to end
 //!
@@ -55,6 +56,8 @@ pub mod live;
 
 pub mod payment;
 
+pub mod clock;
+
 pub mod app;
 
 pub mod graphql;
@@ -72,3 +75,5 @@ pub mod config;
 pub mod run;
 
 pub mod error;
+
+pub mod telemetry;

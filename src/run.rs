@@ -9,9 +9,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Clock};
-use crate::config::{Command, CommandLine, Serve};
-use crate::server::Wire;
+use crate::app::{App, Settings};
+use crate::clock::Clock;
+use crate::config::{Command, CommandLine};
+use crate::server::{Front, Gate, Wire, token};
 use crate::store::{Databases, migrate, open, open_read_only};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, server, upkeep, verify};
@@ -24,8 +25,8 @@ const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 /// # Errors
 /// When it cannot be done; the message is for people.
 pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
-    match line.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(&line.database_url, &line.serve).await.map(|()| true),
+    match line.command.clone().unwrap_or(Command::Serve) {
+        Command::Serve => serve(&line).await.map(|()| true),
         Command::Migrate => {
             migrate(&open(&line.database_url).await?).await?;
             println!("{} is up to date.", line.database_url);
@@ -33,6 +34,10 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
         }
         Command::Schema => {
             print!("{}", graphql::sdl());
+            Ok(true)
+        }
+        Command::Token { role, sub, ttl } => {
+            println!("{}", token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
             Ok(true)
         }
         Command::Verify => {
@@ -44,27 +49,39 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
     }
 }
 
-async fn serve(url: &str, settings: &Serve) -> anyhow::Result<()> {
-    if !settings.listen.ip().is_loopback() {
-        bail!("everybody is staff here, so only a loopback address may be listened to, not {}", settings.listen);
+async fn serve(line: &CommandLine) -> anyhow::Result<()> {
+    let (url, serve, access) = (&line.database_url, &line.serve, &line.access);
+    let gate = Gate::new(access).await?;
+    let is_development = gate.is_development();
+    if is_development && !serve.listen.ip().is_loopback() {
+        bail!(
+            "without ONHAND_SECRET or ONHAND_JWKS everybody is staff, so only a loopback address may be listened to, not {}",
+            serve.listen
+        );
     }
-    if settings.payment.pay_lease <= settings.payment.pay_gateway {
+    if serve.payment.pay_lease <= serve.payment.pay_gateway {
         bail!("ONHAND_PAY_LEASE must be longer than ONHAND_PAY_GATEWAY");
     }
     let stop = stop_on_signal()?;
     let databases = open(url).await?;
     migrate(&databases).await?;
-    let listener = TcpListener::bind(settings.listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listener = TcpListener::bind(serve.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let Databases { read, write, lock } = databases;
-    let (app, writer) = App::start(read.clone(), write.clone(), settings.payment, Clock::system());
-    let added = if settings.demo { demo::fill(&app).await? } else { 0 };
-    greet(url, added, &listener)?;
-    let cart_lifetime = Duration::from_secs(u64::from(settings.cart_days) * 24 * 3_600);
+    let settings = Settings {
+        times: serve.payment,
+        public_stock: access.public_stock,
+        has_sandbox: access.sandbox.unwrap_or(is_development),
+    };
+    let (app, writer) = App::start(read.clone(), write.clone(), settings, Clock::system());
+    let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
+    greet(line, is_development, added, &listener)?;
+    let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    let wire = Wire { origins: settings.allowed_origins.clone(), ..Wire::default() };
-    server::serve(app, wire, listener, stop).await?;
+    let wire = Wire { origins: serve.allowed_origins.clone(), ..Wire::default() };
+    let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+    server::serve(app, front, listener, stop).await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
@@ -95,19 +112,26 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-fn greet(url: &str, added: usize, listener: &TcpListener) -> anyhow::Result<()> {
+fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpListener) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    println!(
-        "onhand {}, for development: everybody is staff, and only this machine is listened to",
-        env!("CARGO_PKG_VERSION")
-    );
-    println!("database   {url}");
+    let version = env!("CARGO_PKG_VERSION");
+    if is_development {
+        println!("onhand {version}, for development: everybody is staff, and only this machine is listened to");
+    } else {
+        println!("onhand {version}");
+    }
+    println!("database   {}", line.database_url);
     if added > 0 {
         println!("catalogue  {added} demo products added");
     }
+    if !is_development && line.access.sandbox == Some(true) {
+        println!("WARNING    orders can be paid with the sandbox, which takes no money");
+    }
     println!("listening  http://{address}");
     println!();
-    println!("  explore   http://{address}/          a whole order in tabs, with live stock above it");
+    if line.access.explore.unwrap_or(is_development) {
+        println!("  explore   http://{address}/          a whole order in tabs, with live stock above it");
+    }
     println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events");
     println!("  health    http://{address}/health/ready");
     println!();

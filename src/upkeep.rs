@@ -8,10 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::commands::{ExpireCarts, ForgetKeys};
+use crate::domain::party::Party;
 use crate::error::Error;
-
-/// Who does it.
-const ACTOR: &str = "system";
 
 /// How often.
 const ROUND: Duration = Duration::from_mins(1);
@@ -43,13 +41,13 @@ pub async fn round(app: &App, cart_lifetime: Duration) -> Result<(), Error> {
     let untouched_since = app.clock.now() - cart_lifetime;
     let carts = app.store.untouched_carts(untouched_since, MAX_ROUND).await?;
     if !carts.is_empty() {
-        let expired = app.writer.submit(ACTOR, ExpireCarts { carts, untouched_since }).await?;
+        let expired = app.writer.submit(&Party::System, ExpireCarts { carts, untouched_since }).await?;
         tracing::info!(expired, "carts expired");
     }
     let created_before = app.clock.now() - KEY_LIFETIME;
     let keys = app.store.old_keys(created_before, MAX_ROUND).await?;
     if !keys.is_empty() {
-        app.writer.submit(ACTOR, ForgetKeys { keys, created_before }).await?;
+        app.writer.submit(&Party::System, ForgetKeys { keys, created_before }).await?;
     }
     Ok(())
 }

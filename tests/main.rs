@@ -6,11 +6,14 @@
 
 mod support;
 
+mod access;
 mod bad_input;
 mod cases;
 mod crash;
 mod events;
+mod failures;
 mod idempotency;
+mod key_sets;
 mod live;
 mod pages;
 mod payments;

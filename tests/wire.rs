@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{PATIENCE, Shop, eventually, short_times};
+use crate::support::{PATIENCE, Shop, Wanted, eventually, short_times};
 
 const PRODUCTS: &str = "{ products { nodes { sku } } }";
 
@@ -147,7 +147,8 @@ async fn a_request_that_takes_too_long_is_answered_and_what_it_began_goes_on() {
     let times = Times { request: Duration::from_secs(1), ..Times::default() };
     let patient =
         PaymentTimes { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: 2 * PATIENCE, ..short_times() };
-    let shop = Shop::open_on(Wire { times, ..Wire::default() }, patient).await;
+    let shop =
+        Shop::open_as(Wanted { times: patient, wire: Wire { times, ..Wire::default() }, ..Wanted::default() }).await;
     let mug = shop.product("MUG", 5).await;
     let order = shop.order(&[(&mug, 1)]).await;
     let query = "mutation($input: PayOrderInput!) { payOrder(input: $input) { order { payment } } }";

@@ -24,6 +24,9 @@ pub struct Model {
     /// Rises with every change.
     pub version: i32,
     pub updated_at: DateTimeUtc,
+    /// Rises when what the public sees changes.
+    pub shown_version: i32,
+    pub shown_at: DateTimeUtc,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -53,6 +53,8 @@ fn catalogue(c: Columns) -> Vec<TableCreateStatement> {
         c.count("sequence"),
         c.count("version"),
         c.time("updated_at"),
+        c.count("shown_version"),
+        c.time("shown_at"),
     ];
     vec![
         c.table("product", product)
@@ -65,7 +67,7 @@ fn catalogue(c: Columns) -> Vec<TableCreateStatement> {
             .check(check("allocated BETWEEN 0 AND total"))
             .check(check("by_hand BETWEEN 0 AND allocated"))
             .check(check("low_stock_threshold BETWEEN 0 AND 1000000000"))
-            .check(check("sequence >= 0 AND version >= 1"))
+            .check(check("sequence >= 0 AND version >= 1 AND shown_version BETWEEN 1 AND version"))
             .take(),
     ]
 }

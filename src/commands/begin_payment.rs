@@ -76,7 +76,7 @@ impl Command for BeginPayment {
         if let Some(answer) = self.earlier_answer(world)? {
             return Ok(Begun::Answered(answer));
         }
-        let mut order = world.order(self.order).map_err(|r| r.at(["orderId"]))?.clone();
+        let mut order = world.order(self.order, context.who).map_err(|r| r.at(["orderId"]))?.clone();
         if order.payment == PaymentStatus::InProgress {
             return Ok(Begun::Answered(running(self.order, world.open_payment(self.order).map(|p| p.id))));
         }

@@ -2,8 +2,8 @@
 //! business.
 
 use crate::domain::id::OrderId;
-use crate::domain::order::{CancelReason, Status};
-use crate::domain::rejection::Refusal;
+use crate::domain::order::{CancelReason, PaymentStatus, Status};
+use crate::domain::rejection::{Refusal, Rejection};
 use crate::domain::text;
 use crate::domain::transaction::Reason;
 use crate::writer::world::World;
@@ -38,8 +38,11 @@ impl Command for CancelOrder {
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<OrderId, Refusal> {
-        let mut order = world.order(self.order).map_err(|r| r.at(["orderId"]))?.clone();
+        let mut order = world.order(self.order, context.who).map_err(|r| r.at(["orderId"]))?.clone();
         order.must_be_cancellable()?;
+        if !context.who.is_staff() && order.payment != PaymentStatus::Unpaid {
+            return Err(Rejection::invalid_state("A paid order is cancelled by the shop.").into());
+        }
         release_items(world, context, &mut order, Reason::OrderCancelled)?;
         for item in &mut order.items {
             item.cancelled = item.quantity - item.shipped;

@@ -16,16 +16,15 @@ use super::{Command, Context, Footprint};
 #[derive(Debug)]
 pub struct CheckOut {
     cart: CartId,
-    owner: Option<String>,
     customer: Option<Customer>,
 }
 
 impl CheckOut {
-    /// Checks what can be checked without looking at the cart. `owner` is who checks out; `None` is a guest.
+    /// Checks what can be checked without looking at the cart.
     ///
     /// # Errors
     /// A customer's name or address that is not acceptable.
-    pub fn check(cart: CartId, owner: Option<String>, customer: Option<(Option<&str>, &str)>) -> Result<Self, Refusal> {
+    pub fn check(cart: CartId, customer: Option<(Option<&str>, &str)>) -> Result<Self, Refusal> {
         let customer = match customer {
             Some((name, email)) => Some(Customer {
                 name: text::optional_line("name", name, text::MAX_NAME_LENGTH)
@@ -34,7 +33,7 @@ impl CheckOut {
             }),
             None => None,
         };
-        Ok(Self { cart, owner, customer })
+        Ok(Self { cart, customer })
     }
 
     /// An order with names and prices as they are now.
@@ -61,7 +60,8 @@ impl CheckOut {
             payment: PaymentStatus::Unpaid,
             shipping: ShippingStatus::Unfulfilled,
             cart: cart.id,
-            owner: cart.owner.clone().or_else(|| self.owner.clone()),
+            // A guest's cart that a signed-in customer checks out becomes theirs.
+            owner: cart.owner.clone().or_else(|| context.who.owner().map(str::to_owned)),
             customer: self.customer.clone(),
             items,
             total,
@@ -82,7 +82,7 @@ impl Command for CheckOut {
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<OrderId, Refusal> {
-        let mut cart = world.edit_cart(self.cart).map_err(|r| r.at(["cartId"]))?.clone();
+        let mut cart = world.cart(self.cart, context.who).map_err(|r| r.at(["cartId"]))?.clone();
         cart.must_be_open()?;
         for line in &cart.lines {
             must_be_for_sale(world.product(line.product)?).map_err(|r| r.at(["cartId"]))?;

@@ -11,8 +11,6 @@ use super::{Command, Context, Footprint};
 /// Makes a cart.
 #[derive(Debug)]
 pub struct CreateCart {
-    /// Whose it is; `None` for a guest's.
-    pub owner: Option<String>,
     /// What is in it at first.
     pub items: Vec<CartChange>,
 }
@@ -26,7 +24,7 @@ impl Command for CreateCart {
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let id = CartId(context.random.secret_uuid());
-        let mut cart = Cart::new(id, self.owner.clone(), context.now);
+        let mut cart = Cart::new(id, context.who.owner().map(str::to_owned), context.now);
         change_lines(world, &mut cart, &self.items, Cart::add)?;
         world.carts.insert(id, cart);
         Ok(id)

@@ -121,7 +121,7 @@ impl NewProduct {
         world.products.insert(id, product);
         let mut stock = Stock::new(id, self.manage_stock, self.low_stock_threshold, context.now);
         if !self.manage_stock {
-            stock.touch(context.now)?;
+            stock.change(context.now, context.public_stock, |_| Ok(()))?;
         }
         world.stocks.insert(id, stock);
         if self.manage_stock {

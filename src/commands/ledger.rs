@@ -3,7 +3,7 @@
 use crate::domain::id::{OrderId, ProductId, StockTransactionId};
 use crate::domain::order::Order;
 use crate::domain::rejection::Rejection;
-use crate::domain::stock::{Action, Holder};
+use crate::domain::stock::{Action, Holder, Stock};
 use crate::domain::transaction::{Reason, StockTransaction};
 use crate::writer::world::World;
 
@@ -46,10 +46,10 @@ pub fn move_stock(
     cause: &Cause,
 ) -> Result<Option<StockTransactionId>, Rejection> {
     let stock = world.stocks.edit(&product).ok_or_else(|| Rejection::not_found("product"))?;
-    let Some(movement) = stock.apply(action, quantity, holder)? else {
+    let apply = |stock: &mut Stock| stock.apply(action, quantity, holder);
+    let Some(movement) = stock.change(context.now, context.public_stock, apply)? else {
         return Ok(None);
     };
-    stock.touch(context.now)?;
     let id = StockTransactionId(context.random.ordered_uuid(context.now));
     world.log.push(StockTransaction {
         id,
@@ -60,7 +60,7 @@ pub fn move_stock(
         reason: cause.reason,
         note: cause.note.clone(),
         reference: cause.reference.clone(),
-        actor: context.actor.to_owned(),
+        actor: context.who.actor().to_owned(),
         order: cause.order,
         operation: context.operation,
         created_at: stock.updated_at,

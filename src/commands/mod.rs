@@ -41,9 +41,11 @@ pub use watch_payment::{ClaimPayment, DeferPayment};
 
 use crate::domain::Time;
 use crate::domain::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
+use crate::domain::party::Party;
 use crate::domain::payment::KeyId;
 use crate::domain::random::Random;
 use crate::domain::rejection::Refusal;
+use crate::domain::stock::PublicStock;
 use crate::writer::world::World;
 
 /// Which rows a command needs. The writer loads the union of a whole batch, in stages: payments name their orders,
@@ -73,8 +75,10 @@ pub struct Footprint {
 pub struct Context<'a> {
     /// The time, taken after the rows were loaded.
     pub now: Time,
-    /// Who does it: a subject, or `system`.
-    pub actor: &'a str,
+    /// Who does it.
+    pub who: &'a Party,
+    /// What those who are not staff see of counts.
+    pub public_stock: PublicStock,
     /// What all log rows of this command share.
     pub operation: OperationId,
     /// The source of ids.

@@ -63,7 +63,8 @@ pub fn settle(
 ) -> Result<PayAnswer, Rejection> {
     let not_found = || Rejection::not_found("payment");
     let mut payment = world.payments.get(&id).ok_or_else(not_found)?.clone();
-    let mut order = world.order(payment.order)?.clone();
+    let order = world.orders.get(&payment.order).ok_or_else(|| Rejection::not_found("order"))?;
+    let mut order = order.clone();
     let mut errors = Vec::new();
     payment.updated_at = payment.updated_at.max(context.now);
     match outcome {

@@ -43,7 +43,7 @@ impl Command for ShipOrder {
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<OrderId, Refusal> {
-        let mut order = world.order(self.order).map_err(|r| r.at(["orderId"]))?.clone();
+        let mut order = world.order(self.order, context.who).map_err(|r| r.at(["orderId"]))?.clone();
         order.must_be_shippable()?;
         let cause = Cause::order(Reason::OrderShipped, order.id);
         let mut shipped = Vec::new();

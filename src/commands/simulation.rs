@@ -10,10 +10,11 @@ use crate::domain::Time;
 use crate::domain::audit::{Fold, compare_order};
 use crate::domain::id::{OperationId, OrderId, PaymentId, ProductId};
 use crate::domain::order::CancelReason;
+use crate::domain::party::Party;
 use crate::domain::payment::{Method, Outcome};
 use crate::domain::product::Status;
 use crate::domain::random::Random;
-use crate::domain::stock::{Action, Stock};
+use crate::domain::stock::{Action, PublicStock, Stock};
 use crate::domain::transaction::{Reason, StockTransaction};
 use crate::writer::world::World;
 
@@ -130,7 +131,9 @@ impl Simulation {
         let forth = Duration::from_millis(u64::from(self.dice.below(50)));
         self.now = if self.dice.below(20) == 0 { self.now - forth } else { self.now + forth };
         let operation = OperationId(self.random.ordered_uuid(self.now));
-        let mut context = Context { now: self.now, actor: "simulation", operation, random: &mut self.random };
+        let public_stock = PublicStock::Capped(3);
+        let mut context =
+            Context { now: self.now, who: &Party::System, public_stock, operation, random: &mut self.random };
         let decided = command.decide(&mut self.world, &mut context);
         if decided.is_ok() {
             self.world.keep();
@@ -181,13 +184,12 @@ impl Simulation {
             }
         }
         let items = lines.iter().map(|(p, quantity)| CartChange { product: self.products[*p], quantity: *quantity });
-        let create = CreateCart { owner: None, items: items.collect() };
+        let create = CreateCart { items: items.collect() };
         let should = lines.iter().all(|line| self.can_sell(*line));
         let cart = self.decide(&create);
         assert_eq!(cart.is_ok(), should, "cart of {lines:?}: {cart:?}");
         let Ok(cart) = cart else { return };
-        let order =
-            self.decide(&CheckOut::check(cart, None, None).expect("a sound check-out")).expect("nothing changed");
+        let order = self.decide(&CheckOut::check(cart, None).expect("a sound check-out")).expect("nothing changed");
         let held = vec![0; lines.len()];
         self.sales.push((order, Sale { lines, held, state: State::Unpaid }));
     }

@@ -53,7 +53,7 @@ impl Command for UpdateCart {
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let (id, items, change) = self.parts();
-        let mut cart = world.edit_cart(id).map_err(|r| r.at(["cartId"]))?.clone();
+        let mut cart = world.cart(id, context.who).map_err(|r| r.at(["cartId"]))?.clone();
         cart.must_be_open()?;
         change_lines(world, &mut cart, items, change)?;
         cart.updated_at = cart.updated_at.max(context.now);

@@ -5,7 +5,7 @@ use crate::domain::id::ProductId;
 use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::rejection::Refusal;
-use crate::domain::stock::{Action, Holder};
+use crate::domain::stock::{Action, Holder, Stock};
 use crate::domain::transaction::Reason;
 use crate::domain::{quantity, text};
 use crate::writer::world::{Unique, World};
@@ -101,10 +101,14 @@ impl UpdateProduct {
         }
         let is_first_time = managed && before.sequence == 0;
         if let Some(stock) = world.stocks.edit(&self.product) {
-            stock.managed = managed;
-            stock.low_stock_threshold = threshold;
-            if !is_first_time {
-                stock.touch(context.now)?;
+            let watch = |stock: &mut Stock| {
+                (stock.managed, stock.low_stock_threshold) = (managed, threshold);
+                Ok(())
+            };
+            if is_first_time {
+                watch(stock)?;
+            } else {
+                stock.change(context.now, context.public_stock, watch)?;
             }
         }
         if is_first_time {

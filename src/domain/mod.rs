@@ -8,6 +8,7 @@ pub mod cart;
 pub mod id;
 pub mod money;
 pub mod order;
+pub mod party;
 pub mod payment;
 pub mod product;
 pub mod quantity;

@@ -111,6 +111,31 @@ pub struct Stock {
     pub version: i32,
     /// When the newest change happened.
     pub updated_at: Time,
+    /// Rises when what the public sees changes: the version of those who see capped counts.
+    pub shown_version: i32,
+    /// When that was.
+    pub shown_at: Time,
+}
+
+/// What those who are not staff see of counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PublicStock {
+    /// The numbers as they are.
+    #[default]
+    Exact,
+    /// At most so many available, and nothing else.
+    Capped(i32),
+}
+
+impl PublicStock {
+    /// What the public sees of an available count.
+    #[must_use]
+    pub fn available(self, available: i32) -> i32 {
+        match self {
+            Self::Exact => available,
+            Self::Capped(most) => available.min(most),
+        }
+    }
 }
 
 impl Stock {
@@ -119,7 +144,18 @@ impl Stock {
     #[must_use]
     pub const fn new(product: ProductId, managed: bool, low_stock_threshold: i32, now: Time) -> Self {
         let numbers = Numbers { total: 0, allocated: 0 };
-        Self { product, managed, low_stock_threshold, numbers, by_hand: 0, sequence: 0, version: 0, updated_at: now }
+        Self {
+            product,
+            managed,
+            low_stock_threshold,
+            numbers,
+            by_hand: 0,
+            sequence: 0,
+            version: 0,
+            updated_at: now,
+            shown_version: 0,
+            shown_at: now,
+        }
     }
 
     /// Units that can still be bought.
@@ -177,14 +213,36 @@ impl Stock {
         Ok(Some(Movement { action, quantity: q, total_delta, allocated_delta }))
     }
 
-    /// Marks a change at this moment: the version rises, and time never runs backwards.
+    /// Changes the record. When anything differs afterwards its version rises, and its shown version when what the public
+    /// sees differs; time never runs backwards.
     ///
     /// # Errors
-    /// `INVALID_QUANTITY` when the record has changed more often than versions can count.
-    pub fn touch(&mut self, now: Time) -> Result<(), Rejection> {
-        self.version = next(self.version)?;
-        self.updated_at = self.updated_at.max(now);
-        Ok(())
+    /// Whatever the change refuses, and `INVALID_QUANTITY` when the record has changed more often than versions can
+    /// count. The record is then not to be used.
+    pub fn change<T>(
+        &mut self,
+        now: Time,
+        public: PublicStock,
+        change: impl FnOnce(&mut Self) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let before = self.clone();
+        let changed = change(self)?;
+        if *self != before || self.version == 0 {
+            self.version = next(self.version)?;
+            self.updated_at = self.updated_at.max(now);
+            if self.shown(public) != before.shown(public) || self.shown_version == 0 {
+                self.shown_version = next(self.shown_version)?;
+                self.shown_at = self.updated_at;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// What the public sees of this record; equal when it sees no difference.
+    #[must_use]
+    pub fn shown(&self, public: PublicStock) -> (i32, Availability, Option<Numbers>) {
+        let numbers = (public == PublicStock::Exact).then_some(self.numbers);
+        (public.available(self.available()), self.availability(), numbers)
     }
 }
 
@@ -249,6 +307,22 @@ mod tests {
         let mut stock = stock(10, 4, 0);
         assert_eq!(stock.apply(Action::Set, 10, Holder::Staff), Ok(None));
         assert_eq!(stock.sequence, 0);
+    }
+
+    #[test]
+    fn the_shown_version_rises_only_with_what_is_shown() {
+        let capped = PublicStock::Capped(5);
+        let mut stock = stock(100, 0, 0);
+        let mut sell = |quantity| {
+            let sold = |stock: &mut Stock| stock.apply(Action::Allocate, quantity, Holder::Order);
+            stock.change(Time::UNIX_EPOCH, capped, sold).expect("enough");
+            (stock.version, stock.shown_version)
+        };
+        assert_eq!(sell(1), (1, 1), "the first change makes the first version");
+        assert_eq!(sell(90), (2, 1), "nine are left, and five are shown");
+        assert_eq!(sell(5), (3, 2), "four are left");
+        assert_eq!(sell(2), (4, 3));
+        assert_eq!((capped.available(9), capped.available(4), PublicStock::Exact.available(9)), (5, 4, 9));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::rejection::{Refusal, Rejection};
 use crate::error::Error;
+use crate::telemetry;
 
 /// Why a request, or a field of it, was not answered: `extensions.code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Code {
     BadCursor,
     /// Over a limit of the request.
     LimitExceeded,
+    /// No token where one is needed, or one that is not good.
+    Unauthenticated,
     /// Not allowed.
     Forbidden,
     /// There is no such thing.
@@ -48,6 +51,7 @@ impl Code {
             Self::BadId => "BAD_ID",
             Self::BadCursor => "BAD_CURSOR",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
@@ -60,6 +64,7 @@ impl Code {
 
     /// An error with this code.
     pub fn error(self, message: impl Into<String>) -> async_graphql::Error {
+        telemetry::refusal(self.word());
         let mut error = async_graphql::Error::new(message);
         error.extensions.get_or_insert_default().set("code", self.word());
         error
@@ -120,7 +125,10 @@ pub struct UserError {
 
 /// A refusal as clients see it.
 pub fn user_errors(refusal: Refusal) -> Vec<UserError> {
-    let tell = |Rejection { code, message, field }| UserError { code: code.into(), message, field };
+    let tell = |Rejection { code, message, field }| {
+        telemetry::refusal(code.word());
+        UserError { code: code.into(), message, field }
+    };
     refusal.into_iter().map(tell).collect()
 }
 
@@ -167,6 +175,7 @@ pub fn finish(mut response: Response) -> Response {
     for error in &mut response.errors {
         if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
             let code = code_of(error, has_data);
+            telemetry::refusal(code.word());
             error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code.word());
         }
     }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::domain::id::IdError;
+use crate::domain::party::Party;
 use crate::domain::payment::KeyId;
 use crate::domain::text::MAX_KEY_LENGTH;
 use crate::writer::idempotency::Key;
@@ -45,7 +46,8 @@ pub fn at_most(what: &str, count: usize, most: usize) -> async_graphql::Result<(
     Ok(())
 }
 
-/// The idempotency key of a mutation, if one came.
+/// The idempotency key of a mutation, if one came. It is unique to a subject, or for guests to the cart or order that
+/// the input names: `thing`.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` for a key that is empty, too long, or has control characters.
@@ -53,6 +55,7 @@ pub fn idempotency_key<I: InputType>(
     viewer: &Viewer,
     mutation: &'static str,
     key: Option<&String>,
+    thing: Option<&ID>,
     input: &I,
 ) -> async_graphql::Result<Option<Key>> {
     let Some(key) = key else { return Ok(None) };
@@ -64,6 +67,10 @@ pub fn idempotency_key<I: InputType>(
     // Input objects write their fields in the order of the schema, so equal inputs make equal texts.
     let digest = Sha256::digest(input.to_value().to_string());
     let fingerprint = URL_SAFE_NO_PAD.encode(digest);
-    let id = KeyId { scope: format!("subject:{}", viewer.subject), key: key.clone() };
+    let scope = match &viewer.party {
+        Party::Guest => format!("guest:{}", thing.map_or("", |id| id.as_str())),
+        party => format!("subject:{}", party.actor()),
+    };
+    let id = KeyId { scope, key: key.clone() };
     Ok(Some(Key { id, mutation, fingerprint }))
 }

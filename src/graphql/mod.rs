@@ -7,6 +7,7 @@ mod cart;
 mod cursor;
 mod error;
 mod guard;
+mod introspection;
 mod keys;
 mod loaders;
 mod node;
@@ -24,6 +25,7 @@ use crate::app::App;
 
 pub use error::{Code, finish};
 pub use guard::check as check_document;
+pub use introspection::is_asked_for as asks_for_introspection;
 pub use viewer::Viewer;
 
 /// Everything that can be asked.
@@ -57,10 +59,11 @@ fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
         .override_output_type_description::<Connection<String, stock::StockTransaction>>("A page of the log.")
 }
 
-/// The schema over an app, ready to execute.
+/// The schema over an app, ready to execute. What is not to be explored tells nothing about itself.
 #[must_use]
-pub fn schema(app: App) -> ApiSchema {
-    builder().data(app).finish()
+pub fn schema(app: App, explore: bool) -> ApiSchema {
+    let builder = builder().data(app);
+    if explore { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
 }
 
 /// The schema as text: what `schema.graphql` has.

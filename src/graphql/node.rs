@@ -6,7 +6,6 @@ use crate::domain::id::{
     CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId, split,
 };
 
-use super::Code;
 use super::cart::Cart;
 use super::error::{Nullable, nullable};
 use super::keys::{MAX_IDS, at_most};
@@ -14,6 +13,7 @@ use super::loaders::{OrderOfItem, load};
 use super::order::{Order, OrderItem, Payment, Shipment};
 use super::product::Product;
 use super::stock::{Stock, StockTransaction};
+use super::{Code, Viewer, viewer};
 
 /// Anything that has a global id.
 #[derive(Interface)]
@@ -64,23 +64,34 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
         let shown: String = id.chars().filter(|c| !c.is_control()).take(MAX_ID_LENGTH).collect();
         return Err(Code::BadId.error(format!("This is not an id: {shown}")));
     };
+    let who = Viewer::of(context);
     Ok(match kind {
         ProductId::KIND => load(context, ProductId(uuid)).await?.map(|it| Node::Product(Product(it))),
         StockId::KIND => load(context, StockId(uuid)).await?.map(|it| Node::Stock(Stock(it))),
+        StockTransactionId::KIND if !who.party.is_staff() => None,
         StockTransactionId::KIND => {
             load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(StockTransaction(it)))
         }
-        CartId::KIND => load(context, CartId(uuid)).await?.map(|it| Node::Cart(Cart(it))),
-        OrderId::KIND => load(context, OrderId(uuid)).await?.map(|it| Node::Order(Order(it))),
+        CartId::KIND => viewer::cart(context, CartId(uuid)).await?.map(|it| Node::Cart(Cart(it))),
+        OrderId::KIND => viewer::order(context, OrderId(uuid)).await?.map(|it| Node::Order(Order(it))),
         OrderItemId::KIND => {
             let item = OrderItemId(uuid);
-            let order = load(context, OrderOfItem(item)).await?;
-            order
-                .and_then(|order| order.items.into_iter().find(|it| it.id == item))
-                .map(|it| Node::OrderItem(OrderItem(it)))
+            let order = load(context, OrderOfItem(item)).await?.filter(|order| who.owns(order));
+            let found = order.and_then(|order| order.items.into_iter().find(|it| it.id == item));
+            found.map(|it| Node::OrderItem(OrderItem(it)))
         }
-        PaymentId::KIND => load(context, PaymentId(uuid)).await?.map(|it| Node::Payment(Payment(it))),
-        ShipmentId::KIND => load(context, ShipmentId(uuid)).await?.map(|it| Node::Shipment(Shipment(it))),
+        PaymentId::KIND => match load(context, PaymentId(uuid)).await? {
+            Some(it) if owns(context, it.order).await? => Some(Node::Payment(Payment(it))),
+            _ => None,
+        },
+        ShipmentId::KIND => match load(context, ShipmentId(uuid)).await? {
+            Some(it) if owns(context, it.order).await? => Some(Node::Shipment(Shipment(it))),
+            _ => None,
+        },
         _ => return Err(Code::BadId.error("There are no things of this kind.")),
     })
+}
+
+async fn owns(context: &Context<'_>, order: OrderId) -> async_graphql::Result<bool> {
+    Ok(load(context, order).await?.is_some_and(|order| Viewer::of(context).owns(&order)))
 }

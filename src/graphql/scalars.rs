@@ -23,6 +23,10 @@ impl ScalarType for DateTime {
         Ok(Self(whole_microseconds(time.to_utc())))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
@@ -44,6 +48,10 @@ impl ScalarType for Long {
             Some(number) if number.unsigned_abs() <= MAX_AMOUNT.unsigned_abs() => Ok(Self(number)),
             _ => Err(InputValueError::expected_type(value)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {

@@ -1,23 +1,73 @@
-//! Who asks. It only says who somebody is, never what is allowed.
+//! Who asks, and what they may see. To anybody else, other people's things do not exist, by any path: whatever loads a
+//! cart or an order for a client loads it here.
 
 use async_graphql::Context;
+
+use crate::domain::cart::Cart;
+use crate::domain::id::{CartId, OrderId};
+use crate::domain::order::Order;
+use crate::domain::party::Party;
+use crate::domain::stock::PublicStock;
+
+use super::Code;
+use super::loaders::load;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
-    /// The subject: the log's `actor`, and the scope of idempotency keys.
-    pub subject: String,
+    /// Who they are.
+    pub party: Party,
+    /// What those who are not staff see of counts.
+    pub public_stock: PublicStock,
 }
 
 impl Viewer {
-    /// In development everybody is staff and has this one subject.
-    #[must_use]
-    pub fn development() -> Self {
-        Self { subject: "development".to_owned() }
-    }
-
     /// Who asks in this request.
     pub fn of<'a>(context: &Context<'a>) -> &'a Self {
         context.data_unchecked()
     }
+
+    /// Refuses everybody but staff.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` for guests, `FORBIDDEN` for customers.
+    pub fn must_be_staff(&self) -> async_graphql::Result<()> {
+        match self.party {
+            Party::System | Party::Staff(_) => Ok(()),
+            Party::Customer(_) => Err(Code::Forbidden.error("This is for staff only.")),
+            Party::Guest => Err(Code::Unauthenticated.error("This is for staff only; sign in.")),
+        }
+    }
+
+    /// What this viewer sees of counts.
+    pub const fn sees(&self) -> PublicStock {
+        if self.party.is_staff() { PublicStock::Exact } else { self.public_stock }
+    }
+
+    /// Whether this viewer may reach the parts of an order by their own ids. A guest reaches them through the order.
+    pub fn owns(&self, order: &Order) -> bool {
+        match &self.party {
+            Party::System | Party::Staff(_) => true,
+            Party::Customer(subject) => order.owner.as_ref() == Some(subject),
+            Party::Guest => false,
+        }
+    }
+}
+
+/// A cart, if this viewer may use it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn cart(context: &Context<'_>, id: CartId) -> async_graphql::Result<Option<Cart>> {
+    let found: Option<Cart> = load(context, id).await?;
+    Ok(found.filter(|cart| Viewer::of(context).party.may_use(cart.owner.as_deref())))
+}
+
+/// An order, if this viewer may use it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn order(context: &Context<'_>, id: OrderId) -> async_graphql::Result<Option<Order>> {
+    let found: Option<Order> = load(context, id).await?;
+    Ok(found.filter(|order| Viewer::of(context).party.may_use(order.owner.as_deref())))
 }

@@ -8,10 +8,12 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::domain::id::{OrderId, ProductId};
 use crate::domain::order::Order;
-use crate::domain::stock::Stock;
+use crate::domain::stock::{PublicStock, Stock};
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
 use crate::store::Store;
+
+use crate::telemetry;
 
 use super::Hub;
 
@@ -23,15 +25,22 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Most log rows that a subscription reads at once.
 const LOG_PAGE: u64 = 100;
 
-/// The stock of each product now, in the order asked for, then newer states as they come. Unknown products are skipped.
-pub fn stock_changes(store: Store, hub: &Hub, products: Vec<ProductId>) -> impl Stream<Item = Stock> + Send + use<> {
+/// The stock of each product now, in the order asked for, then newer states as they come, as somebody sees them: whoever
+/// sees capped counts hears nothing while what they see stays. Unknown products are skipped.
+pub fn stock_changes(
+    store: Store,
+    hub: &Hub,
+    products: Vec<ProductId>,
+    sees: PublicStock,
+) -> impl Stream<Item = Stock> + Send + use<> {
+    let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.shown_version };
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
         let known = persist(|| store.stocks(&products)).await;
         let mut known: HashMap<ProductId, Stock> = known.into_iter().map(|stock| (stock.product, stock)).collect();
         let mut sent = HashMap::new();
         for stock in products.iter().filter_map(|id| known.remove(id)) {
-            sent.insert(stock.product, stock.version);
+            sent.insert(stock.product, version(&stock));
             yield stock;
         }
         let followed = topics.into_iter().filter(|(id, _)| sent.contains_key(id)).map(|(_, topic)| {
@@ -39,10 +48,11 @@ pub fn stock_changes(store: Store, hub: &Hub, products: Vec<ProductId>) -> impl 
             Box::pin(stream::unfold(topic, next))
         });
         let mut newer = stream::select_all(followed);
-        while let Some((version, stock)) = newer.next().await {
+        while let Some((_, stock)) = newer.next().await {
             let last = sent.entry(stock.product).or_default();
-            if version > *last {
-                *last = version;
+            if version(&stock) > *last {
+                telemetry::merged(u64::from(version(&stock).abs_diff(*last)) - 1);
+                *last = version(&stock);
                 yield stock;
             }
         }

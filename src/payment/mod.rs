@@ -12,7 +12,7 @@ pub use pay::{PayRequest, pay};
 pub use recovery::recover;
 pub use sandbox::Behaviour;
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::domain::id::PaymentId;
 use crate::domain::money::Money;
 use crate::domain::payment::Outcome;
@@ -52,7 +52,7 @@ pub enum Known {
 /// Who takes the money. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gateways {
-    sandbox: Sandbox,
+    sandbox: Option<Sandbox>,
 }
 
 /// A gateway that is there.
@@ -65,10 +65,16 @@ pub enum Gateway {
 }
 
 impl Gateways {
-    /// All gateways of this server.
+    /// All gateways of this server; the sandbox only where it may be.
     #[must_use]
-    pub fn new(store: Store, writer: Writer, clock: Clock) -> Self {
-        Self { sandbox: Sandbox::new(store, writer, clock) }
+    pub fn new(store: Store, writer: Writer, clock: Clock, has_sandbox: bool) -> Self {
+        Self { sandbox: has_sandbox.then(|| Sandbox::new(store, writer, clock)) }
+    }
+
+    /// The gateway that is asked when none is named.
+    #[must_use]
+    pub const fn default_name(&self) -> &'static str {
+        MANUAL
     }
 
     /// The gateway of this name.
@@ -76,13 +82,20 @@ impl Gateways {
     pub fn find(&self, name: &str) -> Option<Gateway> {
         match name {
             MANUAL => Some(Gateway::Manual),
-            SANDBOX => Some(Gateway::Sandbox(self.sandbox.clone())),
+            SANDBOX => self.sandbox.clone().map(Gateway::Sandbox),
             _ => None,
         }
     }
 }
 
 impl Gateway {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Manual => MANUAL,
+            Self::Sandbox(_) => SANDBOX,
+        }
+    }
+
     async fn charge(&self, payment: PaymentId, amount: Money, behaviour: Behaviour) -> Charged {
         match self {
             Self::Manual => Charged::Certain(Outcome::Charged { reference: None }),

@@ -10,12 +10,14 @@ use tokio::time::{sleep, timeout};
 use crate::app::App;
 use crate::commands::{BeginPayment, Begun, PayAnswer, SettlePayment, Settled};
 use crate::domain::id::{OrderId, PaymentId};
+use crate::domain::party::Party;
 use crate::domain::payment::{Method, Outcome, Status};
 use crate::domain::rejection::Rejection;
 use crate::error::Error;
+use crate::telemetry;
 use crate::writer::idempotency::Key;
 
-use super::{Behaviour, Charged, Gateway, MANUAL};
+use super::{Behaviour, Charged, Gateway};
 
 /// How often settling is tried when the writer cannot take it; after that it is recovery's.
 const SETTLE_TRIES: u32 = 5;
@@ -37,7 +39,7 @@ pub struct PayRequest {
     /// The idempotency key, if one came.
     pub key: Option<Key>,
     /// Who pays.
-    pub actor: String,
+    pub who: Party,
 }
 
 /// Pays an order, and answers when the outcome is known or the time for an answer is over. In the latter case the
@@ -46,7 +48,7 @@ pub struct PayRequest {
 /// # Errors
 /// `Refused` when no attempt was begun; otherwise as for the writer.
 pub async fn pay(app: &App, request: PayRequest) -> Result<PayAnswer, Error> {
-    let name = request.gateway.as_deref().unwrap_or(MANUAL);
+    let name = request.gateway.as_deref().unwrap_or(app.gateways.default_name());
     let gateway = app.gateways.find(name).ok_or_else(|| Rejection::not_found("gateway").at(["gateway"]))?;
     let behaviour = match gateway {
         Gateway::Manual => Behaviour::Succeed,
@@ -63,7 +65,7 @@ pub async fn pay(app: &App, request: PayRequest) -> Result<PayAnswer, Error> {
     let (reply, answer) = oneshot::channel();
     let begun = Arc::new(OnceLock::new());
     let order = request.order;
-    let work = attempt(app.clone(), begin, gateway, behaviour, request.actor, Arc::clone(&begun));
+    let work = attempt(app.clone(), begin, gateway, behaviour, request.who, Arc::clone(&begun));
     app.tasks.spawn(async move {
         // A caller that has gone away does not want to know; the work is done all the same.
         let _ = reply.send(work.await);
@@ -85,24 +87,25 @@ async fn attempt(
     begin: BeginPayment,
     gateway: Gateway,
     behaviour: Behaviour,
-    actor: String,
+    who: Party,
     begun: Arc<OnceLock<PaymentId>>,
 ) -> Result<PayAnswer, Error> {
     let order = begin.order;
-    let (payment, amount) = match app.writer.submit(&actor, begin).await? {
+    let (payment, amount) = match app.writer.submit(&who, begin).await? {
         Begun::Ask { payment, amount } => (payment, amount),
         Begun::Answered(answer) => return Ok(answer),
     };
     begun.get_or_init(|| payment);
     let asked = timeout(app.times.pay_gateway, gateway.charge(payment, amount, behaviour)).await;
+    telemetry::gateway(gateway.name(), result(asked.as_ref().ok()));
     let Ok(Charged::Certain(outcome)) = asked else {
         tracing::warn!(%payment, "a gateway left the outcome of a payment open");
         return Ok(open(order, payment));
     };
-    let settled = settle(&app, payment, outcome.clone(), &actor).await;
+    let settled = settle(&app, payment, outcome.clone(), &who).await;
     if behaviour == Behaviour::Twice {
         // The second answer finds the payment settled and changes nothing.
-        settle(&app, payment, outcome, &actor).await;
+        settle(&app, payment, outcome, &who).await;
     }
     Ok(match settled {
         Some(Settled::Now(answer)) => answer,
@@ -110,12 +113,25 @@ async fn attempt(
     })
 }
 
+/// How a call of a gateway ended, in a word.
+fn result(asked: Option<&Charged>) -> &'static str {
+    match asked {
+        None => "silent",
+        Some(Charged::Open) => "open",
+        Some(Charged::Certain(Outcome::Charged { .. })) => "charged",
+        Some(Charged::Certain(Outcome::Declined { .. })) => "declined",
+        Some(Charged::Certain(Outcome::Refused { .. })) => "refused",
+        Some(Charged::Certain(Outcome::Voided)) => "voided",
+        Some(Charged::Certain(Outcome::ActionRequired(_))) => "action",
+    }
+}
+
 /// Settles, and tries again while the writer cannot take it. `None` when it could not in the end: the payment stays in
 /// progress, and recovery will hear the same from the gateway.
-pub async fn settle(app: &App, payment: PaymentId, outcome: Outcome, actor: &str) -> Option<Settled> {
+pub async fn settle(app: &App, payment: PaymentId, outcome: Outcome, who: &Party) -> Option<Settled> {
     let is_charged = matches!(outcome, Outcome::Charged { .. });
     for _ in 0..SETTLE_TRIES {
-        match app.writer.submit(actor, SettlePayment { payment, outcome: outcome.clone() }).await {
+        match app.writer.submit(who, SettlePayment { payment, outcome: outcome.clone() }).await {
             Ok(Settled::Before(status @ (Status::Declined | Status::Voided))) if is_charged => {
                 tracing::error!(%payment, ?status, "money arrived after its units were released: refund it");
                 return Some(Settled::Before(status));

@@ -5,23 +5,25 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::commands::{ClaimPayment, DeferPayment};
 use crate::domain::id::PaymentId;
+use crate::domain::party::Party;
 use crate::domain::payment::{Outcome, Payment, Status};
 use crate::error::Error;
 
 use super::pay::settle;
 use super::{Gateway, Known};
 
-/// Who settles what recovery finds out.
-const ACTOR: &str = "system";
-
 /// Most payments that are looked at in one round.
 const MAX_ROUND: u64 = 100;
+
+/// Most payments that are looked at side by side.
+const MAX_AT_ONCE: usize = 16;
 
 /// How often recovery looks whether a payment is due; a shorter retry makes it shorter.
 const ROUND: Duration = Duration::from_secs(1);
@@ -41,15 +43,20 @@ pub async fn recover(app: App, stop: CancellationToken) {
 }
 
 async fn round(app: &App) -> Result<(), Error> {
-    for id in app.store.due_payments(app.clock.now(), MAX_ROUND).await? {
-        look(app, id).await?;
-    }
+    let due = app.store.due_payments(app.clock.now(), MAX_ROUND).await?;
+    // Side by side, so that a gateway that is silent about one payment does not hold up the others.
+    let looks = stream::iter(due).for_each_concurrent(MAX_AT_ONCE, |id| async move {
+        if let Err(error) = look(app, id).await {
+            tracing::warn!(payment = %id, %error, "recovery could not look at a payment; it tries again");
+        }
+    });
+    looks.await;
     Ok(())
 }
 
 async fn look(app: &App, id: PaymentId) -> Result<(), Error> {
     let claim = ClaimPayment { payment: id, lease: app.times.pay_lease };
-    let Some(payment) = app.writer.submit(ACTOR, claim).await? else {
+    let Some(payment) = app.writer.submit(&Party::System, claim).await? else {
         return Ok(());
     };
     let Some(gateway) = app.gateways.find(&payment.gateway) else {
@@ -59,7 +66,7 @@ async fn look(app: &App, id: PaymentId) -> Result<(), Error> {
     match ask(app, &gateway, &payment).await {
         Some(outcome) => {
             tracing::info!(payment = %id, ?outcome, "recovery settles a payment");
-            settle(app, id, outcome, ACTOR).await;
+            settle(app, id, outcome, &Party::System).await;
             Ok(())
         }
         None => put_back(app, &payment).await,
@@ -94,5 +101,5 @@ async fn put_back(app: &App, payment: &Payment) -> Result<(), Error> {
     let doubled = 1_u32.checked_shl(payment.watch.looks.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
     let pause = app.times.pay_retry.saturating_mul(doubled).min(app.times.pay_retry_max);
     let defer = DeferPayment { payment: payment.id, until: app.clock.now() + pause };
-    app.writer.submit(ACTOR, defer).await
+    app.writer.submit(&Party::System, defer).await
 }

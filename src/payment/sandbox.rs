@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::commands::{CancelCharge, RecordCharge};
 use crate::domain::Time;
 use crate::domain::id::PaymentId;
 use crate::domain::money::Money;
+use crate::domain::party::Party;
 use crate::domain::payment::{Action, Outcome};
 use crate::domain::rejection::Rejection;
 use crate::domain::sandbox::{Charge, Fate};
@@ -16,9 +17,6 @@ use crate::store::Store;
 use crate::writer::Writer;
 
 use super::{Charged, Known};
-
-/// Who writes into the journal.
-const ACTOR: &str = "sandbox";
 
 /// Longest delay that a token may ask for, in milliseconds: ten minutes.
 const MAX_DELAY: u64 = 600_000;
@@ -121,7 +119,7 @@ impl Sandbox {
             return std::future::pending().await;
         };
         let record = RecordCharge { payment, fate, after, amount: amount.amount };
-        let Ok(charge) = self.writer.submit(ACTOR, record).await else {
+        let Ok(charge) = self.writer.submit(&Party::System, record).await else {
             return Charged::Open;
         };
         match behaviour {
@@ -146,7 +144,7 @@ impl Sandbox {
 
     /// Sees to it that nothing will be charged under this key any more, also when the request comes later.
     pub async fn cancel(&self, payment: PaymentId) -> Known {
-        match self.writer.submit(ACTOR, CancelCharge(payment)).await {
+        match self.writer.submit(&Party::System, CancelCharge(payment)).await {
             Ok(fate) => known(payment, fate),
             Err(_) => Known::Silent,
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -15,13 +15,18 @@ const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; f
 /// Names in `assets/` change with their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
+use super::Served;
+
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
 #[exclude = "sources.sha256"]
 struct Page;
 
 /// The page.
-pub async fn index() -> Response {
+pub async fn index(State(served): State<Served>) -> Response {
+    if !served.front.explore {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     match Page::get("index.html") {
         Some(file) => respond("index.html", file, "no-cache"),
         None => StatusCode::NOT_FOUND.into_response(),
@@ -29,7 +34,10 @@ pub async fn index() -> Response {
 }
 
 /// A file of the page.
-pub async fn asset(Path(name): Path<String>) -> Response {
+pub async fn asset(State(served): State<Served>, Path(name): Path<String>) -> Response {
+    if !served.front.explore {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let path = format!("assets/{name}");
     match Page::get(&path) {
         Some(file) => respond(&path, file, FOR_EVER),

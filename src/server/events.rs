@@ -1,8 +1,8 @@
 //! GraphQL over server-sent events, distinct connections mode: one operation per connection, its results as `next`, its end
 //! as `complete`. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
 //!
-//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown ends the
-//! stream without `complete`, so that clients come back.
+//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, or the
+//! end of a token, ends the stream without `complete`, so that clients come back.
 
 use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
@@ -16,7 +16,7 @@ use crate::graphql::Code;
 use super::http::accepts;
 use super::operation::{Accepted, Answer, answer};
 use super::refusal::{full, refuse};
-use super::{Served, origin};
+use super::{Identity, Served, origin};
 
 /// The media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -30,18 +30,31 @@ pub fn are_wanted(headers: &HeaderMap, kind: Option<OperationType>) -> bool {
 }
 
 /// The results of an operation, or what is wrong with it, as they come.
-pub fn stream(served: &Served, headers: &HeaderMap, accepted: Result<Accepted, Box<Answer>>) -> Response {
-    if !origin::may_stay(headers, &served.wire.origins) {
+pub fn stream(
+    served: &Served,
+    headers: &HeaderMap,
+    identity: Identity,
+    accepted: Result<Accepted, Box<Answer>>,
+) -> Response {
+    if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
     }
-    let Some(place) = served.wire.sockets.take() else {
+    let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets. Nothing was executed; try again soon.");
     };
-    let every = served.wire.times.comment;
-    let stop = served.stop.clone();
+    let every = served.front.wire.times.comment;
+    let over = {
+        let served = served.clone();
+        async move {
+            tokio::select! {
+                () = served.stop.cancelled() => {}
+                () = served.expiry(Some(&identity)) => {}
+            }
+        }
+    };
     let end = stream::once(async { Event::default().event("complete").data("null") });
     let events = results(served, accepted).map(|answer| next(&answer)).chain(end);
-    let events = events.take_until(stop.cancelled_owned()).map(move |event| {
+    let events = events.take_until(Box::pin(over)).map(move |event| {
         // The place is free again when the connection is gone.
         let _ = &place;
         Ok::<_, std::convert::Infallible>(event)

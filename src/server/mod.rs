@@ -3,10 +3,12 @@
 //! The only module that knows axum. It decides nothing about the shop.
 
 mod assets;
+mod auth;
 mod caching;
 mod events;
 mod health;
 mod http;
+mod key_set;
 mod line;
 mod listen;
 mod operation;
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -30,10 +32,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
-use crate::graphql::{ApiSchema, schema};
+use crate::graphql::{ApiSchema, Viewer, schema};
 
 use self::persisted::Persisted;
 
+pub use auth::{Gate, Identity, token};
 pub use wire::{Places, Times, Wire};
 
 /// Largest body of a request, in bytes.
@@ -42,24 +45,48 @@ const MAX_BODY: usize = 256 * 1_024;
 /// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
 const MAX_DRAIN: Duration = Duration::from_secs(8);
 
+/// Who is let in, and what they find.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Checks tokens.
+    pub gate: Gate,
+    /// Whether there is introspection, and the page to explore the API.
+    pub explore: bool,
+    /// How much comes in at once, how long it may take, and from where.
+    pub wire: Wire,
+}
+
 /// What every handler has at hand.
 #[derive(Clone)]
 struct Served {
     app: App,
+    front: Front,
     schema: ApiSchema,
     persisted: Persisted,
-    wire: Wire,
     stop: CancellationToken,
 }
 
-impl FromRef<Served> for App {
-    fn from_ref(served: &Served) -> Self {
-        served.app.clone()
+impl Served {
+    /// Waits until a token expires; for ever without one.
+    async fn expiry(&self, identity: Option<&Identity>) {
+        match identity.and_then(|identity| identity.expires_at) {
+            None => std::future::pending().await,
+            Some(at) => {
+                // A token that has expired already is over at once.
+                let left = (at - self.app.clock.now()).to_std().unwrap_or_default();
+                tokio::time::sleep(left).await;
+            }
+        }
+    }
+
+    /// What somebody sees.
+    fn viewer(&self, identity: Identity) -> Viewer {
+        Viewer { party: identity.party, public_stock: self.app.public_stock }
     }
 }
 
 fn router(served: Served) -> Router {
-    let api = get(http::get).post(http::post).layer(origin::cors(&served.wire.origins));
+    let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
     let router = Router::new()
         .route("/graphql", api)
         .route("/health/live", get(health::live))
@@ -68,7 +95,7 @@ fn router(served: Served) -> Router {
         .route("/assets/{name}", get(assets::asset));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
-    let router = if served.wire.only_loopback { router.layer(from_fn(origin::only_loopback)) } else { router };
+    let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
     router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
 }
 
@@ -77,10 +104,15 @@ fn router(served: Served) -> Router {
 ///
 /// # Errors
 /// When the server panics.
-pub async fn serve(app: App, wire: Wire, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let (times, sockets) = (wire.times, wire.sockets.clone());
-    let schema = schema(app.clone());
-    let served = Served { schema, app: app.clone(), persisted: Persisted::default(), wire, stop: stop.clone() };
+pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
+    let served = Served {
+        schema: schema(app.clone(), front.explore),
+        front,
+        app: app.clone(),
+        persisted: Persisted::default(),
+        stop: stop.clone(),
+    };
     let mut server = tokio::spawn(listen::listen(listener, router(served), times, stop.clone()));
     tokio::select! {
         ended = &mut server => return ended.context("the server panicked"),

@@ -11,16 +11,17 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use tokio_tungstenite::tungstenite;
 
 use crate::graphql::Code;
 
+use super::auth::BadToken;
 use super::operation::{Answer, Operation, answer};
 use super::refusal::{full, refuse};
 use super::wire::Times;
-use super::{Served, origin};
+use super::{Identity, Served, origin};
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -41,7 +42,6 @@ type End = Option<(u16, &'static str)>;
 enum FromClient {
     ConnectionInit {
         #[serde(default)]
-        #[expect(dead_code, reason = "must be an object; nothing in it means anything yet")]
         payload: Option<serde_json::Map<String, Value>>,
     },
     Ping {
@@ -71,17 +71,17 @@ struct Connection {
     socket: WebSocket,
     served: Served,
     times: Times,
-    is_acknowledged: bool,
+    identity: Option<Identity>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
     last_heard: Instant,
 }
 
 /// Takes a connection over, unless a page of another origin asks for it or there are too many.
 pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    if !origin::may_stay(headers, &served.wire.origins) {
+    if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
     }
-    let Some(place) = served.wire.sockets.take() else {
+    let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets; try again soon.");
     };
     upgrade
@@ -98,9 +98,9 @@ pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -
 
 async fn run(socket: WebSocket, served: Served) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
-    let (operations, times) = (StreamMap::new(), served.wire.times);
+    let (operations, times) = (StreamMap::new(), served.front.wire.times);
     let last_heard = Instant::now();
-    let mut connection = Connection { socket, served, times, is_acknowledged: false, operations, last_heard };
+    let mut connection = Connection { socket, served, times, identity: None, operations, last_heard };
     let end = if is_ours { connection.serve().await } else { Some((4406, "Subprotocol not acceptable")) };
     // What it watches is let go before the farewell, which may take a while.
     connection.operations.clear();
@@ -115,7 +115,7 @@ impl Connection {
     async fn serve(&mut self) -> End {
         let stop = self.served.stop.clone();
         let hello = Instant::now() + self.times.init;
-        let mut pings = interval(self.times.ping);
+        let mut pings = interval_at(Instant::now() + self.times.ping, self.times.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
@@ -123,7 +123,8 @@ impl Connection {
                 Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
                 _ = pings.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
                 () = sleep_until(self.last_heard + self.times.silence) => Err(None),
-                () = sleep_until(hello), if !self.is_acknowledged => Err(Some((4408, "Connection initialisation timeout"))),
+                () = sleep_until(hello), if self.identity.is_none() => Err(Some((4408, "Connection initialisation timeout"))),
+                () = self.served.expiry(self.identity.as_ref()) => Err(Some((4403, "Forbidden"))),
                 () = stop.cancelled() => Err(Some((1001, "The server is going away"))),
             };
             if let Err(end) = step {
@@ -153,11 +154,18 @@ impl Connection {
 
     async fn obey(&mut self, message: FromClient) -> Result<(), End> {
         match message {
-            FromClient::ConnectionInit { .. } if self.is_acknowledged => {
+            FromClient::ConnectionInit { .. } if self.identity.is_some() => {
                 Err(Some((4429, "Too many initialisation requests")))
             }
-            FromClient::ConnectionInit { .. } => {
-                self.is_acknowledged = true;
+            FromClient::ConnectionInit { payload } => {
+                let payload = payload.unwrap_or_default();
+                let sent = ["Authorization", "authorization"].iter().find_map(|name| payload.get(*name));
+                let identity = match sent {
+                    None | Some(Value::Null) => self.served.front.gate.admit(None),
+                    Some(Value::String(text)) => self.served.front.gate.admit(Some(text)),
+                    Some(_) => Err(BadToken),
+                };
+                self.identity = Some(identity.map_err(|BadToken| Some((4403, "Forbidden")))?);
                 self.send(&json!({ "type": "connection_ack" })).await
             }
             FromClient::Ping { payload: Some(payload) } => {
@@ -165,8 +173,10 @@ impl Connection {
             }
             FromClient::Ping { payload: None } => self.send(&json!({ "type": "pong" })).await,
             FromClient::Pong { .. } => Ok(()),
-            FromClient::Subscribe { .. } if !self.is_acknowledged => Err(Some((4401, "Unauthorized"))),
-            FromClient::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            FromClient::Subscribe { id, payload } => match self.identity.clone() {
+                None => Err(Some((4401, "Unauthorized"))),
+                Some(identity) => self.subscribe(id, payload, identity).await,
+            },
             FromClient::Complete { id } => {
                 self.operations.remove(&id);
                 Ok(())
@@ -174,7 +184,7 @@ impl Connection {
         }
     }
 
-    async fn subscribe(&mut self, id: String, operation: Operation) -> Result<(), End> {
+    async fn subscribe(&mut self, id: String, operation: Operation, identity: Identity) -> Result<(), End> {
         if id.is_empty() || id.len() > MAX_ID {
             return Err(Some((4400, "Invalid message")));
         }
@@ -185,7 +195,7 @@ impl Connection {
             let message = format!("At most {MAX_OPERATIONS} operations run on one socket.");
             return self.send(&error(&id, Code::LimitExceeded, &message)).await;
         }
-        let accepted = match operation.accept(&self.served) {
+        let accepted = match operation.accept(&self.served, self.served.viewer(identity)) {
             Ok(accepted) => accepted,
             Err(refused) => {
                 return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;

@@ -13,8 +13,8 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 /// Connections that read.
 const READERS: u32 = 8;
 
-/// How long a query waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a query, or the writer, waits for a connection: well below what a caller waits for an answer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long SQLite itself waits for a lock that another process holds, in milliseconds.
 const BUSY_TIMEOUT: &str = "5000";

@@ -18,6 +18,8 @@ use super::{Store, rows};
 /// Which orders are wanted; an empty list wants all.
 #[derive(Debug, Clone, Default)]
 pub struct OrderFilter {
+    /// Of this owner; of anybody when `None`.
+    pub owner: Option<String>,
     /// Any of these.
     pub status: Vec<Status>,
     /// Any of these.
@@ -85,6 +87,9 @@ impl Store {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order>, Error> {
         let mut query = order::Entity::find();
+        if let Some(owner) = &filter.owner {
+            query = query.filter(order::Column::Owner.eq(owner.as_str()));
+        }
         if !filter.status.is_empty() {
             query = query.filter(order::Column::Status.is_in(filter.status.iter().map(|s| s.word())));
         }

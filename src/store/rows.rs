@@ -81,6 +81,8 @@ pub fn stock(row: &stock::Model) -> Stock {
         sequence: row.sequence,
         version: row.version,
         updated_at: row.updated_at,
+        shown_version: row.shown_version,
+        shown_at: row.shown_at,
     }
 }
 
@@ -95,6 +97,8 @@ pub fn stock_row(stock: &Stock) -> stock::Model {
         sequence: stock.sequence,
         version: stock.version,
         updated_at: stock.updated_at,
+        shown_version: stock.shown_version,
+        shown_at: stock.shown_at,
     }
 }
 

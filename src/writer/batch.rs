@@ -8,11 +8,13 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::commands::Footprint;
 use crate::domain::random::Random;
+use crate::domain::stock::PublicStock;
 use crate::error::is_connection_lost;
 use crate::live::Hub;
+use crate::telemetry;
 
 use super::job::{End, Job};
 use super::world::World;
@@ -24,6 +26,7 @@ pub struct Batches {
     hub: Hub,
     clock: Clock,
     random: Random,
+    public_stock: PublicStock,
 }
 
 /// Why a batch did not go through.
@@ -41,8 +44,8 @@ impl From<DbErr> for Failed {
 }
 
 impl Batches {
-    pub fn new(db: DatabaseConnection, hub: Hub, clock: Clock) -> Self {
-        Self { db, hub, clock, random: Random::unpredictable() }
+    pub fn new(db: DatabaseConnection, hub: Hub, clock: Clock, public_stock: PublicStock) -> Self {
+        Self { db, hub, clock, random: Random::unpredictable(), public_stock }
     }
 
     /// Brings every job to its end.
@@ -56,7 +59,10 @@ impl Batches {
             if jobs.is_empty() {
                 continue;
             }
-            match self.attempt(&mut jobs).await {
+            let began = Instant::now();
+            let attempted = self.attempt(&mut jobs).await;
+            telemetry::batch(jobs.len(), began.elapsed());
+            match attempted {
                 Ok(world) => {
                     self.hub.publish(&world);
                     end(jobs, End::Committed);
@@ -95,7 +101,7 @@ impl Batches {
         let mut world = load::world(&transaction, footprint).await?;
         let now = self.clock.now();
         for job in jobs {
-            job.decide(&mut world, now, &mut self.random);
+            job.decide(&mut world, now, self.public_stock, &mut self.random);
         }
         save::changes(&transaction, &world).await?;
         transaction.commit().await.map_err(Failed::AtCommit)?;

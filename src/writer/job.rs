@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use crate::commands::{Command, Context, Footprint};
 use crate::domain::Time;
 use crate::domain::id::OperationId;
+use crate::domain::party::Party;
 use crate::domain::random::Random;
 use crate::domain::rejection::{Code, Refusal, Rejection};
+use crate::domain::stock::PublicStock;
 use crate::error::Error;
 
 use super::world::World;
@@ -38,14 +40,14 @@ pub trait Job: Send {
     /// Whether its caller's time is over.
     fn is_late(&self, now: Instant) -> bool;
     /// Decides; what it staged is kept when it is accepted and undone when it is refused or panics.
-    fn decide(&mut self, world: &mut World, now: Time, random: &mut Random);
+    fn decide(&mut self, world: &mut World, now: Time, public_stock: PublicStock, random: &mut Random);
     /// Answers its caller.
     fn answer(self: Box<Self>, end: End);
 }
 
 struct Pending<C: Command> {
     command: C,
-    actor: String,
+    who: Party,
     deadline: Instant,
     decided: Option<Result<C::Answer, Error>>,
     reply: oneshot::Sender<Result<C::Answer, Error>>,
@@ -55,9 +57,9 @@ struct Pending<C: Command> {
 pub type Answer<C> = oneshot::Receiver<Result<<C as Command>::Answer, Error>>;
 
 /// A job for the queue, and where its answer will come.
-pub fn queue_up<C: Command>(command: C, actor: String, deadline: Instant) -> (Box<dyn Job>, Answer<C>) {
+pub fn queue_up<C: Command>(command: C, who: Party, deadline: Instant) -> (Box<dyn Job>, Answer<C>) {
     let (reply, answer) = oneshot::channel();
-    (Box::new(Pending { command, actor, deadline, decided: None, reply }), answer)
+    (Box::new(Pending { command, who, deadline, decided: None, reply }), answer)
 }
 
 impl<C: Command> Job for Pending<C> {
@@ -69,10 +71,10 @@ impl<C: Command> Job for Pending<C> {
         now >= self.deadline
     }
 
-    fn decide(&mut self, world: &mut World, now: Time, random: &mut Random) {
+    fn decide(&mut self, world: &mut World, now: Time, public_stock: PublicStock, random: &mut Random) {
         let operation = OperationId(random.ordered_uuid(now));
         let decide = || {
-            let mut context = Context { now, actor: &self.actor, operation, random };
+            let mut context = Context { now, who: &self.who, public_stock, operation, random };
             self.command.decide(world, &mut context)
         };
         // A panic leaves at most staged changes behind, and those are undone below.

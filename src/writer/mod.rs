@@ -20,10 +20,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::commands::Command;
+use crate::domain::party::Party;
+use crate::domain::stock::PublicStock;
 use crate::error::Error;
 use crate::live::Hub;
+use crate::telemetry;
 
 use batch::Batches;
 use job::Job;
@@ -50,28 +53,29 @@ impl Writer {
     /// Starts the writer on this connection. It ends, with everything that was queued done, when the last clone of the
     /// handle is gone.
     #[must_use]
-    pub fn start(db: DatabaseConnection, hub: Hub, clock: Clock) -> (Self, JoinHandle<()>) {
+    pub fn start(db: DatabaseConnection, hub: Hub, clock: Clock, public_stock: PublicStock) -> (Self, JoinHandle<()>) {
         let (queue, mut waiting) = mpsc::channel::<Box<dyn Job>>(MAX_QUEUED);
-        let mut batches = Batches::new(db, hub, clock);
+        let mut batches = Batches::new(db, hub, clock, public_stock);
         let task = tokio::spawn(async move {
             let mut jobs = Vec::with_capacity(MAX_BATCH);
             while waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+                telemetry::queued(waiting.len());
                 batches.process(std::mem::take(&mut jobs)).await;
             }
         });
         (Self { queue }, task)
     }
 
-    /// Has a command decided and its effect committed. `actor` is who does it: a subject, or `system`.
+    /// Has a command decided and its effect committed.
     ///
     /// Once it is in the queue it goes on when the caller goes away.
     ///
     /// # Errors
     /// `Refused` by the business; `Overloaded` when the queue is full, `Unavailable` when it was not executed,
     /// `TimedOut` when nobody knows; `Failure` when something is wrong with us.
-    pub async fn submit<C: Command>(&self, actor: &str, command: C) -> Result<C::Answer, Error> {
+    pub async fn submit<C: Command>(&self, who: &Party, command: C) -> Result<C::Answer, Error> {
         let deadline = Instant::now() + MAX_WAIT;
-        let (job, answer) = job::queue_up(command, actor.to_owned(), deadline);
+        let (job, answer) = job::queue_up(command, who.clone(), deadline);
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Overloaded,
             TrySendError::Closed(_) => Error::Unavailable,

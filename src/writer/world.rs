@@ -9,6 +9,7 @@ use crate::domain::Time;
 use crate::domain::cart::Cart;
 use crate::domain::id::{CartId, OrderId, PaymentId, ProductId, ShipmentId};
 use crate::domain::order::Order;
+use crate::domain::party::Party;
 use crate::domain::payment::{KeyId, Payment};
 use crate::domain::product::Product;
 use crate::domain::rejection::Rejection;
@@ -107,28 +108,22 @@ impl World {
         self.stocks.get(&id).ok_or_else(|| Rejection::not_found("product"))
     }
 
-    /// The cart, to be changed.
+    /// The cart, or the refusal that for this party there is none.
     ///
     /// # Errors
-    /// `NOT_FOUND`.
-    pub fn edit_cart(&mut self, id: CartId) -> Result<&mut Cart, Rejection> {
-        self.carts.edit(&id).ok_or_else(|| Rejection::not_found("cart"))
+    /// `NOT_FOUND`, in the same words whether it never was or is somebody else's.
+    pub fn cart(&self, id: CartId, who: &Party) -> Result<&Cart, Rejection> {
+        let usable = self.carts.get(&id).filter(|cart| who.may_use(cart.owner.as_deref()));
+        usable.ok_or_else(|| Rejection::not_found("cart"))
     }
 
-    /// The order, or the refusal that there is none.
+    /// The order, or the refusal that for this party there is none.
     ///
     /// # Errors
-    /// `NOT_FOUND`.
-    pub fn order(&self, id: OrderId) -> Result<&Order, Rejection> {
-        self.orders.get(&id).ok_or_else(|| Rejection::not_found("order"))
-    }
-
-    /// The order, to be changed.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`.
-    pub fn edit_order(&mut self, id: OrderId) -> Result<&mut Order, Rejection> {
-        self.orders.edit(&id).ok_or_else(|| Rejection::not_found("order"))
+    /// `NOT_FOUND`, in the same words whether it never was or is somebody else's.
+    pub fn order(&self, id: OrderId, who: &Party) -> Result<&Order, Rejection> {
+        let usable = self.orders.get(&id).filter(|order| who.may_use(order.owner.as_deref()));
+        usable.ok_or_else(|| Rejection::not_found("order"))
     }
 
     /// The payment of this order whose outcome is open, if there is one.

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::{all_pages, charges, open, statuses};
-use crate::support::{Shop, codes, paid};
+use crate::support::{codes, paid};
 
 // C01, with 50 rounds.
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{charges, open};
-use crate::support::{Shop, codes, paid};
+use crate::support::{codes, paid};
 
 /// SKU and quantity of each line.
 fn lines(cart: &Value) -> Vec<(&str, i64)> {
@@ -95,7 +95,8 @@ async fn a_quantity_of_another_type_is_no_valid_document() {
     let before = shop.read_cart(&cart).await;
     for literal in ["1.5", "1.0", "1e0", "\"1\"", "true", "null", "[1]", "{}", "ONE"] {
         let document = format!(
-            "mutation {{ addToCart(input: {{ cartId: \"{cart}\", items: [{{ productId: \"{tea}\", quantity: {literal} }}] }}) \
+            "mutation {{ addToCart(input: {{ cartId: \"{cart}\", \
+             items: [{{ productId: \"{tea}\", quantity: {literal} }}] }}) \
              {{ cart {{ id }} userErrors {{ code }} }} }}"
         );
         let answer = shop.ask(&document, json!({})).await;

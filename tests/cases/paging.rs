@@ -111,7 +111,8 @@ async fn a_bad_page_harms_only_its_own_field() {
     for list in ["orders", "products", "stockTransactions", "stock(productId: $id) { transactions"] {
         let close = if list.contains('{') { "}" } else { "" };
         let query = format!(
-            "query($id: ID!) {{ bad: {list}(first: -1) {{ nodes {{ id }} }} {close} good: products {{ nodes {{ id }} }} \
+            "query($id: ID!) {{ bad: {list}(first: -1) {{ nodes {{ id }} }} {close} \
+             good: products {{ nodes {{ id }} }} \
              stock(productId: $id) {{ total }} }}"
         );
         let answer = shop.ask(&query, json!({ "id": product })).await;
@@ -139,7 +140,8 @@ async fn a_bad_cursor_is_told_as_one() {
         for bad in ["x", "", " ", cut, &cursor[1..], &format!("{cursor}="), &format!("{cursor} "), "null", "bnVsbA"] {
             for argument in ["after", "before"] {
                 let query = format!(
-                    "query($at: String) {{ bad: {list}({argument}: $at) {{ nodes {{ id }} }} good: products {{ nodes {{ id }} }} }}"
+                    "query($at: String) {{ bad: {list}({argument}: $at) {{ nodes {{ id }} }} \
+                     good: products {{ nodes {{ id }} }} }}"
                 );
                 let answer = shop.ask(&query, json!({ "at": bad })).await;
                 assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_CURSOR", "{list} {bad:?}: {answer}");

@@ -238,7 +238,7 @@ async fn an_order_paid_and_cancelled_at_once_is_one_or_the_other_first() {
     const ROUNDS: u64 = 80;
     let shop = open().await;
     let bag = shop.product("BAG", 1_000).await;
-    let round = |round: u64| pay_and_cancel(&shop, &bag, round * 200 / ROUNDS, round % 2 == 0);
+    let round = |round: u64| pay_and_cancel(&shop, &bag, round * 200 / ROUNDS, round.is_multiple_of(2));
     let rounds: Vec<bool> = stream::iter(0..ROUNDS).map(round).buffer_unordered(8).collect().await;
     let paid = rounds.iter().filter(|is_paid| **is_paid).count() as u64;
     assert_eq!(charges(&shop).await, paid, "charged is paid, and paid is charged");

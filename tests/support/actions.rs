@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Shop;
+use super::Client;
 
 const CART: &str =
     "id status items { quantity product { sku } subtotal { amount } } totalQuantity subtotal { amount currency }";
@@ -32,7 +32,7 @@ pub fn codes(payload: &Value) -> Vec<&str> {
     payload["userErrors"].as_array().expect("userErrors").iter().filter_map(|error| error["code"].as_str()).collect()
 }
 
-impl Shop {
+impl Client {
     /// Makes a product with so many units, at 10.00 EUR, and returns its id.
     pub async fn product(&self, sku: &str, stock: i32) -> String {
         let input = json!({ "sku": sku, "name": format!("Product {sku}"), "initialStock": stock,

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use onhand::app::{App, Clock};
-use onhand::config::PaymentTimes;
-use onhand::server::Wire;
+use onhand::app::{App, Settings};
+use onhand::clock::Clock;
+use onhand::config::{Access, PaymentTimes, Role};
+use onhand::domain::stock::PublicStock;
+use onhand::server::{Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
 use onhand::{payment, server, verify};
 use serde_json::{Value, json};
@@ -38,13 +40,42 @@ pub const fn short_times() -> PaymentTimes {
     }
 }
 
-/// A running shop.
+/// The secret of shops that check tokens.
+pub const SECRET: &str = "a secret that only these tests know";
+
+/// How a shop is to be.
+pub struct Wanted {
+    /// Payment times.
+    pub times: PaymentTimes,
+    /// Who may do what; development unless changed.
+    pub access: Access,
+    /// What comes in, and how long it may take.
+    pub wire: Wire,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { times: short_times(), access: Access::default(), wire: Wire::default() }
+    }
+}
+
+/// Somebody who sends requests: with a token, or without.
+#[derive(Clone)]
+pub struct Client {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// What is sent as `Authorization`.
+    pub authorization: Option<String>,
+    /// What requests are sent with.
+    pub http: reqwest::Client,
+}
+
+/// A running shop. It is also a client of itself: in development staff, otherwise a guest.
 pub struct Shop {
     /// The app inside, for what no client can see.
     pub app: App,
-    /// `http://127.0.0.1:PORT`.
-    pub url: String,
-    client: reqwest::Client,
+    access: Access,
+    client: Client,
     ahead: Arc<AtomicI64>,
     stop: CancellationToken,
     server: JoinHandle<anyhow::Result<()>>,
@@ -53,24 +84,77 @@ pub struct Shop {
     _files: TempDir,
 }
 
+impl std::ops::Deref for Shop {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Client {
+    /// Sends an operation and returns the whole response.
+    pub async fn ask(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let mut request = self.http.post(format!("{}/graphql", self.url)).json(&body);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Sends an operation that must succeed and returns its data.
+    pub async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut response = self.ask(query, variables).await;
+        assert!(response.get("errors").is_none(), "{query}: {response}");
+        response["data"].take()
+    }
+
+    /// Sends an operation that must fail, and returns the code of its first error.
+    pub async fn code(&self, query: &str, variables: Value) -> String {
+        let response = self.ask(query, variables).await;
+        let code = response["errors"][0]["extensions"]["code"].as_str();
+        code.unwrap_or_else(|| panic!("{query}: {response}")).to_owned()
+    }
+
+    /// A client for requests that are not GraphQL.
+    pub const fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+}
+
 impl Shop {
     /// An empty shop.
     pub async fn open() -> Self {
-        Self::open_with(short_times()).await
+        Self::open_as(Wanted::default()).await
     }
 
     /// An empty shop with these payment times.
     pub async fn open_with(times: PaymentTimes) -> Self {
-        Self::open_on(Wire::default(), times).await
+        Self::open_as(Wanted { times, ..Wanted::default() }).await
     }
 
-    /// An empty shop with this wire, and short payment times.
+    /// An empty shop with this wire.
     pub async fn open_wired(wire: Wire) -> Self {
-        Self::open_on(wire, short_times()).await
+        Self::open_as(Wanted { wire, ..Wanted::default() }).await
     }
 
-    /// An empty shop with this wire and these payment times.
-    pub async fn open_on(wire: Wire, times: PaymentTimes) -> Self {
+    /// An empty shop that checks tokens and shows counts to the public as this says.
+    pub async fn open_public(public_stock: PublicStock) -> Self {
+        let access = Access {
+            secret: Some(SECRET.to_owned()),
+            issuer: Some("tests".to_owned()),
+            audience: Some("shop".to_owned()),
+            public_stock,
+            sandbox: Some(true),
+            ..Access::default()
+        };
+        Self::open_as(Wanted { access, ..Wanted::default() }).await
+    }
+
+    /// An empty shop.
+    pub async fn open_as(wanted: Wanted) -> Self {
+        let Wanted { times, access, wire } = wanted;
         let files = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}/shop.db", files.path().display());
         let databases = open(&url).await.expect("a database");
@@ -80,14 +164,34 @@ impl Shop {
         let clock = Clock::from_fn(move || {
             Clock::system().now() + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
         });
-        let (app, _) = App::start(databases.read.clone(), databases.write.clone(), times, clock);
+        let gate = Gate::new(&access).await.expect("sound settings");
+        let is_development = gate.is_development();
+        let settings = Settings {
+            times,
+            public_stock: access.public_stock,
+            has_sandbox: access.sandbox.unwrap_or(is_development),
+        };
+        let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let server = tokio::spawn(server::serve(app.clone(), wire, listener, stop.clone()));
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { app, url, client, ahead, stop, server, databases, _files: files }
+        let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+        let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let client = Client { url, authorization: None, http };
+        Self { app, access, client, ahead, stop, server, databases, _files: files }
+    }
+
+    /// Somebody with a token that is good for an hour.
+    pub async fn signed_in(&self, role: Role, subject: &str) -> Client {
+        self.signed_in_for(role, subject, Duration::from_hours(1)).await
+    }
+
+    /// Somebody with a token that is good for so long.
+    pub async fn signed_in_for(&self, role: Role, subject: &str, lifetime: Duration) -> Client {
+        let token = token(&self.access, role, subject, lifetime, Clock::system().now()).await.expect("a token");
+        Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 
     /// Sets the shop's clock forward.
@@ -99,25 +203,6 @@ impl Shop {
     /// The database below, for what no client can do.
     pub fn database(&self) -> &sea_orm::DatabaseConnection {
         &self.databases.write
-    }
-
-    /// Sends an operation and returns the whole response.
-    pub async fn ask(&self, query: &str, variables: Value) -> Value {
-        let body = json!({ "query": query, "variables": variables });
-        let request = self.client.post(format!("{}/graphql", self.url)).json(&body);
-        request.send().await.expect("an answer").json().await.expect("JSON")
-    }
-
-    /// Sends an operation that must succeed and returns its data.
-    pub async fn data(&self, query: &str, variables: Value) -> Value {
-        let mut response = self.ask(query, variables).await;
-        assert!(response.get("errors").is_none(), "{query}: {response}");
-        response["data"].take()
-    }
-
-    /// A client for requests that are not GraphQL.
-    pub const fn client(&self) -> &reqwest::Client {
-        &self.client
     }
 
     /// Checks every invariant of the shop, as `onhand verify` does.

@@ -8,16 +8,17 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{PATIENCE, Shop};
+use super::{Client, PATIENCE};
 
 /// A connected socket.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// Connects to a shop and says hello.
-    pub async fn open(shop: &Shop) -> Self {
-        let mut socket = Self::connect(&shop.url, "graphql-transport-ws").await;
-        socket.send(&json!({ "type": "connection_init" })).await;
+    /// Connects to a shop and says hello as this client.
+    pub async fn open(client: &Client) -> Self {
+        let mut socket = Self::connect(&client.url, "graphql-transport-ws").await;
+        let payload = json!({ "Authorization": client.authorization });
+        socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
         socket
     }
@@ -112,7 +113,7 @@ impl Socket {
 
     /// Whether nothing comes for a while.
     pub async fn is_silent_for(&mut self, time: std::time::Duration) -> bool {
-        timeout(time, self.0.next()).await.is_err()
+        timeout(time, self.frame()).await.is_err()
     }
 
     async fn frame(&mut self) -> Message {

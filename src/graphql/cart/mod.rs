@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, Object};
 use crate::domain::id::CartId;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::id;
-use crate::graphql::loaders::load;
+use crate::graphql::viewer;
 
 pub use mutations::CartMutations;
 pub use types::Cart;
@@ -23,7 +23,7 @@ impl CartQueries {
     async fn cart(&self, context: &Context<'_>, #[graphql(desc = "The cart's id.")] id: ID) -> Nullable<Cart> {
         nullable(async {
             let cart: CartId = self::id(&id)?;
-            Ok(load(context, cart).await?.map(Cart))
+            Ok(viewer::cart(context, cart).await?.map(Cart))
         })
         .await
     }

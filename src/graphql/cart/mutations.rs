@@ -9,7 +9,7 @@ use crate::domain::id::CartId;
 use crate::graphql::Viewer;
 use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::{at_most, id, idempotency_key};
-use crate::graphql::loaders::load;
+use crate::graphql::viewer::cart;
 use crate::writer::idempotency::Keyed;
 
 use super::types::Cart;
@@ -72,8 +72,7 @@ impl CartMutations {
         #[graphql(desc = "What is in it at first.")] input: Option<CreateCartInput>,
     ) -> async_graphql::Result<CartPayload> {
         let items = changes(&input.unwrap_or_default().items.unwrap_or_default())?;
-        let owner = Some(Viewer::of(context).subject.clone());
-        submit(context, CreateCart { owner, items }).await
+        submit(context, CreateCart { items }).await
     }
 
     /// Adds to what the cart has. Refused, with nothing changed, when a product's quantity in this cart would exceed what
@@ -83,7 +82,13 @@ impl CartMutations {
         context: &Context<'_>,
         #[graphql(desc = "What to add.")] input: AddToCartInput,
     ) -> async_graphql::Result<CartPayload> {
-        let key = idempotency_key(Viewer::of(context), "addToCart", input.idempotency_key.as_ref(), &input)?;
+        let key = idempotency_key(
+            Viewer::of(context),
+            "addToCart",
+            input.idempotency_key.as_ref(),
+            Some(&input.cart_id),
+            &input,
+        )?;
         let command = UpdateCart::Add(id(&input.cart_id)?, changes(&input.items)?);
         submit(context, Keyed { key, command }).await
     }
@@ -105,8 +110,8 @@ fn changes(items: &[CartItemInput]) -> async_graphql::Result<Vec<CartChange>> {
 
 async fn submit<C: Command<Answer = CartId>>(context: &Context<'_>, command: C) -> async_graphql::Result<CartPayload> {
     let app = context.data_unchecked::<App>();
-    Ok(match refusable(app.writer.submit(&Viewer::of(context).subject, command).await)? {
-        Ok(id) => CartPayload { cart: load(context, id).await?.map(Cart), user_errors: Vec::new() },
+    Ok(match refusable(app.writer.submit(&Viewer::of(context).party, command).await)? {
+        Ok(id) => CartPayload { cart: cart(context, id).await?.map(Cart), user_errors: Vec::new() },
         Err(user_errors) => CartPayload { cart: None, user_errors },
     })
 }

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::{cart, money};
+use crate::domain::{cart, money, order as domain_order};
+use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::loaders::{OrderOfCart, load, load_many};
 use crate::graphql::order::Order;
@@ -55,7 +56,12 @@ impl Cart {
 
     /// The order that it became.
     async fn order(&self, context: &Context<'_>) -> Nullable<Order> {
-        nullable(async { Ok(load(context, OrderOfCart(self.0.id)).await?.map(Order)) }).await
+        nullable(async {
+            let found = load(context, OrderOfCart(self.0.id)).await?;
+            let usable = |order: &domain_order::Order| Viewer::of(context).party.may_use(order.owner.as_deref());
+            Ok(found.filter(usable).map(Order))
+        })
+        .await
     }
 
     /// When it was made.

@@ -1,6 +1,6 @@
 //! The order flow: check out, pay, cancel, ship.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, InputType, Object, SimpleObject};
 
 use crate::app::App;
 use crate::commands::{CancelOrder, CheckOut, Command, ShipOrder};
@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::graphql::error::{UserError, refusable, user_errors};
 use crate::graphql::keys::{id, idempotency_key};
 use crate::graphql::loaders::load;
-use crate::graphql::{Code, Viewer};
-use crate::payment::{PayRequest, pay};
+use crate::graphql::{Code, Viewer, viewer};
+use crate::payment::{MANUAL, PayRequest, pay};
 use crate::writer::idempotency::{Key, Keyed};
 
 use super::payment::{Payment, PaymentMethod};
@@ -115,10 +115,9 @@ impl OrderMutations {
         context: &Context<'_>,
         #[graphql(desc = "The cart.")] input: CheckOutInput,
     ) -> async_graphql::Result<OrderPayload> {
-        let key = idempotency_key(Viewer::of(context), "checkOut", input.idempotency_key.as_ref(), &input)?;
+        let key = key_of(context, "checkOut", (&input.idempotency_key, &input.cart_id), &input)?;
         let customer = input.customer.as_ref().map(|customer| (customer.name.as_deref(), customer.email.as_str()));
-        let owner = Some(Viewer::of(context).subject.clone());
-        let command = CheckOut::check(id(&input.cart_id)?, owner, customer);
+        let command = CheckOut::check(id(&input.cart_id)?, customer);
         submit(context, key, command.map_err(Error::Refused)).await
     }
 
@@ -129,13 +128,16 @@ impl OrderMutations {
         context: &Context<'_>,
         #[graphql(desc = "The order.")] input: PayOrderInput,
     ) -> async_graphql::Result<PaymentPayload> {
-        let viewer = Viewer::of(context);
-        let key = idempotency_key(viewer, "payOrder", input.idempotency_key.as_ref(), &input)?;
+        let (app, who) = (context.data_unchecked::<App>(), Viewer::of(context));
+        let key = key_of(context, "payOrder", (&input.idempotency_key, &input.order_id), &input)?;
         let order: OrderId = id(&input.order_id)?;
         for text in [&input.gateway, &input.token].into_iter().flatten() {
             if text.len() > MAX_TOKEN_LENGTH || text.contains('\0') {
                 return Err(Code::BadUserInput.error(format!("A token has at most {MAX_TOKEN_LENGTH} characters.")));
             }
+        }
+        if input.gateway.as_deref().unwrap_or(app.gateways.default_name()) == MANUAL {
+            who.must_be_staff()?;
         }
         let request = PayRequest {
             order,
@@ -143,9 +145,9 @@ impl OrderMutations {
             method: input.method.into(),
             token: input.token,
             key,
-            actor: viewer.subject.clone(),
+            who: who.party.clone(),
         };
-        let (order, payment, user_errors) = match refusable(pay(context.data_unchecked::<App>(), request).await)? {
+        let (order, payment, user_errors) = match refusable(pay(app, request).await)? {
             Ok(answer) => (answer.order, answer.payment, user_errors(answer.errors)),
             Err(user_errors) => (order, None, user_errors),
         };
@@ -153,7 +155,7 @@ impl OrderMutations {
             Some(payment) => load(context, payment).await?.map(Payment),
             None => None,
         };
-        Ok(PaymentPayload { payment, order: load(context, order).await?.map(Order), user_errors })
+        Ok(PaymentPayload { payment, order: viewer::order(context, order).await?.map(Order), user_errors })
     }
 
     /// Undoes exactly the allocation that the order still holds. Not when wholly shipped. Money already taken is a refund's
@@ -163,7 +165,7 @@ impl OrderMutations {
         context: &Context<'_>,
         #[graphql(desc = "The order.")] input: CancelOrderInput,
     ) -> async_graphql::Result<OrderPayload> {
-        let key = idempotency_key(Viewer::of(context), "cancelOrder", input.idempotency_key.as_ref(), &input)?;
+        let key = key_of(context, "cancelOrder", (&input.idempotency_key, &input.order_id), &input)?;
         let reason = input.reason.unwrap_or(CancelReason::Requested);
         let command = CancelOrder::check(id(&input.order_id)?, reason.into(), input.note.as_deref());
         submit(context, key, command.map_err(Error::Refused)).await
@@ -175,11 +177,21 @@ impl OrderMutations {
         context: &Context<'_>,
         #[graphql(desc = "The order.")] input: ShipOrderInput,
     ) -> async_graphql::Result<OrderPayload> {
-        let key = idempotency_key(Viewer::of(context), "shipOrder", input.idempotency_key.as_ref(), &input)?;
+        Viewer::of(context).must_be_staff()?;
+        let key = key_of(context, "shipOrder", (&input.idempotency_key, &input.order_id), &input)?;
         let (carrier, number) = (input.carrier.as_deref(), input.tracking_number.as_deref());
         let command = ShipOrder::check(id(&input.order_id)?, carrier, number);
         submit(context, key, command.map_err(Error::Refused)).await
     }
+}
+
+fn key_of<I: InputType>(
+    context: &Context<'_>,
+    mutation: &'static str,
+    (key, thing): (&Option<String>, &ID),
+    input: &I,
+) -> async_graphql::Result<Option<Key>> {
+    idempotency_key(Viewer::of(context), mutation, key.as_ref(), Some(thing), input)
 }
 
 async fn submit<C: Command<Answer = OrderId>>(
@@ -189,11 +201,11 @@ async fn submit<C: Command<Answer = OrderId>>(
 ) -> async_graphql::Result<OrderPayload> {
     let app = context.data_unchecked::<App>();
     let result = match command {
-        Ok(command) => app.writer.submit(&Viewer::of(context).subject, Keyed { key, command }).await,
+        Ok(command) => app.writer.submit(&Viewer::of(context).party, Keyed { key, command }).await,
         Err(refused) => Err(refused),
     };
     Ok(match refusable(result)? {
-        Ok(id) => OrderPayload { order: load(context, id).await?.map(Order), user_errors: Vec::new() },
+        Ok(id) => OrderPayload { order: viewer::order(context, id).await?.map(Order), user_errors: Vec::new() },
         Err(user_errors) => OrderPayload { order: None, user_errors },
     })
 }

@@ -5,10 +5,12 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use crate::app::App;
 use crate::domain::id::OrderId;
+use crate::domain::party::Party;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{at_most, id};
-use crate::graphql::loaders::load;
 use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::viewer;
+use crate::graphql::{Code, Viewer};
 use crate::store::{self, OrderCursor};
 
 use super::types::{Order, OrderPaymentStatus, OrderShippingStatus, OrderStatus};
@@ -40,7 +42,7 @@ impl OrderQueries {
     async fn order(&self, context: &Context<'_>, #[graphql(desc = "The order's id.")] id: ID) -> Nullable<Order> {
         nullable(async {
             let order: OrderId = self::id(&id)?;
-            Ok(load(context, order).await?.map(Order))
+            Ok(viewer::order(context, order).await?.map(Order))
         })
         .await
     }
@@ -57,7 +59,12 @@ impl OrderQueries {
     ) -> Nullable<Connection<String, Order>> {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;
-            let filter = filter.unwrap_or_default().decode()?;
+            let owner = match &Viewer::of(context).party {
+                Party::System | Party::Staff(_) => None,
+                Party::Customer(subject) => Some(subject.clone()),
+                Party::Guest => return Err(Code::Unauthenticated.error("Sign in to see your orders.")),
+            };
+            let filter = store::OrderFilter { owner, ..filter.unwrap_or_default().decode()? };
             let page = context.data_unchecked::<App>().store.order_page(&filter, &request).await;
             Ok(Some(connection(CURSOR, page.map_err(|error| failure(&error))?, OrderCursor::of, Order)))
         })
@@ -72,6 +79,11 @@ impl OrderFilter {
             at_most("values", values.len(), MAX_FILTER)?;
             Ok(values.into_iter().map(Into::into).collect())
         }
-        Ok(store::OrderFilter { status: all(self.status)?, payment: all(self.payment)?, shipping: all(self.shipping)? })
+        Ok(store::OrderFilter {
+            owner: None,
+            status: all(self.status)?,
+            payment: all(self.payment)?,
+            shipping: all(self.shipping)?,
+        })
     }
 }

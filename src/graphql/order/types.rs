@@ -4,6 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use crate::domain::{money, order};
+use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::loaders::{PaymentsOf, ShipmentsOf, load};
 use crate::graphql::page::PageArguments;
@@ -87,6 +88,7 @@ impl Order {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<String, StockTransaction>> {
         nullable(async {
+            Viewer::of(context).must_be_staff()?;
             let filter = LogFilter { order: Some(self.0.id), ..LogFilter::default() };
             log_connection(context, &filter, PageArguments { first, after, last, before }).await
         })

@@ -153,9 +153,11 @@ async fn submit<C: Command<Answer = ProductId>>(
     context: &Context<'_>,
     command: Result<C, Error>,
 ) -> async_graphql::Result<ProductPayload> {
+    let viewer = Viewer::of(context);
+    viewer.must_be_staff()?;
     let app = context.data_unchecked::<App>();
     let result = match command {
-        Ok(command) => app.writer.submit(&Viewer::of(context).subject, command).await,
+        Ok(command) => app.writer.submit(&viewer.party, command).await,
         Err(refused) => Err(refused),
     };
     Ok(match refusable(result)? {

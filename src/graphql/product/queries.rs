@@ -6,11 +6,11 @@ use async_graphql::{Context, ID, Object, OneofObject};
 use crate::app::App;
 use crate::domain::id::ProductId;
 use crate::domain::product::Status;
-use crate::graphql::Code;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{at_most, id};
 use crate::graphql::loaders::load;
 use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::{Code, Viewer};
 use crate::store::{ProductCursor, ProductFilter};
 
 use super::{Availability, Product, ProductStatus};
@@ -76,6 +76,9 @@ impl ProductQueries {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;
             let availability = availability.unwrap_or_default();
             let status = status.unwrap_or_else(|| vec![ProductStatus::Active]);
+            if status.contains(&ProductStatus::Archived) {
+                Viewer::of(context).must_be_staff()?;
+            }
             at_most("values", availability.len().max(status.len()), MAX_FILTER)?;
             let search = search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
             if search.as_ref().is_some_and(|text| text.chars().count() > MAX_SEARCH_LENGTH || text.contains('\0')) {

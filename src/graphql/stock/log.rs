@@ -7,11 +7,11 @@ use crate::app::App;
 use crate::domain::transaction;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{at_most, id, ids};
-use crate::graphql::loaders::load;
 use crate::graphql::order::Order;
 use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::product::Product;
 use crate::graphql::scalars::DateTime;
+use crate::graphql::{Viewer, viewer};
 use crate::store::{LogCursor, LogFilter};
 
 use super::types::{StockNumbers, product_of};
@@ -20,7 +20,7 @@ use super::types::{StockNumbers, product_of};
 const CURSOR: &str = "log";
 
 /// Most values in a filter of the log.
-const MAX_FILTER: usize = 100;
+pub const MAX_FILTER: usize = 100;
 
 /// One row of the append-only log.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ impl StockTransaction {
     async fn order(&self, context: &Context<'_>) -> Nullable<Order> {
         nullable(async {
             match self.0.order {
-                Some(order) => Ok(load(context, order).await?.map(Order)),
+                Some(order) => Ok(viewer::order(context, order).await?.map(Order)),
                 None => Ok(None),
             }
         })
@@ -218,6 +218,7 @@ pub async fn log_connection(
     filter: &LogFilter,
     arguments: PageArguments,
 ) -> async_graphql::Result<Option<Connection<String, StockTransaction>>> {
+    Viewer::of(context).must_be_staff()?;
     let request = arguments.request(CURSOR)?;
     let store = &context.data_unchecked::<App>().store;
     let page = store.transaction_page(filter, &request).await.map_err(|error| failure(&error))?;

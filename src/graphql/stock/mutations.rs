@@ -84,15 +84,16 @@ impl StockMutations {
         #[graphql(desc = "The changes.")] input: AdjustStockInput,
     ) -> async_graphql::Result<AdjustStockPayload> {
         let viewer = Viewer::of(context);
-        let key = idempotency_key(viewer, "adjustStock", input.idempotency_key.as_ref(), &input)?;
+        viewer.must_be_staff()?;
+        let key = idempotency_key(viewer, "adjustStock", input.idempotency_key.as_ref(), None, &input)?;
         let dry_run = input.dry_run.unwrap_or(false);
         let command = decode(&input, dry_run)?;
         let result = match command {
             // A dry run has no effect that a key could protect.
-            Ok(command) if dry_run => context.data_unchecked::<App>().writer.submit(&viewer.subject, command).await,
+            Ok(command) if dry_run => context.data_unchecked::<App>().writer.submit(&viewer.party, command).await,
             Ok(command) => {
                 let keyed = Keyed { key, command };
-                context.data_unchecked::<App>().writer.submit(&viewer.subject, keyed).await
+                context.data_unchecked::<App>().writer.submit(&viewer.party, keyed).await
             }
             Err(refused) => Err(refused),
         };

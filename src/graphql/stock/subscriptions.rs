@@ -6,9 +6,9 @@ use futures_util::{Stream, StreamExt};
 
 use crate::app::App;
 use crate::domain::id::ProductId;
-use crate::graphql::cursor;
 use crate::graphql::error::failure;
 use crate::graphql::keys::ids;
+use crate::graphql::{Viewer, cursor};
 use crate::live::{log_tail, stock_changes};
 
 use super::log::{StockTransaction, StockTransactionFilter};
@@ -37,7 +37,8 @@ impl StockSubscriptions {
         let mut products: Vec<ProductId> = ids(&product_ids)?;
         let mut seen = std::collections::HashSet::new();
         products.retain(|id| seen.insert(*id));
-        Ok(stock_changes(app.store.clone(), &app.hub, products).map(Stock))
+        let sees = Viewer::of(context).sees();
+        Ok(stock_changes(app.store.clone(), &app.hub, products, sees).map(Stock))
     }
 
     /// Every transaction, none merged, in order of `sequence` per product; after a cursor of this subscription, everything
@@ -48,6 +49,7 @@ impl StockSubscriptions {
         #[graphql(desc = "Which transactions; all unless given.")] filter: Option<StockTransactionFilter>,
         #[graphql(desc = "Everything since this cursor; from now on unless given.")] after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Edge<String, StockTransaction, EmptyFields>> + use<>> {
+        Viewer::of(context).must_be_staff()?;
         let app = context.data_unchecked::<App>();
         let filter = filter.unwrap_or_default().decode()?;
         let position = match after {

@@ -5,14 +5,16 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::domain::id::StockId;
 use crate::domain::stock;
+use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::keys::at_most;
 use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Availability, Product};
 use crate::graphql::scalars::DateTime;
 use crate::store::LogFilter;
 
-use super::log::{StockAction, StockTransaction, log_connection};
+use super::log::{MAX_FILTER, StockAction, StockTransaction, log_connection};
 
 /// What is in the warehouse of one product.
 #[derive(Debug, Clone)]
@@ -32,19 +34,19 @@ impl Stock {
         product_of(context, self.0.product).await
     }
 
-    /// Units in the warehouse, available and allocated together.
-    async fn total(&self) -> Option<i32> {
-        Some(self.0.numbers.total)
+    /// Units in the warehouse, available and allocated together. Null for those who see capped counts.
+    async fn total(&self, context: &Context<'_>) -> Option<i32> {
+        sees_all(context).then_some(self.0.numbers.total)
     }
 
-    /// Units that can still be bought: total minus allocated.
-    async fn available(&self) -> i32 {
-        self.0.available()
+    /// Units that can still be bought: total minus allocated. Those who see capped counts see no more than the cap.
+    async fn available(&self, context: &Context<'_>) -> i32 {
+        Viewer::of(context).sees().available(self.0.available())
     }
 
-    /// Units that belong to someone already and have not been shipped.
-    async fn allocated(&self) -> Option<i32> {
-        Some(self.0.numbers.allocated)
+    /// Units that belong to someone already and have not been shipped. Null for those who see capped counts.
+    async fn allocated(&self, context: &Context<'_>) -> Option<i32> {
+        sees_all(context).then_some(self.0.numbers.allocated)
     }
 
     /// What a shopper can expect.
@@ -53,14 +55,14 @@ impl Stock {
     }
 
     /// Rises with every change of the numbers, of the threshold or of whether stock is managed, so a greater version is a
-    /// newer state.
-    async fn version(&self) -> i32 {
-        self.0.version
+    /// newer state. For those who see capped counts it rises when what they see changes.
+    async fn version(&self, context: &Context<'_>) -> i32 {
+        if sees_all(context) { self.0.version } else { self.0.shown_version }
     }
 
     /// When it last changed.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+    async fn updated_at(&self, context: &Context<'_>) -> DateTime {
+        DateTime(if sees_all(context) { self.0.updated_at } else { self.0.shown_at })
     }
 
     /// The history of this product, newest first. Staff only.
@@ -77,6 +79,7 @@ impl Stock {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<String, StockTransaction>> {
         nullable(async {
+            at_most("values", actions.as_ref().map_or(0, Vec::len), MAX_FILTER)?;
             let filter = LogFilter {
                 products: Some(vec![self.0.product]),
                 actions: actions.map(|actions| actions.into_iter().map(Into::into).collect()),
@@ -88,6 +91,11 @@ impl Stock {
         })
         .await
     }
+}
+
+/// Whether this viewer sees the numbers as they are.
+fn sees_all(context: &Context<'_>) -> bool {
+    Viewer::of(context).sees() == stock::PublicStock::Exact
 }
 
 /// The product that something belongs to. Products are never deleted.

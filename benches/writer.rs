@@ -1,0 +1,133 @@
+//! How many payments a second go through the writer, against how many commits a second the disk under it takes.
+//!
+//! Both are measured in the same run, on the same kind of file: what matters is the ratio. `cargo bench --bench writer`.
+
+use std::future::Future;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use onhand::app::{App, Settings};
+use onhand::clock::Clock;
+use onhand::commands::{BeginPayment, CartChange, CheckOut, CreateCart, CreateProduct, NewProduct, ProductInput};
+use onhand::config::PaymentTimes;
+use onhand::domain::id::{OrderId, ProductId};
+use onhand::domain::party::Party;
+use onhand::domain::payment::Method;
+use onhand::domain::stock::PublicStock;
+use onhand::store::{migrate, open};
+use sea_orm::ConnectionTrait;
+
+/// Plain commits that are timed.
+const COMMITS: usize = 500;
+
+/// Buyers who wait at the same time, and payments that they make together.
+const ROUNDS: [(usize, usize); 4] = [(1, 400), (8, 2_000), (32, 6_000), (256, 20_000)];
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    let limit = plain_commits(folder.path()).await?;
+    println!("plain commits of one row, one after the other: {limit:.0} a second");
+    println!("{:>7}  {:>12}  {:>8}  {:>10}", "buyers", "payments/s", "ratio", "latency");
+    let app = shop(folder.path()).await?;
+    for (buyers, payments) in ROUNDS {
+        let hot = product(&app, payments).await?;
+        let orders = orders(&app, hot, payments).await?;
+        let began = Instant::now();
+        all(buyers, orders, |order| pay(app.clone(), order)).await?;
+        let took = began.elapsed().as_secs_f64();
+        let rate = as_float(payments) / took;
+        let latency = as_float(buyers) / rate * 1_000.0;
+        println!("{buyers:>7}  {rate:>12.0}  {:>7.1}x  {latency:>7.2} ms", rate / limit);
+    }
+    Ok(())
+}
+
+/// Commits a second of the smallest transaction there is, on a file like the shop's.
+async fn plain_commits(folder: &Path) -> Outcome<f64> {
+    let databases = open(&format!("sqlite://{}/plain.db", folder.display())).await?;
+    databases.write.execute_unprepared("CREATE TABLE plain (id INTEGER PRIMARY KEY, count INTEGER) STRICT").await?;
+    databases.write.execute_unprepared("INSERT INTO plain VALUES (1, 0)").await?;
+    let began = Instant::now();
+    for _ in 0..COMMITS {
+        databases.write.execute_unprepared("UPDATE plain SET count = count + 1 WHERE id = 1").await?;
+    }
+    Ok(as_float(COMMITS) / began.elapsed().as_secs_f64())
+}
+
+async fn shop(folder: &Path) -> Outcome<App> {
+    let databases = open(&format!("sqlite://{}/shop.db", folder.display())).await?;
+    migrate(&databases).await?;
+    let second = Duration::from_secs(1);
+    let times = PaymentTimes {
+        pay_answer: second * 4,
+        pay_gateway: second * 20,
+        pay_lease: second * 30,
+        pay_retry: second,
+        pay_retry_max: second * 60,
+        pay_give_up: second * 900,
+    };
+    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false };
+    let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    // The lock lives as long as the process.
+    std::mem::forget(databases);
+    Ok(app)
+}
+
+/// One product that everybody wants.
+async fn product(app: &App, units: usize) -> Outcome<ProductId> {
+    let input = ProductInput {
+        sku: format!("HOT-{units}"),
+        name: "Hot".to_owned(),
+        price_amount: 100,
+        price_currency: "EUR".to_owned(),
+        manage_stock: true,
+        initial_stock: i32::try_from(units)?,
+        ..ProductInput::default()
+    };
+    let product = NewProduct::check(&input).map_err(|refusal| format!("{refusal:?}"))?;
+    Ok(app.writer.submit(&Party::System, CreateProduct(product)).await?)
+}
+
+async fn orders(app: &App, product: ProductId, count: usize) -> Outcome<Vec<OrderId>> {
+    let made = stream::iter(0..count).map(|_| async move {
+        let items = vec![CartChange { product, quantity: 1 }];
+        let cart = app.writer.submit(&Party::Guest, CreateCart { items }).await?;
+        let check_out = CheckOut::check(cart, None)?;
+        app.writer.submit(&Party::Guest, check_out).await
+    });
+    let made: Vec<Result<OrderId, onhand::error::Error>> = made.buffer_unordered(256).collect().await;
+    Ok(made.into_iter().collect::<Result<_, _>>()?)
+}
+
+async fn pay(app: App, order: OrderId) -> Result<(), onhand::error::Error> {
+    let begin = BeginPayment {
+        order,
+        gateway: "manual".to_owned(),
+        method: Method::Purchase,
+        is_settled_elsewhere: true,
+        lease: app.times.pay_lease,
+        key: None,
+    };
+    app.writer.submit(&Party::System, begin).await.map(|_| ())
+}
+
+/// Does all of these, so many at a time.
+async fn all<T, F>(at_once: usize, what: Vec<T>, each: impl Fn(T) -> F) -> Outcome<()>
+where
+    F: Future<Output = Result<(), onhand::error::Error>> + Send + 'static,
+{
+    let results: Vec<_> =
+        stream::iter(what).map(|one| tokio::spawn(each(one))).buffer_unordered(at_once).collect().await;
+    for result in results {
+        result??;
+    }
+    Ok(())
+}
+
+fn as_float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}

@@ -1,0 +1,87 @@
+//! What an operator sees in numbers: the name of each metric, in one place.
+//!
+//! A label never holds anything that a client can choose freely, so the number of series is bounded.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// Describes every metric, for those who read them.
+pub fn describe() {
+    describe_gauge!("onhand_writer_queue", "Commands that wait for the writer");
+    describe_histogram!("onhand_writer_batch_commands", "Commands in one transaction");
+    describe_histogram!("onhand_writer_batch_seconds", "From the beginning of a transaction to its end");
+    describe_counter!("onhand_gateway_results_total", "How calls of gateways ended, by gateway and result");
+    describe_counter!("onhand_requests_total", "Operations over HTTP, by kind");
+    describe_counter!("onhand_refusals_total", "Errors of both kinds, by code");
+    describe_gauge!("onhand_sockets_open", "Open websockets");
+    describe_gauge!("onhand_operations_open", "Operations that run on websockets and event streams");
+    describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
+    describe_counter!("onhand_states_merged_total", "States of stock that a slow reader skipped");
+}
+
+/// How many commands wait.
+pub fn queued(commands: usize) {
+    // A queue holds a few thousand at the most, which a float keeps exactly.
+    gauge!("onhand_writer_queue").set(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+}
+
+/// A batch went through, or was refused by the database.
+pub fn batch(commands: usize, took: Duration) {
+    histogram!("onhand_writer_batch_commands").record(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    histogram!("onhand_writer_batch_seconds").record(took);
+}
+
+/// A call of a gateway ended.
+pub fn gateway(name: &str, result: &'static str) {
+    counter!("onhand_gateway_results_total", "gateway" => name.to_owned(), "result" => result).increment(1);
+}
+
+/// An operation came over HTTP.
+pub fn request(kind: &'static str) {
+    counter!("onhand_requests_total", "kind" => kind).increment(1);
+}
+
+/// An error of either kind was told.
+pub fn refusal(code: &'static str) {
+    counter!("onhand_refusals_total", "code" => code).increment(1);
+}
+
+/// A result was sent to a subscriber.
+pub fn event() {
+    counter!("onhand_events_sent_total").increment(1);
+}
+
+/// A reader skipped so many states.
+pub fn merged(states: u64) {
+    counter!("onhand_states_merged_total").increment(states);
+}
+
+/// Counts something that is open for as long as this lives.
+#[derive(Debug)]
+pub struct Open(&'static str);
+
+impl Open {
+    /// A websocket.
+    #[must_use]
+    pub fn socket() -> Self {
+        Self::count("onhand_sockets_open")
+    }
+
+    /// An operation on a websocket or an event stream.
+    #[must_use]
+    pub fn operation() -> Self {
+        Self::count("onhand_operations_open")
+    }
+
+    fn count(name: &'static str) -> Self {
+        gauge!(name).increment(1.0);
+        Self(name)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        gauge!(self.0).decrement(1.0);
+    }
+}

@@ -1,0 +1,134 @@
+//! Tokens signed with keys that somebody else keeps: a key set from a file or an address, and its rotation.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use onhand::config::Access;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::{Client, Shop, Wanted, eventually};
+
+/// A pair of keys made for these tests: its name, the private key (PKCS #8) and the public one.
+struct Pair(&'static str, &'static str, &'static str);
+
+const FIRST: Pair = Pair(
+    "first",
+    "MC4CAQAwBQYDK2VwBCIEIM6HEULjWPXEMIj8gjY/OpaBM6RdML89xJwxleUImm6I",
+    "UmHqgq-3kq4803GX9_tYP15KxADYE5vVpUejwiFQLzw",
+);
+const SECOND: Pair = Pair(
+    "second",
+    "MC4CAQAwBQYDK2VwBCIEINAPTZS8zAu0uPXITWdOHZNpZERHdLFo0GEXaBAK7tUS",
+    "iYeqPouciDlav04-PpCUFvURT7Yg81QtSnkbzPXIvnI",
+);
+
+impl Pair {
+    fn set(&self) -> String {
+        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": self.0, "x": self.2 }] }).to_string()
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let header = Header { kid: Some(self.0.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let key = EncodingKey::from_ed_der(&STANDARD.decode(self.1).expect("a key"));
+        encode(&header, claims, &key).expect("a token")
+    }
+
+    /// Signs with the public key as if it were a secret, as somebody would who knows nothing else.
+    fn forge(&self, claims: &Value) -> String {
+        let header = Header { kid: Some(self.0.to_owned()), ..Header::new(Algorithm::HS256) };
+        encode(&header, claims, &EncodingKey::from_secret(self.2.as_bytes())).expect("a token")
+    }
+}
+
+fn claims() -> Value {
+    json!({ "sub": "sam", "role": "staff", "iss": "tests", "aud": ["other", "shop"], "exp": 4_000_000_000_u64 })
+}
+
+async fn shop(jwks: &str) -> Shop {
+    let access = Access {
+        jwks: Some(jwks.to_owned()),
+        issuer: Some("tests".to_owned()),
+        audience: Some("shop".to_owned()),
+        ..Access::default()
+    };
+    Shop::open_as(Wanted { access, ..Wanted::default() }).await
+}
+
+/// Whether a token makes somebody staff.
+async fn is_staff(shop: &Shop, token: &str) -> bool {
+    let client = Client { authorization: Some(format!("Bearer {token}")), ..Client::clone(shop) };
+    let response = client.ask("{ stockTransactions { nodes { id } } }", json!({})).await;
+    if response.get("errors").is_some() {
+        assert_eq!(response["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{response}");
+    }
+    response.get("errors").is_none()
+}
+
+fn write(path: &Path, pair: &Pair) {
+    std::fs::write(path, pair.set()).expect("a file");
+}
+
+#[tokio::test]
+async fn tokens_are_checked_against_a_file_that_may_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("keys.json");
+    write(&path, &FIRST);
+    let shop = shop(&path.display().to_string()).await;
+    assert!(is_staff(&shop, &FIRST.sign(&claims())).await);
+    assert!(!is_staff(&shop, &FIRST.forge(&claims())).await, "a public key is no secret to sign with");
+    for (claim, wrong) in [
+        ("iss", json!("others")),
+        ("aud", json!("others")),
+        ("aud", json!(null)),
+        ("exp", json!(1_000_000_000)),
+        ("exp", json!(null)),
+        ("nbf", json!(3_900_000_000_u64)),
+        ("sub", json!("")),
+        ("sub", json!("a\nb")),
+        ("role", json!("owner")),
+    ] {
+        let mut claims = claims();
+        claims[claim] = wrong.clone();
+        assert!(!is_staff(&shop, &FIRST.sign(&claims)).await, "{claim}: {wrong}");
+    }
+    assert!(!is_staff(&shop, &SECOND.sign(&claims())).await);
+    write(&path, &SECOND);
+    eventually("the new key is known", || async { is_staff(&shop, &SECOND.sign(&claims())).await }).await;
+    assert!(!is_staff(&shop, &FIRST.sign(&claims())).await, "and the old one is not");
+
+    std::fs::write(&path, "nonsense").expect("a file");
+    assert!(!is_staff(&shop, &FIRST.sign(&claims())).await);
+    // Nothing can be seen of a set that was not taken, so this waits until it has been looked at.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(is_staff(&shop, &SECOND.sign(&claims())).await, "a set that cannot be read leaves the old one in place");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn tokens_are_checked_against_an_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}/keys.json", listener.local_addr().expect("an address"));
+    let served = Arc::new(Mutex::new(FIRST.set()));
+    let current = Arc::clone(&served);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let body = current.lock().expect("no panic").clone();
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    let shop = shop(&address).await;
+    assert!(is_staff(&shop, &FIRST.sign(&claims())).await);
+    assert!(!is_staff(&shop, &SECOND.sign(&claims())).await);
+    *served.lock().expect("no panic") = SECOND.set();
+    eventually("the new key is known", || async { is_staff(&shop, &SECOND.sign(&claims())).await }).await;
+    shop.close().await;
+}
