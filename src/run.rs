@@ -79,9 +79,9 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    let front = Front { gate, explore: access.explore.unwrap_or(is_development) };
-    let wire = Wire { origins: serve.allowed_origins.clone(), only_loopback: is_development, ..Wire::default() };
-    server::serve(app, front, wire, listener, stop).await?;
+    let wire = Wire { origins: serve.allowed_origins.clone(), ..Wire::default() };
+    let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+    server::serve(app, front, listener, stop).await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }

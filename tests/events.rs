@@ -96,7 +96,7 @@ async fn whatever_else_comes_over_events_is_one_result_and_the_end() {
         ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
         ("subscription { stockChanged(productIds: [\"x\"]) { total } }", "BAD_ID"),
         ("mutation { createCart { cart { id } } }", "BAD_USER_INPUT"),
-        ("", "BAD_USER_INPUT"),
+        ("", "GRAPHQL_PARSE_FAILED"),
     ] {
         let mut events = Events::open(post(&shop, query, &json!({}))).await;
         let answer = events.next().await;

@@ -1,8 +1,8 @@
 //! GraphQL over server-sent events, distinct connections mode: one operation per connection, its results as `next`, its end
 //! as `complete`. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
 //!
-//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown ends the
-//! stream without `complete`, so that clients come back.
+//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, or the
+//! end of a token, ends the stream without `complete`, so that clients come back.
 
 use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
@@ -36,24 +36,25 @@ pub fn stream(
     identity: Identity,
     accepted: Result<Accepted, Box<Answer>>,
 ) -> Response {
-    if !origin::may_stay(headers, &served.wire.origins) {
+    if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
     }
-    let Some(place) = served.wire.sockets.take() else {
+    let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets. Nothing was executed; try again soon.");
     };
-    let every = served.wire.times.comment;
-    let stop = served.stop.clone();
-    let end = stream::once(async { Event::default().event("complete").data("null") });
-    let events = results(served, accepted).map(|answer| next(&answer)).chain(end);
-    let expiry = served.clone();
-    let over = async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = expiry.expiry(Some(&identity)) => {}
+    let every = served.front.wire.times.comment;
+    let over = {
+        let served = served.clone();
+        async move {
+            tokio::select! {
+                () = served.stop.cancelled() => {}
+                () = served.expiry(Some(&identity)) => {}
+            }
         }
     };
-    let events = events.take_until(over).map(move |event| {
+    let end = stream::once(async { Event::default().event("complete").data("null") });
+    let events = results(served, accepted).map(|answer| next(&answer)).chain(end);
+    let events = events.take_until(Box::pin(over)).map(move |event| {
         // The place is free again when the connection is gone.
         let _ = &place;
         Ok::<_, std::convert::Infallible>(event)

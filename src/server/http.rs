@@ -44,9 +44,12 @@ struct Envelope {
 
 /// POST: any operation.
 pub async fn post(State(served): State<Served>, request: Request) -> Response {
-    let envelope =
-        Envelope { headers: request.headers().clone(), is_get: false, due: Instant::now() + served.wire.times.request };
-    let Some(_place) = served.wire.requests.take() else { return overloaded() };
+    let envelope = Envelope {
+        headers: request.headers().clone(),
+        is_get: false,
+        due: Instant::now() + served.front.wire.times.request,
+    };
+    let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
     if !is_json(&envelope.headers) {
         let message = "Send the operation as application/json.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
@@ -82,7 +85,7 @@ pub async fn get(
         Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
         Err(_) => {}
     }
-    let Some(_place) = served.wire.requests.take() else { return overloaded() };
+    let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
     let Ok(Query(parts)) = query else { return bad_request("The query string could not be read.") };
     let mut objects = [None, None];
     for (object, text) in objects.iter_mut().zip([parts.variables, parts.extensions]) {
@@ -92,14 +95,14 @@ pub async fn get(
         }
     }
     let operation = Operation::from_parts(parts.query, parts.operation_name, objects);
-    let envelope = Envelope { headers, is_get: true, due: Instant::now() + served.wire.times.request };
+    let envelope = Envelope { headers, is_get: true, due: Instant::now() + served.front.wire.times.request };
     execute(&served, envelope, operation).await
 }
 
 async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) -> Response {
     let Ok(identity) = served.front.gate.admit_headers(&envelope.headers) else {
-        let challenge = (header::WWW_AUTHENTICATE, "Bearer");
-        return refuse_with(challenge, StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
+        let bearer = (header::WWW_AUTHENTICATE, "Bearer");
+        return refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
     };
     if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
         return bad_request("Send a query in `query`, or POST an operation as JSON.");

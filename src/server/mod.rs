@@ -11,7 +11,6 @@ mod http;
 mod key_set;
 mod line;
 mod listen;
-mod metrics;
 mod operation;
 mod origin;
 mod persisted;
@@ -35,10 +34,9 @@ use tower_http::compression::CompressionLayer;
 use crate::app::App;
 use crate::graphql::{ApiSchema, Viewer, schema};
 
-pub use auth::{Gate, Identity, token};
-
 use self::persisted::Persisted;
 
+pub use auth::{Gate, Identity, token};
 pub use wire::{Places, Times, Wire};
 
 /// Largest body of a request, in bytes.
@@ -54,6 +52,8 @@ pub struct Front {
     pub gate: Gate,
     /// Whether there is introspection, and the page to explore the API.
     pub explore: bool,
+    /// How much comes in at once, how long it may take, and from where.
+    pub wire: Wire,
 }
 
 /// What every handler has at hand.
@@ -63,7 +63,6 @@ struct Served {
     front: Front,
     schema: ApiSchema,
     persisted: Persisted,
-    wire: Wire,
     stop: CancellationToken,
 }
 
@@ -87,7 +86,7 @@ impl Served {
 }
 
 fn router(served: Served) -> Router {
-    let api = get(http::get).post(http::post).layer(origin::cors(&served.wire.origins));
+    let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
     let router = Router::new()
         .route("/graphql", api)
         .route("/metrics", get(metrics::metrics))
@@ -97,7 +96,7 @@ fn router(served: Served) -> Router {
         .route("/assets/{name}", get(assets::asset));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
-    let router = if served.wire.only_loopback { router.layer(from_fn(origin::only_loopback)) } else { router };
+    let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
     router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
 }
 
@@ -106,17 +105,15 @@ fn router(served: Served) -> Router {
 ///
 /// # Errors
 /// When the server panics.
-pub async fn serve(
-    app: App,
-    front: Front,
-    wire: Wire,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    metrics::install();
-    let (times, sockets) = (wire.times, wire.sockets.clone());
-    let schema = schema(app.clone(), front.explore);
-    let served = Served { schema, front, app: app.clone(), persisted: Persisted::default(), wire, stop: stop.clone() };
+pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
+    let served = Served {
+        schema: schema(app.clone(), front.explore),
+        front,
+        app: app.clone(),
+        persisted: Persisted::default(),
+        stop: stop.clone(),
+    };
     let mut server = tokio::spawn(listen::listen(listener, router(served), times, stop.clone()));
     tokio::select! {
         ended = &mut server => return ended.context("the server panicked"),

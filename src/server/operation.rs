@@ -16,9 +16,9 @@ pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
 /// What a client sends.
 #[derive(Debug, Deserialize)]
 pub struct Operation {
-    /// Empty when only its hash was sent.
+    /// Missing when only its hash was sent.
     #[serde(default)]
-    query: String,
+    query: Option<String>,
     #[serde(default, rename = "operationName")]
     name: Option<String>,
     #[serde(default)]
@@ -46,12 +46,12 @@ pub struct Answer {
 impl Operation {
     /// An operation from the parts of a query string.
     pub fn from_parts(query: Option<String>, name: Option<String>, [variables, extensions]: [Object; 2]) -> Self {
-        Self { query: query.unwrap_or_default(), name, variables, extensions }
+        Self { query, name, variables, extensions }
     }
 
     /// Whether it names a query at all, in full or by its hash.
     pub fn has_query(&self) -> bool {
-        !self.query.is_empty() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
+        self.query.is_some() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
     }
 
     /// Puts the query in place of its hash. Answers the hash with the query when both were sent, so that they can be
@@ -63,13 +63,13 @@ impl Operation {
         let extension = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
         let resolved = match extension {
             Some(extension) => persisted.resolve(&mut self.query, extension),
-            None if self.query.is_empty() => Err(Code::BadUserInput.error("Send an operation in `query`.")),
+            None if self.query.is_none() => Err(Code::BadUserInput.error("Send an operation in `query`.")),
             None => Ok(None),
         };
         let hash = resolved.map_err(|error| {
             Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default())))
         })?;
-        Ok(hash.map(|hash| (hash, self.query.clone())))
+        Ok(hash.zip(self.query.clone()))
     }
 
     /// Checks and parses the document.
@@ -77,10 +77,11 @@ impl Operation {
     /// # Errors
     /// The answer that says what is wrong with it.
     pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
-        if let Err(error) = check_document(&self.query) {
+        let document = self.query.unwrap_or_default();
+        if let Err(error) = check_document(&document) {
             return Err(Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default()))));
         }
-        let mut request = Request::new(self.query);
+        let mut request = Request::new(document);
         if let Some(name) = self.name.filter(|name| !name.is_empty()) {
             request = request.operation_name(name);
         }

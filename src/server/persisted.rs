@@ -45,14 +45,18 @@ impl Persisted {
     ///
     /// # Errors
     /// When the hash is not known, or is not that of the query.
-    pub fn resolve(&self, query: &mut String, extension: &serde_json::Value) -> async_graphql::Result<Option<Hash>> {
+    pub fn resolve(
+        &self,
+        query: &mut Option<String>,
+        extension: &serde_json::Value,
+    ) -> async_graphql::Result<Option<Hash>> {
         let Ok(Extension { version: 1, sha256_hash }) = Extension::deserialize(extension) else {
             return Err(Code::BadUserInput.error("`persistedQuery` has a `version` of 1 and a `sha256Hash`."));
         };
         let Some(hash) = decode(&sha256_hash) else {
             return Err(Code::BadUserInput.error("`sha256Hash` is the SHA-256 of the query in 64 hexadecimal digits."));
         };
-        if !query.is_empty() {
+        if let Some(query) = query {
             let found: Hash = Sha256::digest(query.as_bytes()).into();
             let matches = found == hash;
             return matches.then_some(Some(hash)).ok_or_else(|| {
@@ -60,7 +64,7 @@ impl Persisted {
             });
         }
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&hash) {
-            Some(found) => found.as_ref().clone_into(query),
+            Some(found) => *query = Some(found.as_ref().to_owned()),
             None => return Err(Code::PersistedQueryNotFound.error(NOT_FOUND)),
         }
         Ok(None)
@@ -99,7 +103,7 @@ mod tests {
         }
         let known = |number: usize| {
             let sent = json!({ "version": 1, "sha256Hash": format!("{:x}", Sha256::digest(number.to_string())) });
-            persisted.resolve(&mut String::new(), &sent).is_ok()
+            persisted.resolve(&mut None, &sent).is_ok()
         };
         assert!(known(0) && known(1));
         persisted.remember(hash("one more"), "one more");

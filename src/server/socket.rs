@@ -78,10 +78,10 @@ struct Connection {
 
 /// Takes a connection over, unless a page of another origin asks for it or there are too many.
 pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    if !origin::may_stay(headers, &served.wire.origins) {
+    if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
     }
-    let Some(place) = served.wire.sockets.take() else {
+    let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets; try again soon.");
     };
     upgrade
@@ -98,7 +98,7 @@ pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -
 
 async fn run(socket: WebSocket, served: Served) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
-    let (operations, times) = (StreamMap::new(), served.wire.times);
+    let (operations, times) = (StreamMap::new(), served.front.wire.times);
     let last_heard = Instant::now();
     let mut connection = Connection { socket, served, times, identity: None, operations, last_heard };
     let end = if is_ours { connection.serve().await } else { Some((4406, "Subprotocol not acceptable")) };

@@ -35,8 +35,6 @@ const MAX_SOCKETS: usize = 12_000;
 pub struct Wire {
     /// Origins other than our own host whose pages may use the API.
     pub origins: Vec<String>,
-    /// Whether only requests for a name or an address of this machine are taken.
-    pub only_loopback: bool,
     /// How long it waits for what.
     pub times: Times,
     /// Requests that are being executed.
@@ -48,7 +46,7 @@ pub struct Wire {
 impl Default for Wire {
     fn default() -> Self {
         let (requests, sockets) = (Places::new(MAX_IN_FLIGHT), Places::new(MAX_SOCKETS));
-        Self { origins: Vec::new(), only_loopback: true, times: Times::default(), requests, sockets }
+        Self { origins: Vec::new(), times: Times::default(), requests, sockets }
     }
 }
 

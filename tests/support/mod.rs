@@ -49,7 +49,7 @@ pub struct Wanted {
     pub times: PaymentTimes,
     /// Who may do what; development unless changed.
     pub access: Access,
-    /// What the wire allows.
+    /// What comes in, and how long it may take.
     pub wire: Wire,
 }
 
@@ -134,7 +134,7 @@ impl Shop {
         Self::open_as(Wanted { times, ..Wanted::default() }).await
     }
 
-    /// An empty shop with this wire, and short payment times.
+    /// An empty shop with this wire.
     pub async fn open_wired(wire: Wire) -> Self {
         Self::open_as(Wanted { wire, ..Wanted::default() }).await
     }
@@ -176,8 +176,8 @@ impl Shop {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let front = Front { gate, explore: access.explore.unwrap_or(is_development) };
-        let server = tokio::spawn(server::serve(app.clone(), front, wire, listener, stop.clone()));
+        let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+        let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
         Self { app, access, client, ahead, stop, server, databases, _files: files }
