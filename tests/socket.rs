@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use onhand::server::{Places, Times, Wire};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -239,14 +239,18 @@ async fn a_busy_subscription_starves_no_quiet_one() {
     let (hot, quiet) = (shop.product("HOT", 0).await, shop.product("QUIET", 1).await);
     // Long messages, so that they do not all find room in what the kernels hold while nobody reads.
     shop.update_product(json!({ "id": hot, "description": "a".repeat(4_000) })).await;
-    let log = "subscription($after: String) { stockTransactionAdded(after: $after) { cursor node { product { description } } } }";
+    // More than all buffers between server and client can hold: what was written cannot be overtaken.
+    let log = "subscription($after: String) { stockTransactionAdded(after: $after) { cursor node { a: note b: note c: note } } }";
+    let note = "n".repeat(1_000);
+    let change = json!([{ "productId": hot, "action": "INCREMENT", "quantity": 1 }]);
     let mut socket = Socket::open(&shop).await;
     socket.subscribe("first", log, json!({})).await;
     // Its first message tells the place in the log that the busy ones begin at.
     shop.adjust(&hot, "INCREMENT", 1).await;
     let start = socket.data("first").await["stockTransactionAdded"]["cursor"].clone();
     socket.send(&json!({ "type": "complete", "id": "first" })).await;
-    join_all((0..ROWS).map(|_| shop.adjust_all(json!({ "changes": change, "note": note })))).await;
+    let rows = stream::iter(0..ROWS).map(|_| shop.adjust_all(json!({ "changes": change, "note": note })));
+    rows.buffer_unordered(16).for_each(|_| async {}).await;
     socket.subscribe("quiet", STOCK, json!({ "ids": [quiet] })).await;
     socket.data("quiet").await;
     for number in 0..BUSY {
