@@ -89,6 +89,7 @@ fn router(served: Served) -> Router {
     let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
     let router = Router::new()
         .route("/graphql", api)
+        .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(assets::index))
