@@ -246,7 +246,7 @@ async fn a_busy_subscription_starves_no_quiet_one() {
     shop.adjust(&hot, "INCREMENT", 1).await;
     let start = socket.data("first").await["stockTransactionAdded"]["cursor"].clone();
     socket.send(&json!({ "type": "complete", "id": "first" })).await;
-    join_all((0..ROWS).map(|_| shop.adjust_all(json!({ "changes": change, "note": note })))).await;
+    join_all((0..ROWS).map(|_| shop.adjust(&hot, "INCREMENT", 1))).await;
     socket.subscribe("quiet", STOCK, json!({ "ids": [quiet] })).await;
     socket.data("quiet").await;
     for number in 0..BUSY {

@@ -11,6 +11,7 @@ mod http;
 mod key_set;
 mod line;
 mod listen;
+mod metrics;
 mod operation;
 mod origin;
 mod persisted;
@@ -106,6 +107,7 @@ fn router(served: Served) -> Router {
 /// # Errors
 /// When the server panics.
 pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    metrics::install();
     let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
     let served = Served {
         schema: schema(app.clone(), front.explore),

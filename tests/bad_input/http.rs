@@ -214,7 +214,7 @@ async fn brackets_nest_only_so_deep_but_may_stand_in_text() {
 async fn documents_that_mean_nothing_are_told_apart() {
     let stand = Stand::open().await;
     for (document, right) in [
-        ("", "error BAD_USER_INPUT"),
+        ("", "error GRAPHQL_PARSE_FAILED"),
         ("   # nothing", "error GRAPHQL_PARSE_FAILED"),
         ("{", "error GRAPHQL_PARSE_FAILED"),
         ("{ }", "error GRAPHQL_PARSE_FAILED"),
