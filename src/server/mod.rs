@@ -24,7 +24,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
-use crate::graphql::{ApiSchema, Viewer, schema};
+use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
 
 pub use auth::{Gate, Identity, token};
 
@@ -49,6 +49,7 @@ struct Served {
     app: App,
     front: Front,
     schema: ApiSchema,
+    documents: Documents,
     stop: CancellationToken,
     sockets: TaskTracker,
 }
@@ -94,6 +95,7 @@ pub async fn serve(app: App, front: Front, listener: TcpListener, stop: Cancella
     let sockets = TaskTracker::new();
     let served = Served {
         schema: schema(app.clone(), front.explore),
+        documents: Documents::new(Limits::default()).context("the schema is not valid")?,
         front,
         app: app.clone(),
         stop: stop.clone(),

@@ -1,11 +1,12 @@
 //! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
 //! error when it goes out.
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{Request, Response, ServerError, Variables};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Pos, Request, Response, Variables};
 use serde::Deserialize;
 
-use crate::graphql::{Code, Viewer, asks_for_introspection, check_document, finish, prepare};
+use crate::graphql::document::fault::{self, Faults};
+use crate::graphql::{Code, Viewer, finish, prepare};
 
 use super::Served;
 
@@ -48,68 +49,44 @@ impl Operation {
         Self { query, name, variables, extensions: None }
     }
 
-    /// Checks and parses the document.
+    /// Checks the document and its variables; what they ask for may then be executed.
     ///
     /// # Errors
-    /// The answer that says what is wrong with it.
+    /// The answer that says what is wrong with them.
     pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
-        if let Err(error) = check_document(&self.query) {
-            return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
+        let document = served.documents.read(&self.query).map_err(request_error)?;
+        if !served.front.explore && document.asks_for_introspection() {
+            let error = Code::ValidationFailed.error("Introspection is switched off here.");
+            return Err(request_error(vec![error.into_server_error(Pos::default())]));
         }
+        let name = self.name.filter(|name| !name.is_empty());
+        let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
+        let kind = admitted.map_err(request_error)?;
         let mut request = Request::new(self.query);
-        if let Some(name) = self.name.filter(|name| !name.is_empty()) {
-            request = request.operation_name(name);
-        }
+        request.set_parsed_query(document.parsed());
+        request.operation_name = name;
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        let name = request.operation_name.clone();
-        let kind = match request.parsed_query() {
-            Ok(document) if !served.front.explore && asks_for_introspection(document) => {
-                let error = Code::ValidationFailed.error("Introspection is switched off here.");
-                return Err(Box::new(request_error(error.into_server_error(async_graphql::Pos::default()))));
-            }
-            Ok(document) => kind(document, name.as_deref()).ok_or_else(|| {
-                let error =
-                    Code::ValidationFailed.error("The document has no such operation, or several without a name.");
-                Box::new(request_error(error.into_server_error(async_graphql::Pos::default())))
-            })?,
-            Err(error) => {
-                let coded = Code::ParseFailed.error(error.message.clone());
-                let error = ServerError { extensions: coded.extensions, ..error };
-                return Err(Box::new(request_error(error)));
-            }
-        };
         Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
     }
 }
 
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
 /// root says that there will be no events.
-pub fn answer(kind: OperationType, response: Response) -> Answer {
+pub fn answer(kind: OperationType, mut response: Response) -> Answer {
     let deepest = usize::from(kind == OperationType::Subscription);
     let is_request_error = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.len() <= deepest);
+    if is_request_error {
+        fault::bound(&mut response.errors);
+    }
     Answer { response: finish(response), is_request_error }
 }
 
-fn request_error(error: ServerError) -> Answer {
-    Answer { response: finish(Response::from_errors(vec![error])), is_request_error: true }
-}
-
-/// The kind of the operation that will be executed.
-fn kind(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name).map(|operation| operation.node.ty)
-        }
-        (DocumentOperations::Multiple(operations), None) => {
-            let mut all = operations.values();
-            all.next().filter(|_| operations.len() == 1).map(|operation| operation.node.ty)
-        }
-    }
+fn request_error(errors: Faults) -> Box<Answer> {
+    Box::new(Answer { response: finish(Response::from_errors(errors)), is_request_error: true })
 }
 
 impl serde::Serialize for Answer {
