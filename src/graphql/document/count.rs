@@ -166,12 +166,14 @@ impl<'a> Count<'a> {
     }
 }
 
-fn at_most<N: PartialOrd + std::fmt::Display>(who: &str, count: N, most: N, what: &str) -> Result<(), Faults> {
+fn at_most<N: Copy + PartialOrd + std::fmt::Display>(who: &str, count: N, most: N, what: &str) -> Result<(), Faults> {
     if count > most { Err(fault(Code::LimitExceeded, format!("{who} at most {most} {what}."))) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn size(text: &str) -> Size {
@@ -218,7 +220,7 @@ mod tests {
         let mut text = "{ ...F0 }".to_owned();
         for number in 0..40 {
             let next = number + 1;
-            text += &format!("fragment F{number} on Query {{ ...F{next} ...F{next} ...F{next} }}");
+            write!(text, "fragment F{number} on Query {{ ...F{next} ...F{next} ...F{next} }}").unwrap();
         }
         text += "fragment F40 on Query { __typename }";
         let document = Document::parse(text.as_str(), "").unwrap();

@@ -17,57 +17,56 @@ pub fn check(document: &str, limits: &Limits) -> Result<(), Faults> {
     }
     let (mut tokens, mut nesting) = (0_usize, 0_usize);
     let mut rest = document.as_bytes();
-    while let Some(token) = token(rest) {
-        tokens += usize::from(token.counts);
-        nesting = (nesting + usize::from(token.opens)).saturating_sub(usize::from(token.closes));
+    while let Some((kind, bytes)) = token(rest) {
+        tokens += usize::from(kind != Kind::Nothing);
+        match kind {
+            Kind::Open => nesting += 1,
+            Kind::Close => nesting = nesting.saturating_sub(1),
+            Kind::Word if bytes > limits.word => {
+                return over(format!("A name or a number has at most {} characters.", limits.word));
+            }
+            Kind::Word | Kind::Other | Kind::Nothing => {}
+        }
         if tokens > limits.tokens {
             return over(format!("A document has at most {} tokens.", limits.tokens));
         }
         if nesting > limits.nesting {
             return over(format!("Brackets nest at most {} deep.", limits.nesting));
         }
-        if token.is_word && token.bytes > limits.word {
-            return over(format!("A name or a number has at most {} characters.", limits.word));
-        }
-        rest = rest.get(token.bytes..).unwrap_or_default();
+        rest = rest.get(bytes..).unwrap_or_default();
     }
     Ok(())
 }
 
-/// A token, or a stretch of nothing.
-#[derive(Default)]
-struct Token {
-    bytes: usize,
-    counts: bool,
-    opens: bool,
-    closes: bool,
-    is_word: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Spaces, commas, comments: no token.
+    Nothing,
+    Open,
+    Close,
+    /// A name or a number.
+    Word,
+    Other,
 }
 
-/// What the text begins with. What is no GraphQL is left to the parser.
-fn token(text: &[u8]) -> Option<Token> {
+/// What the text begins with, and how long it is. What is no GraphQL is left to the parser.
+fn token(text: &[u8]) -> Option<(Kind, usize)> {
     let first = *text.first()?;
     let run = |is_in: fn(&u8) -> bool| 1 + text.iter().skip(1).take_while(|byte| is_in(byte)).count();
-    let one = Token { bytes: 1, counts: true, ..Token::default() };
     Some(match first {
-        b'(' | b'[' | b'{' => Token { opens: true, ..one },
-        b')' | b']' | b'}' => Token { closes: true, ..one },
-        b'"' => Token { bytes: string(text), ..one },
-        b'#' => Token { bytes: run(|byte| *byte != b'\n' && *byte != b'\r'), ..Token::default() },
+        b'(' | b'[' | b'{' => (Kind::Open, 1),
+        b')' | b']' | b'}' => (Kind::Close, 1),
+        b'"' => (Kind::Other, string(text)),
+        b'#' => (Kind::Nothing, run(|byte| *byte != b'\n' && *byte != b'\r')),
         b' ' | b'\t' | b'\n' | b'\r' | b',' => {
-            let bytes = run(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b','));
-            Token { bytes, ..Token::default() }
+            (Kind::Nothing, run(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',')))
         }
-        b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
-            let bytes = run(|byte| matches!(byte, b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'));
-            Token { bytes, is_word: true, ..one }
-        }
+        b'_' | b'a'..=b'z' | b'A'..=b'Z' => (Kind::Word, run(|byte| *byte == b'_' || byte.is_ascii_alphanumeric())),
         b'-' | b'0'..=b'9' => {
-            let bytes = run(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'));
-            Token { bytes, is_word: true, ..one }
+            (Kind::Word, run(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E')))
         }
-        b'.' if text.starts_with(b"...") => Token { bytes: 3, ..one },
-        _ => one,
+        b'.' if text.starts_with(b"...") => (Kind::Other, 3),
+        _ => (Kind::Other, 1),
     })
 }
 

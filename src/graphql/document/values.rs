@@ -88,7 +88,9 @@ impl<'a> Visit<'a> {
         match &**value {
             Value::Variable(name) => self.variable(value, name, wanted, has_default),
             Value::List(items) => {
-                items.iter().for_each(|item| self.value(item, wanted.item_type(), false));
+                for item in items {
+                    self.value(item, wanted.item_type(), false);
+                }
             }
             Value::Object(fields) => self.object(value, fields, wanted.inner_named_type()),
             _ => {}
