@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use onhand::app::{App, Clock, Settings};
+use onhand::app::{App, Settings};
+use onhand::clock::Clock;
 use onhand::commands::{BeginPayment, CartChange, CheckOut, CreateCart, CreateProduct, NewProduct, ProductInput};
 use onhand::config::PaymentTimes;
 use onhand::domain::id::{OrderId, ProductId};

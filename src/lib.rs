@@ -18,7 +18,7 @@
 //! - [`store`]: read queries.
 //! - [`live`]: what subscribers watch.
 //! - [`payment`]: gateways, paying around them, and the recovery of what stayed open.
-//! - [`app`]: all of these together.
+//! - [`clock`], [`app`]: the time, and all of these together.
 //! - [`graphql`]: decode, call, encode.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
@@ -55,6 +55,8 @@ pub mod store;
 pub mod live;
 
 pub mod payment;
+
+pub mod clock;
 
 pub mod app;
 

@@ -9,9 +9,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Clock, Settings};
+use crate::app::{App, Settings};
+use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
-use crate::server::{Front, Gate, token};
+use crate::server::{Front, Gate, Wire, token};
 use crate::store::{Databases, migrate, open, open_read_only};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, server, upkeep, verify};
@@ -78,7 +79,8 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    let front = Front { gate, explore: access.explore.unwrap_or(is_development) };
+    let wire = Wire { origins: serve.allowed_origins.clone(), ..Wire::default() };
+    let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
     server::serve(app, front, listener, stop).await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
@@ -130,7 +132,7 @@ fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpL
     if line.access.explore.unwrap_or(is_development) {
         println!("  explore   http://{address}/          a whole order in tabs, with live stock above it");
     }
-    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws)");
+    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events");
     println!("  health    http://{address}/health/ready");
     println!();
     println!("Ctrl-C stops it.");

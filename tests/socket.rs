@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use futures_util::{StreamExt, stream};
+use onhand::server::{Places, Times, Wire};
+use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Shop, Socket, eventually};
@@ -113,4 +116,157 @@ async fn only_our_protocol_is_spoken_and_a_shutdown_asks_to_come_back() {
     let closing = tokio::spawn(async move { socket.closed().await });
     shop.close().await;
     assert_eq!(closing.await.expect("no panic"), 1001);
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_a_frame_closes_cleanly_and_pings_are_only_answered() {
+    let shop = Shop::open().await;
+    let subscribe = |id: &str| json!({ "type": "subscribe", "id": id, "payload": { "query": "{ a }" } }).to_string();
+    for (what, text, code) in [
+        ("an id of 1 MB", subscribe(&"a".repeat(1_000_000)), 1009),
+        ("one byte over 64 kB", " ".repeat(64 * 1_024 + 1), 1009),
+        ("exactly 64 kB, but no message", " ".repeat(64 * 1_024), 4400),
+        ("an id of 256 bytes", subscribe(&"a".repeat(256)), 4400),
+    ] {
+        let mut socket = Socket::open(&shop).await;
+        socket.send_raw(Message::Text(text.into())).await;
+        assert_eq!(socket.closed().await, code, "{what}");
+    }
+    let mut socket = Socket::open(&shop).await;
+    for _ in 0..100_000 {
+        socket.send_raw(Message::Ping(vec![0; 8].into())).await;
+    }
+    for _ in 0..1_000 {
+        socket.send(&json!({ "type": "ping" })).await;
+    }
+    for _ in 0..1_000 {
+        assert_eq!(socket.next().await, json!({ "type": "pong" }));
+    }
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
+    let wire = Wire { origins: vec!["https://shop.example".into()], sockets: Places::new(2), ..Wire::default() };
+    let sockets = wire.sockets.clone();
+    let shop = Shop::open_wired(wire).await;
+    let own = shop.url.clone();
+    let open = |origin: &str| {
+        let (url, origin) = (shop.url.clone(), origin.to_owned());
+        async move { Socket::try_open(&url, "graphql-transport-ws", &[("origin", &origin)]).await }
+    };
+    let code = |refused: &(u16, Value)| (refused.0, refused.1["errors"][0]["extensions"]["code"].clone());
+    for origin in ["https://evil.example", "null", "http://shop.example"] {
+        let refused = open(origin).await.err().expect("it is refused");
+        assert_eq!(code(&refused), (403, json!("FORBIDDEN")), "{origin}");
+    }
+    let two = (open(&own).await.expect("ours"), open("https://shop.example").await.expect("allowed"));
+    assert_eq!(sockets.taken(), 2);
+    let refused = open(&own).await.err().expect("there is no place");
+    assert_eq!(code(&refused), (503, json!("OVERLOADED")));
+    drop(two);
+    eventually("the places are free again", || async { sockets.taken() == 0 }).await;
+    assert!(open(&own).await.is_ok());
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn clients_that_vanish_leave_nothing_behind() {
+    let wire = Wire::default();
+    let sockets = wire.sockets.clone();
+    let shop = Shop::open_wired(wire).await;
+    let mug = shop.product("MUG", 5).await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut socket = Socket::open(&shop).await;
+        socket.subscribe("1", STOCK, json!({ "ids": [mug] })).await;
+        socket.data("1").await;
+        open.push(socket);
+    }
+    assert_eq!((sockets.taken(), shop.app.hub.watched()), (20, 1));
+    open.into_iter().for_each(Socket::reset);
+    eventually("no socket is open", || async { sockets.taken() == 0 && shop.app.hub.watched() == 0 }).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_silent_is_closed_and_one_that_answers_pings_is_not() {
+    let times = Times { ping: Duration::from_millis(200), silence: Duration::from_millis(1_500), ..Times::default() };
+    let wire = Wire { times, ..Wire::default() };
+    let sockets = wire.sockets.clone();
+    let shop = Shop::open_wired(wire).await;
+    let mut alive = Socket::open(&shop).await;
+    // Nothing reads from this one, so nothing answers a ping: a peer whose end of the line is gone.
+    let _half_open = Socket::open(&shop).await;
+    assert_eq!(sockets.taken(), 2);
+    let listening = tokio::spawn(async move {
+        assert!(timeout(Duration::from_secs(3), alive.next()).await.is_err(), "it is sent nothing but pings");
+        alive
+    });
+    eventually("the silent one is closed", || async { sockets.taken() == 1 }).await;
+    let mut alive = listening.await.unwrap();
+    alive.send(&json!({ "type": "ping" })).await;
+    assert_eq!(alive.next().await, json!({ "type": "pong" }), "longer than the silence, and still there");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_closed() {
+    let wire = Wire { times: Times { write: Duration::from_millis(300), ..Times::default() }, ..Wire::default() };
+    let sockets = wire.sockets.clone();
+    let shop = Shop::open_wired(wire).await;
+    let price = json!({ "amount": 1, "currency": "EUR" });
+    let long = "a".repeat(10_000);
+    shop.create_product(json!({ "sku": "LONG", "name": "Long", "description": long, "price": price })).await;
+    let product = "product(by: { sku: \"LONG\" }) { description }";
+    let query = (0..20).map(|number| format!("a{number}: {product}")).collect::<Vec<_>>().join(" ");
+    let mut socket = Socket::open(&shop).await;
+    // Each answer has 200 kB. What the kernels on both sides hold is full after some of them, and then nothing is taken.
+    for id in 0..200 {
+        if sockets.taken() == 0 || !socket.try_subscribe(&id.to_string(), &format!("{{ {query} }}")).await {
+            break;
+        }
+    }
+    eventually("it is closed", || async { sockets.taken() == 0 }).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_busy_subscription_starves_no_quiet_one() {
+    const BUSY: usize = 45;
+    const ROWS: usize = 100;
+    let shop = Shop::open().await;
+    let (hot, quiet) = (shop.product("HOT", 0).await, shop.product("QUIET", 1).await);
+    // Long messages, so that they do not all find room in what the kernels hold while nobody reads.
+    shop.update_product(json!({ "id": hot, "description": "a".repeat(4_000) })).await;
+    // More than all buffers between server and client can hold: what was written cannot be overtaken.
+    let log = "subscription($after: String) { stockTransactionAdded(after: $after) { cursor node { a: note b: note c: note } } }";
+    let note = "n".repeat(1_000);
+    let change = json!([{ "productId": hot, "action": "INCREMENT", "quantity": 1 }]);
+    let mut socket = Socket::open(&shop).await;
+    socket.subscribe("first", log, json!({})).await;
+    // Its first message tells the place in the log that the busy ones begin at.
+    shop.adjust(&hot, "INCREMENT", 1).await;
+    let start = socket.data("first").await["stockTransactionAdded"]["cursor"].clone();
+    socket.send(&json!({ "type": "complete", "id": "first" })).await;
+    let rows = stream::iter(0..ROWS).map(|_| shop.adjust_all(json!({ "changes": change, "note": note })));
+    rows.buffer_unordered(16).for_each(|_| async {}).await;
+    socket.subscribe("quiet", STOCK, json!({ "ids": [quiet] })).await;
+    socket.data("quiet").await;
+    for number in 0..BUSY {
+        socket.subscribe(&format!("busy {number}"), log, json!({ "after": start })).await;
+    }
+    let mut before = 0;
+    for at in 0.. {
+        if at == BUSY {
+            shop.adjust(&quiet, "INCREMENT", 1).await;
+        }
+        let message = socket.next().await;
+        if message["id"] == "quiet" {
+            break;
+        }
+        before += 1;
+    }
+    assert!((BUSY..BUSY * ROWS).contains(&before), "{before} messages of the busy ones came first");
+    shop.close().await;
 }

@@ -28,6 +28,8 @@ pub enum Code {
     Forbidden,
     /// There is no such thing.
     NotFound,
+    /// The hash of a persisted query is not known; send the query along with it.
+    PersistedQueryNotFound,
     /// Too much to do; not executed.
     Overloaded,
     /// Not executed.
@@ -52,6 +54,7 @@ impl Code {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Overloaded => "OVERLOADED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Timeout => "TIMEOUT",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::parser::types::OperationType;
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 
 use crate::domain::cart::Cart;
@@ -47,7 +48,7 @@ where
     K: Send + Sync + Hash + Eq + Clone + 'static,
     Loaders: Loader<K, Error = Arc<Error>>,
 {
-    context.data_unchecked::<DataLoader<Loaders>>().load_one(key).await.map_err(|error| failure(&error))
+    context.data_unchecked::<DataLoader<Loaders>>().load_one(key).await.map_err(|error| told(context, &error))
 }
 
 /// Many things by their keys.
@@ -62,7 +63,17 @@ where
     K: Send + Sync + Hash + Eq + Clone + 'static,
     Loaders: Loader<K, Error = Arc<Error>>,
 {
-    context.data_unchecked::<DataLoader<Loaders>>().load_many(keys).await.map_err(|error| failure(&error))
+    context.data_unchecked::<DataLoader<Loaders>>().load_many(keys).await.map_err(|error| told(context, &error))
+}
+
+/// A failure to read as a client is told of it. In a mutation something may have happened before: that nothing was
+/// executed would not be true.
+fn told(context: &Context<'_>, error: &Error) -> async_graphql::Error {
+    let is_mutation = context.query_env.operation.node.ty == OperationType::Mutation;
+    match error {
+        Error::Unavailable if is_mutation => failure(&Error::TimedOut),
+        error => failure(error),
+    }
 }
 
 /// The order that a cart became.

@@ -12,7 +12,7 @@ pub use pay::{PayRequest, pay};
 pub use recovery::recover;
 pub use sandbox::Behaviour;
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::domain::id::PaymentId;
 use crate::domain::money::Money;
 use crate::domain::payment::Outcome;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,9 @@ use super::{Gateway, Known};
 
 /// Most payments that are looked at in one round.
 const MAX_ROUND: u64 = 100;
+
+/// Most payments that are looked at side by side.
+const MAX_AT_ONCE: usize = 16;
 
 /// How often recovery looks whether a payment is due; a shorter retry makes it shorter.
 const ROUND: Duration = Duration::from_secs(1);
@@ -39,9 +43,14 @@ pub async fn recover(app: App, stop: CancellationToken) {
 }
 
 async fn round(app: &App) -> Result<(), Error> {
-    for id in app.store.due_payments(app.clock.now(), MAX_ROUND).await? {
-        look(app, id).await?;
-    }
+    let due = app.store.due_payments(app.clock.now(), MAX_ROUND).await?;
+    // Side by side, so that a gateway that is silent about one payment does not hold up the others.
+    let looks = stream::iter(due).for_each_concurrent(MAX_AT_ONCE, |id| async move {
+        if let Err(error) = look(app, id).await {
+            tracing::warn!(payment = %id, %error, "recovery could not look at a payment; it tries again");
+        }
+    });
+    looks.await;
     Ok(())
 }
 

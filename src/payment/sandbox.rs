@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::commands::{CancelCharge, RecordCharge};
 use crate::domain::Time;
 use crate::domain::id::PaymentId;

@@ -1,7 +1,5 @@
-//! GraphQL over HTTP: POST with a JSON body, GET for queries only. Forms, plain text and batches are refused, so that
-//! no other site's page can make a browser do anything here.
-
-use std::any::Any;
+//! GraphQL over HTTP: POST with a JSON body, GET for queries only, and subscriptions as server-sent events on the same
+//! path. Forms, plain text and batches are refused, so that no other site's page can make a browser do anything here.
 
 use async_graphql::parser::types::OperationType;
 use async_graphql_axum::GraphQLResponse;
@@ -10,15 +8,17 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::graphql::Code;
 
-use super::operation::{Answer, Operation, answer};
-use super::{Served, socket};
+use super::operation::{Accepted, Answer, Operation, answer};
+use super::refusal::{bad_request, full, refuse, refuse_with};
+use super::{Served, caching, events, socket};
 
 /// The media type of a GraphQL response.
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
@@ -30,39 +30,50 @@ pub struct InUrl {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<String>,
+    extensions: Option<String>,
 }
 
-/// POST: any operation but a subscription.
-pub async fn post(State(served): State<Served>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
-    if !is_json(&headers) {
-        return refuse(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::BadUserInput,
-            "Send the operation as application/json.",
-        );
+/// How an operation came.
+struct Envelope {
+    headers: HeaderMap,
+    /// By GET: a query, and perhaps one that may be cached.
+    is_get: bool,
+    /// When its time is over.
+    due: Instant,
+}
+
+/// POST: any operation.
+pub async fn post(State(served): State<Served>, request: Request) -> Response {
+    let envelope = Envelope {
+        headers: request.headers().clone(),
+        is_get: false,
+        due: Instant::now() + served.front.wire.times.request,
+    };
+    let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
+    if !is_json(&envelope.headers) {
+        let message = "Send the operation as application/json.";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
     }
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                Code::LimitExceeded,
-                "The body of a request is at most 256 kB.",
-            );
+    let body = match timeout_at(envelope.due, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(rejection)) => return unread(&rejection),
+        Err(_) => {
+            let message = "The body took too long to arrive. Nothing was executed.";
+            return refuse(StatusCode::REQUEST_TIMEOUT, Code::LimitExceeded, message);
         }
-        Err(_) => return refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, "The body could not be read."),
     };
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, "Batches are not supported: send one operation.");
+        return bad_request("Batches are not supported: send one operation.");
     }
     let Ok(operation) = serde_json::from_slice::<Operation>(&body) else {
-        let message = "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.";
-        return refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, message);
+        return bad_request(
+            "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.",
+        );
     };
-    execute(&served, &headers, operation, &[OperationType::Query, OperationType::Mutation]).await
+    execute(&served, envelope, operation).await
 }
 
-/// GET: a websocket, or a query in the query string.
+/// GET: a websocket, or a query in the query string, or a subscription there.
 pub async fn get(
     State(served): State<Served>,
     headers: HeaderMap,
@@ -70,49 +81,84 @@ pub async fn get(
     query: Result<Query<InUrl>, QueryRejection>,
 ) -> Response {
     match upgrade {
-        Ok(upgrade) => return socket::upgrade(served, upgrade),
+        Ok(upgrade) => return socket::upgrade(served, &headers, upgrade),
         Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
         Err(_) => {}
     }
-    let bad = |message| refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, message);
-    let Ok(Query(parts)) = query else { return bad("The query string could not be read.") };
-    let Some(query) = parts.query else { return bad("Send a query in `query`, or POST an operation as JSON.") };
-    let variables = match parts.variables.filter(|text| !text.is_empty()).map(|text| serde_json::from_str(&text)) {
-        None => None,
-        Some(Ok(variables)) => Some(variables),
-        Some(Err(_)) => return bad("`variables` is not a JSON object."),
-    };
-    let operation = Operation::from_parts(query, parts.operation_name, variables);
-    execute(&served, &headers, operation, &[OperationType::Query]).await
+    let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
+    let Ok(Query(parts)) = query else { return bad_request("The query string could not be read.") };
+    let mut objects = [None, None];
+    for (object, text) in objects.iter_mut().zip([parts.variables, parts.extensions]) {
+        match text.filter(|text| !text.is_empty()).map(|text| serde_json::from_str(&text)).transpose() {
+            Ok(parsed) => *object = parsed,
+            Err(_) => return bad_request("`variables` and `extensions` are JSON objects."),
+        }
+    }
+    let operation = Operation::from_parts(parts.query, parts.operation_name, objects);
+    let envelope = Envelope { headers, is_get: true, due: Instant::now() + served.front.wire.times.request };
+    execute(&served, envelope, operation).await
 }
 
-async fn execute(served: &Served, headers: &HeaderMap, operation: Operation, kinds: &[OperationType]) -> Response {
-    let Ok(identity) = served.front.gate.admit_headers(headers) else {
-        let refused = refuse(StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
-        return ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) -> Response {
+    let Ok(identity) = served.front.gate.admit_headers(&envelope.headers) else {
+        let bearer = (header::WWW_AUTHENTICATE, "Bearer");
+        return refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
     };
-    let accepted = match operation.accept(served, served.viewer(identity)) {
-        Ok(accepted) => accepted,
-        Err(answer) => return respond(headers, *answer),
+    if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
+        return bad_request("Send a query in `query`, or POST an operation as JSON.");
+    }
+    let resolved = operation.resolve(&served.persisted);
+    let viewer = served.viewer(identity.clone());
+    let outcome = resolved.and_then(|known| Ok((operation.accept(served, viewer)?, known)));
+    if events::are_wanted(&envelope.headers, outcome.as_ref().ok().map(|(accepted, _)| accepted.kind)) {
+        return events::stream(served, &envelope.headers, identity, outcome.map(|(accepted, _)| accepted));
+    }
+    let (mut accepted, sent) = match outcome {
+        Ok(outcome) => outcome,
+        Err(answer) => return respond(&envelope.headers, *answer),
     };
-    if accepted.kind == OperationType::Subscription {
-        let message = "Subscriptions come over a websocket: the same path, sub-protocol graphql-transport-ws.";
-        return refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, message);
+    if let Some(refused) = refuse_kind(accepted.kind, envelope.is_get) {
+        return refused;
     }
-    if !kinds.contains(&accepted.kind) {
-        let refused = refuse(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, "GET is for queries; POST mutations.");
-        return ([(header::ALLOW, "POST")], refused).into_response();
+    let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
+    let Accepted { kind, request } = accepted;
+    let Ok(response) = timeout_at(envelope.due, served.schema.execute(request)).await else {
+        let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
+        return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
+    };
+    let answer = answer(kind, response);
+    if let Some((hash, query)) = sent.filter(|_| !answer.is_request_error) {
+        served.persisted.remember(hash, &query);
     }
-    respond(headers, answer(accepted.kind, served.schema.execute(accepted.request).await))
+    let is_whole = answer.response.errors.is_empty();
+    let mut response = respond(&envelope.headers, answer);
+    if is_whole {
+        caching::mark(&mut response, cache);
+    }
+    response
+}
+
+/// What a plain request may not be.
+fn refuse_kind(kind: OperationType, is_get: bool) -> Option<Response> {
+    match kind {
+        OperationType::Subscription => Some(bad_request(
+            "Subscriptions come over a websocket (graphql-transport-ws) or as text/event-stream, on the same path.",
+        )),
+        OperationType::Mutation if is_get => Some(refuse_with(
+            (header::ALLOW, "POST"),
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::BadUserInput,
+            "GET is for queries; POST mutations.",
+        )),
+        OperationType::Query | OperationType::Mutation => None,
+    }
 }
 
 /// Status and media type of an answer, in one place. A client that knows the media type of GraphQL responses gets a
-/// status that tells a request error apart; for others everything that is GraphQL is 200.
+/// status that tells a request error apart; for others everything that is GraphQL is 200, as the audits of graphql-http
+/// ask, although the draft of the specification now says otherwise.
 fn respond(headers: &HeaderMap, answer: Answer) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("*/*");
-    let knows =
-        accept.split(',').any(|part| part.split(';').next().is_some_and(|kind| kind.trim() == GRAPHQL_RESPONSE));
-    let (status, kind) = match (knows, answer.is_request_error) {
+    let (status, kind) = match (accepts(headers, GRAPHQL_RESPONSE), answer.is_request_error) {
         (true, true) => (StatusCode::BAD_REQUEST, "application/graphql-response+json; charset=utf-8"),
         (true, false) => (StatusCode::OK, "application/graphql-response+json; charset=utf-8"),
         (false, _) => (StatusCode::OK, "application/json; charset=utf-8"),
@@ -127,15 +173,23 @@ fn respond(headers: &HeaderMap, answer: Answer) -> Response {
     response
 }
 
-/// An error of the transport, in the form of a GraphQL error.
-fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
-    let body = serde_json::json!({ "errors": [{ "message": message, "extensions": { "code": code.word() } }] });
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+/// Whether a client names this media type among those that it accepts.
+pub fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let mut kinds = lines.flat_map(|accept| accept.split(',')).filter_map(|part| part.split(';').next());
+    kinds.any(|one| one.trim().eq_ignore_ascii_case(kind))
 }
 
-/// The answer when a handler panicked. What it was is in the log.
-pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "Something went wrong on our side.")
+fn unread(rejection: &BytesRejection) -> Response {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = "The body of a request is at most 256 kB.";
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, Code::LimitExceeded, message);
+    }
+    bad_request("The body could not be read.")
+}
+
+fn overloaded() -> Response {
+    full("The server has too much to do. Nothing was executed; try again soon.")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

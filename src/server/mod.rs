@@ -1,32 +1,44 @@
-//! The server: everything of HTTP and websockets, from the first byte to the drain at shutdown.
+//! The server: everything of HTTP, server-sent events and websockets, from the first byte to the drain at shutdown.
 //!
 //! The only module that knows axum. It decides nothing about the shop.
 
 mod assets;
 mod auth;
+mod caching;
+mod events;
 mod health;
 mod http;
 mod key_set;
+mod line;
+mod listen;
+mod metrics;
 mod operation;
+mod origin;
+mod persisted;
+mod refusal;
 mod socket;
+mod wire;
 
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
 
+use self::persisted::Persisted;
+
 pub use auth::{Gate, Identity, token};
+pub use wire::{Places, Times, Wire};
 
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1_024;
@@ -41,6 +53,8 @@ pub struct Front {
     pub gate: Gate,
     /// Whether there is introspection, and the page to explore the API.
     pub explore: bool,
+    /// How much comes in at once, how long it may take, and from where.
+    pub wire: Wire,
 }
 
 /// What every handler has at hand.
@@ -50,8 +64,8 @@ struct Served {
     front: Front,
     schema: ApiSchema,
     documents: Documents,
+    persisted: Persisted,
     stop: CancellationToken,
-    sockets: TaskTracker,
 }
 
 impl Served {
@@ -74,48 +88,48 @@ impl Served {
 }
 
 fn router(served: Served) -> Router {
-    Router::new()
-        .route("/graphql", get(http::get).post(http::post))
+    let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
+    let router = Router::new()
+        .route("/graphql", api)
+        .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(assets::index))
-        .route("/assets/{name}", get(assets::asset))
-        .layer(CompressionLayer::new())
-        .layer(CatchPanicLayer::custom(http::panicked))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(served)
+        .route("/assets/{name}", get(assets::asset));
+    // Server-sent events are not compressed: each is sent as it comes.
+    let router = router.layer(CompressionLayer::new());
+    let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
+    router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
 }
 
 /// Serves until `stop` is cancelled, then drains: no new connections, sockets are told to come back, and what was begun
 /// is finished, all within [`MAX_DRAIN`].
 ///
 /// # Errors
-/// When the listener fails.
+/// When the server panics.
 pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let sockets = TaskTracker::new();
+    metrics::install();
+    let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
     let served = Served {
         schema: schema(app.clone(), front.explore),
         documents: Documents::new(Limits::default()).context("the schema is not valid")?,
         front,
         app: app.clone(),
+        persisted: Persisted::default(),
         stop: stop.clone(),
-        sockets: sockets.clone(),
     };
-    let signal = stop.clone();
-    let server = axum::serve(listener, router(served)).with_graceful_shutdown(signal.cancelled_owned());
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(listen::listen(listener, router(served), times, stop.clone()));
     tokio::select! {
-        ended = &mut server => return ended.context("the server panicked")?.context("the server failed"),
+        ended = &mut server => return ended.context("the server panicked"),
         () = stop.cancelled() => {}
     }
     let deadline = Instant::now() + MAX_DRAIN;
-    sockets.close();
     app.tasks.close();
     if timeout_at(deadline, &mut server).await.is_err() {
         tracing::warn!("some requests did not end in time");
         server.abort();
     }
-    if timeout_at(deadline, sockets.wait()).await.is_err() {
+    if timeout_at(deadline, sockets.all_free()).await.is_err() {
         tracing::warn!("some sockets did not close in time");
     }
     if timeout_at(deadline, app.tasks.wait()).await.is_err() {

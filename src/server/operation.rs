@@ -2,25 +2,30 @@
 //! error when it goes out.
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Pos, Request, Response, Variables};
+use async_graphql::{Pos, Request, Response, ServerError, Variables};
 use serde::Deserialize;
 
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::{Code, Viewer, finish, prepare};
 
 use super::Served;
+use super::persisted::{Hash, Persisted};
+
+/// A JSON object that may be missing.
+pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
 pub struct Operation {
-    query: String,
+    /// Missing when only its hash was sent.
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default, rename = "operationName")]
     name: Option<String>,
     #[serde(default)]
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    variables: Object,
     #[serde(default)]
-    #[expect(dead_code, reason = "clients may send it, and it must be an object; nothing in it means anything yet")]
-    extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    extensions: Object,
 }
 
 /// An operation that may be executed, and of which kind it is.
@@ -41,12 +46,30 @@ pub struct Answer {
 
 impl Operation {
     /// An operation from the parts of a query string.
-    pub fn from_parts(
-        query: String,
-        name: Option<String>,
-        variables: Option<serde_json::Map<String, serde_json::Value>>,
-    ) -> Self {
-        Self { query, name, variables, extensions: None }
+    pub fn from_parts(query: Option<String>, name: Option<String>, [variables, extensions]: [Object; 2]) -> Self {
+        Self { query, name, variables, extensions }
+    }
+
+    /// Whether it names a query at all, in full or by its hash.
+    pub fn has_query(&self) -> bool {
+        self.query.is_some() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
+    }
+
+    /// Puts the query in place of its hash. Answers the hash with the query when both were sent, so that they can be
+    /// remembered when the query has turned out to be good.
+    ///
+    /// # Errors
+    /// The answer that says what is wrong with the hash, or that there is no query.
+    pub fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
+        let extension = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
+        let resolved = match extension {
+            Some(extension) => persisted.resolve(&mut self.query, extension),
+            None if self.query.is_none() => Err(Code::BadUserInput.error("Send an operation in `query`.")),
+            None => Ok(None),
+        };
+        let hash =
+            resolved.map_err(|error| Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))))?;
+        Ok(hash.zip(self.query.clone()))
     }
 
     /// Checks the document and its variables; what they ask for may then be executed.
@@ -54,15 +77,17 @@ impl Operation {
     /// # Errors
     /// The answer that says what is wrong with them.
     pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
-        let document = served.documents.read(&self.query).map_err(request_error)?;
+        let refuse = |faults| Box::new(Answer::of_faults(faults));
+        let query = self.query.unwrap_or_default();
+        let document = served.documents.read(&query).map_err(refuse)?;
         if !served.front.explore && document.asks_for_introspection() {
             let error = Code::ValidationFailed.error("Introspection is switched off here.");
-            return Err(request_error(vec![error.into_server_error(Pos::default())]));
+            return Err(Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))));
         }
         let name = self.name.filter(|name| !name.is_empty());
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
-        let kind = admitted.map_err(request_error)?;
-        let mut request = Request::new(self.query);
+        let kind = admitted.map_err(refuse)?;
+        let mut request = Request::new(query);
         request.set_parsed_query(document.parsed());
         request.operation_name = name;
         if let Some(variables) = self.variables {
@@ -85,8 +110,16 @@ pub fn answer(kind: OperationType, mut response: Response) -> Answer {
     Answer { response: finish(response), is_request_error }
 }
 
-fn request_error(errors: Faults) -> Box<Answer> {
-    Box::new(Answer { response: finish(Response::from_errors(errors)), is_request_error: true })
+impl Answer {
+    /// The answer to an operation of which nothing was executed.
+    pub fn of_request_error(error: ServerError) -> Self {
+        Self::of_faults(vec![error])
+    }
+
+    /// The same with all that is wrong.
+    fn of_faults(faults: Faults) -> Self {
+        Self { response: finish(Response::from_errors(faults)), is_request_error: true }
+    }
 }
 
 impl serde::Serialize for Answer {

@@ -3,10 +3,9 @@
 //! Nothing is queued for a slow reader: an operation is only asked for its next result when the last one is written, so
 //! that a subscription skips to its newest value. A write that takes too long ends the connection.
 
-use std::time::Duration;
-
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -14,12 +13,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
+use tokio_tungstenite::tungstenite;
 
 use crate::graphql::Code;
 
 use super::auth::BadToken;
 use super::operation::{Answer, Operation, answer};
-use super::{Identity, Served};
+use super::refusal::{full, refuse};
+use super::wire::Times;
+use super::{Identity, Served, origin};
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -31,14 +33,6 @@ const READ_BUFFER: usize = 4 * 1_024;
 const MAX_OPERATIONS: usize = 50;
 /// Longest id of an operation, in bytes.
 const MAX_ID: usize = 255;
-/// How long a client may take to say hello.
-const INIT_WAIT: Duration = Duration::from_secs(3);
-/// How often the server pings.
-const PING_EVERY: Duration = Duration::from_secs(15);
-/// After so long without any frame the client is gone.
-const SILENCE: Duration = Duration::from_secs(40);
-/// How long one write may take.
-const WRITE_WAIT: Duration = Duration::from_secs(30);
 
 /// Why a connection ends: the code and the reason of the close frame, or nothing when the client is gone already.
 type End = Option<(u16, &'static str)>;
@@ -76,46 +70,59 @@ enum Event {
 struct Connection {
     socket: WebSocket,
     served: Served,
+    times: Times,
     identity: Option<Identity>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
     last_heard: Instant,
 }
 
-/// Takes a connection over.
-pub fn upgrade(served: Served, upgrade: WebSocketUpgrade) -> Response {
-    let sockets = served.sockets.clone();
+/// Takes a connection over, unless a page of another origin asks for it or there are too many.
+pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    if !origin::may_stay(headers, &served.front.wire.origins) {
+        return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
+    }
+    let Some(place) = served.front.wire.sockets.take() else {
+        return full("There are too many open sockets; try again soon.");
+    };
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
-        .on_upgrade(move |socket| sockets.track_future(run(socket, served)))
+        .on_upgrade(|socket| async {
+            run(socket, served).await;
+            drop(place);
+        })
 }
 
 async fn run(socket: WebSocket, served: Served) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
-    let operations = StreamMap::new();
-    let mut connection = Connection { socket, served, identity: None, operations, last_heard: Instant::now() };
+    let (operations, times) = (StreamMap::new(), served.front.wire.times);
+    let last_heard = Instant::now();
+    let mut connection = Connection { socket, served, times, identity: None, operations, last_heard };
     let end = if is_ours { connection.serve().await } else { Some((4406, "Subprotocol not acceptable")) };
+    // What it watches is let go before the farewell, which may take a while.
+    connection.operations.clear();
     if let Some((code, reason)) = end {
         let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         // The client may be gone; there is nobody to tell then.
-        let _ = timeout(WRITE_WAIT, connection.socket.send(Message::Close(Some(close)))).await;
+        let _ = timeout(times.write, connection.socket.send(Message::Close(Some(close)))).await;
     }
 }
 
 impl Connection {
     async fn serve(&mut self) -> End {
         let stop = self.served.stop.clone();
-        let hello = Instant::now() + INIT_WAIT;
-        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        let hello = Instant::now() + self.times.init;
+        let mut pings = interval_at(Instant::now() + self.times.ping, self.times.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
                 message = self.socket.recv() => self.hear(message).await,
                 Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
-                _ = pings.tick() => self.ping().await,
+                _ = pings.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
+                () = sleep_until(self.last_heard + self.times.silence) => Err(None),
                 () = sleep_until(hello), if self.identity.is_none() => Err(Some((4408, "Connection initialisation timeout"))),
                 () = self.served.expiry(self.identity.as_ref()) => Err(Some((4403, "Forbidden"))),
                 () = stop.cancelled() => Err(Some((1001, "The server is going away"))),
@@ -135,7 +142,13 @@ impl Connection {
             },
             Some(Ok(Message::Binary(_))) => Err(Some((4400, "Binary frames are not supported"))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
+            Some(Ok(Message::Close(_))) => {
+                // Hearing on sends the reply that ends it cleanly; a client that is gone already needs none.
+                let _ = timeout(self.times.write, self.socket.recv()).await;
+                Err(None)
+            }
+            Some(Err(error)) => Err(fault(error)),
+            None => Err(None),
         }
     }
 
@@ -213,22 +226,27 @@ impl Connection {
         }
     }
 
-    async fn ping(&mut self) -> Result<(), End> {
-        if self.last_heard.elapsed() > SILENCE {
-            return Err(None);
-        }
-        self.write(Message::Ping(axum::body::Bytes::new())).await
-    }
-
     async fn send(&mut self, message: &Value) -> Result<(), End> {
         self.write(Message::Text(message.to_string().into())).await
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {
-        match timeout(WRITE_WAIT, self.socket.send(message)).await {
+        match timeout(self.times.write, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(None),
         }
+    }
+}
+
+/// The close code of a frame that could not be taken; nothing when the connection itself is broken.
+fn fault(error: axum::Error) -> End {
+    use tungstenite::Error;
+    match *error.into_inner().downcast().ok()? {
+        Error::Capacity(_) => Some((1009, "A message is at most 64 kB")),
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some((1002, "Not a frame of a websocket")),
+        Error::Utf8(_) => Some((1007, "Text is UTF-8")),
+        _ => None,
     }
 }
 

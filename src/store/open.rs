@@ -14,7 +14,10 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 const READERS: u32 = 8;
 
 /// How long a query waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the writer waits for its one connection: well below what a caller waits for an answer.
+const WRITE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long SQLite itself waits for a lock that another process holds, in milliseconds.
 const BUSY_TIMEOUT: &str = "5000";
@@ -37,8 +40,8 @@ pub struct Databases {
 pub async fn open(url: &str) -> anyhow::Result<Databases> {
     let path = path(url)?;
     let lock = lock(&path)?;
-    let write = connect(&path, "rwc", 1, &[("journal_mode", "WAL"), ("synchronous", "FULL")]).await?;
-    let read = connect(&path, "rw", READERS, &[("query_only", "ON")]).await?;
+    let write = connect(&path, "rwc", (1, WRITE_WAIT), &[("journal_mode", "WAL"), ("synchronous", "FULL")]).await?;
+    let read = connect(&path, "rw", (READERS, READ_WAIT), &[("query_only", "ON")]).await?;
     Ok(Databases { read, write, lock })
 }
 
@@ -51,7 +54,7 @@ pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
     if !path.exists() {
         bail!("there is no database at {}", path.display());
     }
-    connect(&path, "rw", 1, &[("query_only", "ON")]).await
+    connect(&path, "rw", (1, READ_WAIT), &[("query_only", "ON")]).await
 }
 
 /// Brings the schema of the database up to date.
@@ -100,11 +103,11 @@ fn lock(path: &Path) -> anyhow::Result<File> {
 async fn connect(
     path: &Path,
     mode: &str,
-    connections: u32,
+    (connections, wait): (u32, Duration),
     pragmas: &'static [(&'static str, &'static str)],
 ) -> anyhow::Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
-    options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+    options.max_connections(connections).min_connections(1).acquire_timeout(wait).sqlx_logging(false);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let common = sqlite.pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
         pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))

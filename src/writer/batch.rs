@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::commands::Footprint;
 use crate::domain::random::Random;
 use crate::domain::stock::PublicStock;

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::app::Clock;
+use crate::clock::Clock;
 use crate::commands::Command;
 use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;

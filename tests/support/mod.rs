@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use onhand::app::{App, Clock, Settings};
+use onhand::app::{App, Settings};
+use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
-use onhand::server::{Front, Gate, token};
+use onhand::server::{Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
 use onhand::{payment, server, verify};
 use serde_json::{Value, json};
@@ -48,11 +49,13 @@ pub struct Wanted {
     pub times: PaymentTimes,
     /// Who may do what; development unless changed.
     pub access: Access,
+    /// What comes in, and how long it may take.
+    pub wire: Wire,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { times: short_times(), access: Access::default() }
+        Self { times: short_times(), access: Access::default(), wire: Wire::default() }
     }
 }
 
@@ -131,6 +134,11 @@ impl Shop {
         Self::open_as(Wanted { times, ..Wanted::default() }).await
     }
 
+    /// An empty shop with this wire.
+    pub async fn open_wired(wire: Wire) -> Self {
+        Self::open_as(Wanted { wire, ..Wanted::default() }).await
+    }
+
     /// An empty shop that checks tokens and shows counts to the public as this says.
     pub async fn open_public(public_stock: PublicStock) -> Self {
         let access = Access {
@@ -146,7 +154,7 @@ impl Shop {
 
     /// An empty shop.
     pub async fn open_as(wanted: Wanted) -> Self {
-        let Wanted { times, access } = wanted;
+        let Wanted { times, access, wire } = wanted;
         let files = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}/shop.db", files.path().display());
         let databases = open(&url).await.expect("a database");
@@ -168,7 +176,7 @@ impl Shop {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let front = Front { gate, explore: access.explore.unwrap_or(is_development) };
+        let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
         let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };

@@ -4,8 +4,8 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{Client, PATIENCE};
@@ -25,21 +25,40 @@ impl Socket {
 
     /// Connects, and says nothing yet.
     pub async fn connect(url: &str, protocol: &str) -> Self {
-        let url = format!("{}/graphql", url.replace("http://", "ws://"));
-        let mut request = url.into_client_request().expect("a request");
-        request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
-        Self(connect_async(request).await.expect("a socket").0)
+        Self::try_open(url, protocol, &[]).await.expect("a socket")
     }
 
     /// Connects with another sub-protocol: the close code, or `None` when the handshake fails already.
     pub async fn try_connect(url: &str, protocol: &str) -> Option<u16> {
+        match Self::try_open(url, protocol, &[]).await {
+            Ok(mut socket) => Some(socket.closed().await),
+            Err(_) => None,
+        }
+    }
+
+    /// Connects with more headers: a socket, or the status and the body with which the handshake was refused.
+    pub async fn try_open(url: &str, protocol: &str, headers: &[(&'static str, &str)]) -> Result<Self, (u16, Value)> {
         let url = format!("{}/graphql", url.replace("http://", "ws://"));
         let mut request = url.into_client_request().expect("a request");
         request.headers_mut().insert("sec-websocket-protocol", protocol.parse().expect("a header"));
-        match connect_async(request).await {
-            Ok((socket, _)) => Some(Self(socket).closed().await),
-            Err(_) => None,
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
         }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()))
+            }
+            // The handshake was answered, but not with our sub-protocol.
+            Err(_) => Err((101, Value::Null)),
+        }
+    }
+
+    /// Vanishes as a process does that is killed: without a word, and with a reset.
+    pub fn reset(self) {
+        let MaybeTlsStream::Plain(stream) = self.0.get_ref() else { panic!("a plain stream") };
+        stream.set_zero_linger().expect("a socket option");
     }
 
     /// Sends a message.
@@ -56,6 +75,13 @@ impl Socket {
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({ "query": query, "variables": variables });
         self.send(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+
+    /// Begins an operation, unless the socket is closed or takes no more.
+    pub async fn try_subscribe(&mut self, id: &str, query: &str) -> bool {
+        let message = json!({ "type": "subscribe", "id": id, "payload": { "query": query } });
+        let sent = timeout(PATIENCE, self.0.send(Message::Text(message.to_string().into()))).await;
+        sent.is_ok_and(|sent| sent.is_ok())
     }
 
     /// The next message of the server.

@@ -1,0 +1,85 @@
+//! GraphQL over server-sent events, distinct connections mode: one operation per connection, its results as `next`, its end
+//! as `complete`. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
+//!
+//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, or the
+//! end of a token, ends the stream without `complete`, so that clients come back.
+
+use async_graphql::ServerError;
+use async_graphql::parser::types::OperationType;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use crate::graphql::Code;
+
+use super::http::accepts;
+use super::operation::{Accepted, Answer, answer};
+use super::refusal::{full, refuse};
+use super::{Identity, Served, origin};
+
+/// The media type of server-sent events.
+const EVENTS: &str = "text/event-stream";
+
+/// Whether a client wants events: it accepts them, and either nothing else that we have or its operation is a
+/// subscription. Some clients name every media type that they know with every request.
+pub fn are_wanted(headers: &HeaderMap, kind: Option<OperationType>) -> bool {
+    let takes_json =
+        || ["application/json", "application/graphql-response+json"].iter().any(|one| accepts(headers, one));
+    accepts(headers, EVENTS) && (kind == Some(OperationType::Subscription) || !takes_json())
+}
+
+/// The results of an operation, or what is wrong with it, as they come.
+pub fn stream(
+    served: &Served,
+    headers: &HeaderMap,
+    identity: Identity,
+    accepted: Result<Accepted, Box<Answer>>,
+) -> Response {
+    if !origin::may_stay(headers, &served.front.wire.origins) {
+        return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
+    }
+    let Some(place) = served.front.wire.sockets.take() else {
+        return full("There are too many open sockets. Nothing was executed; try again soon.");
+    };
+    let every = served.front.wire.times.comment;
+    let over = {
+        let served = served.clone();
+        async move {
+            tokio::select! {
+                () = served.stop.cancelled() => {}
+                () = served.expiry(Some(&identity)) => {}
+            }
+        }
+    };
+    let end = stream::once(async { Event::default().event("complete").data("null") });
+    let events = results(served, accepted).map(|answer| next(&answer)).chain(end);
+    let events = events.take_until(Box::pin(over)).map(move |event| {
+        // The place is free again when the connection is gone.
+        let _ = &place;
+        Ok::<_, std::convert::Infallible>(event)
+    });
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(every)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStream<'static, Answer> {
+    match accepted {
+        Err(answer) => stream::once(async { *answer }).boxed(),
+        Ok(Accepted { kind: OperationType::Mutation, .. }) => {
+            let message = "Mutations are answered in JSON, where they can be retried safely.";
+            let error: ServerError = Code::BadUserInput.error(message).into_server_error(async_graphql::Pos::default());
+            stream::once(async { Answer::of_request_error(error) }).boxed()
+        }
+        Ok(Accepted { kind, request }) => {
+            served.schema.execute_stream(request).map(move |response| answer(kind, response)).boxed()
+        }
+    }
+}
+
+fn next(answer: &Answer) -> Event {
+    let event = Event::default().event("next");
+    // Numbers and texts always are JSON; were it otherwise, the client would be told of no more than that.
+    event.json_data(answer).unwrap_or_else(|_| Event::default().event("next").data("{}"))
+}

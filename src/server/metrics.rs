@@ -1,0 +1,51 @@
+//! `/metrics`: what an operator watches, in the text format of Prometheus. In production it is for staff only.
+
+use std::sync::OnceLock;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::telemetry;
+
+use super::Served;
+
+/// The media type of the text format.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Bounds of the buckets for times, in seconds: from a fast disk to a caller's patience.
+const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// Bounds of the buckets for commands in a batch.
+const COMMANDS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Begins to count, once per process.
+pub fn install() {
+    handle();
+}
+
+/// `None` when somebody else counts in this process already.
+fn handle() -> Option<&'static PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let install = || {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), &COMMANDS));
+        let handle = builder.and_then(PrometheusBuilder::install_recorder).ok();
+        telemetry::describe();
+        handle
+    };
+    HANDLE.get_or_init(install).as_ref()
+}
+
+/// Everything that was counted since the start.
+pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Response {
+    match served.front.gate.admit_headers(&headers) {
+        Ok(identity) if identity.party.is_staff() => {}
+        Ok(_) | Err(_) => return StatusCode::UNAUTHORIZED.into_response(),
+    }
+    let Some(handle) = handle() else { return StatusCode::NOT_FOUND.into_response() };
+    handle.run_upkeep();
+    ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], handle.render()).into_response()
+}
