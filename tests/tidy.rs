@@ -73,6 +73,8 @@ fn each_library_stays_where_it_belongs() {
     assert_eq!(offenders(&["axum::"], &["src/server"]), none, "only the server knows axum");
     let graphql = ["src/graphql", "src/server"];
     assert_eq!(offenders(&["async_graphql"], &graphql), none, "only graphql and the server know GraphQL");
+    let compiler = ["apollo_compiler"];
+    assert_eq!(offenders(&compiler, &["src/graphql/document"]), none, "only what reads documents knows the compiler");
     let queries = ["entity::", "EntityTrait", "QueryFilter", "sea_query"];
     assert_eq!(offenders(&queries, &["src/store", "src/writer"]), none, "only store and writer hold queries");
     let sql = ["Statement::", "execute_unprepared", "query_one_raw", "SELECT ", "INSERT INTO"];

@@ -10,7 +10,7 @@ use crate::store::{MAX_PAGE, Page, PageRequest};
 use super::{Code, cursor};
 
 /// Rows on a page unless asked for otherwise.
-const DEFAULT_PAGE: u64 = 20;
+pub const DEFAULT_PAGE: u64 = 20;
 
 /// The four arguments of every connection.
 #[derive(Debug, Default)]

@@ -33,7 +33,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
-use crate::graphql::{ApiSchema, Viewer, schema};
+use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
 
 use self::persisted::Persisted;
 
@@ -63,6 +63,7 @@ struct Served {
     app: App,
     front: Front,
     schema: ApiSchema,
+    documents: Documents,
     persisted: Persisted,
     stop: CancellationToken,
 }
@@ -111,6 +112,7 @@ pub async fn serve(app: App, front: Front, listener: TcpListener, stop: Cancella
     let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
     let served = Served {
         schema: schema(app.clone(), front.explore),
+        documents: Documents::new(Limits::default()).context("the schema is not valid")?,
         front,
         app: app.clone(),
         persisted: Persisted::default(),

@@ -1,14 +1,15 @@
 //! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
 //! error when it goes out.
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{Request, Response, ServerError, Variables};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Pos, Request, Response, ServerError, Variables};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::graphql::{ApiSchema, Code, Viewer, asks_for_introspection, check_document, finish, prepare};
+use crate::graphql::document::fault::{self, Faults};
+use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
 
 use super::Served;
 use super::persisted::{Hash, Persisted};
@@ -69,77 +70,58 @@ impl Operation {
             None if self.query.is_none() => Err(Code::BadUserInput.error("Send an operation in `query`.")),
             None => Ok(None),
         };
-        let hash = resolved.map_err(|error| {
-            Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default())))
-        })?;
+        let hash =
+            resolved.map_err(|error| Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))))?;
         Ok(hash.zip(self.query.clone()))
     }
 
-    /// Checks and parses the document.
+    /// Checks the document and its variables; what they ask for may then be executed.
     ///
     /// # Errors
-    /// The answer that says what is wrong with it.
+    /// The answer that says what is wrong with them.
     pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
-        let document = self.query.unwrap_or_default();
-        if let Err(error) = check_document(&document) {
-            return Err(Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default()))));
+        let refuse = |faults| Box::new(Answer::of_faults(faults));
+        let query = self.query.unwrap_or_default();
+        let document = served.documents.read(&query).map_err(refuse)?;
+        if !served.front.explore && document.asks_for_introspection() {
+            let error = Code::ValidationFailed.error("Introspection is switched off here.");
+            return Err(Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))));
         }
-        let mut request = Request::new(document);
-        if let Some(name) = self.name.filter(|name| !name.is_empty()) {
-            request = request.operation_name(name);
-        }
+        let name = self.name.filter(|name| !name.is_empty());
+        let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
+        let kind = admitted.map_err(refuse)?;
+        let mut request = Request::new(query);
+        request.set_parsed_query(document.parsed());
+        request.operation_name = name;
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        let name = request.operation_name.clone();
-        let kind = match request.parsed_query() {
-            Ok(document) if !served.front.explore && asks_for_introspection(document) => {
-                let error = Code::ValidationFailed.error("Introspection is switched off here.");
-                return Err(Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default()))));
-            }
-            Ok(document) => kind(document, name.as_deref()).ok_or_else(|| {
-                let error =
-                    Code::ValidationFailed.error("The document has no such operation, or several without a name.");
-                Box::new(Answer::of_request_error(error.into_server_error(async_graphql::Pos::default())))
-            })?,
-            Err(error) => {
-                let coded = Code::ParseFailed.error(error.message.clone());
-                let error = ServerError { extensions: coded.extensions, ..error };
-                return Err(Box::new(Answer::of_request_error(error)));
-            }
-        };
         Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
     }
 }
 
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
 /// root says that there will be no events.
-pub fn answer(kind: OperationType, response: Response) -> Answer {
+pub fn answer(kind: OperationType, mut response: Response) -> Answer {
     let deepest = usize::from(kind == OperationType::Subscription);
     let is_request_error = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.len() <= deepest);
+    if is_request_error {
+        fault::bound(&mut response.errors);
+    }
     Answer { response: finish(response), is_request_error }
 }
 
 impl Answer {
     /// The answer to an operation of which nothing was executed.
     pub fn of_request_error(error: ServerError) -> Self {
-        Self { response: finish(Response::from_errors(vec![error])), is_request_error: true }
+        Self::of_faults(vec![error])
     }
-}
 
-/// The kind of the operation that will be executed.
-fn kind(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation.node.ty),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            operations.get(name).map(|operation| operation.node.ty)
-        }
-        (DocumentOperations::Multiple(operations), None) => {
-            let mut all = operations.values();
-            all.next().filter(|_| operations.len() == 1).map(|operation| operation.node.ty)
-        }
+    /// The same with all that is wrong.
+    fn of_faults(faults: Faults) -> Self {
+        Self { response: finish(Response::from_errors(faults)), is_request_error: true }
     }
 }
 

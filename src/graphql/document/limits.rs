@@ -1,0 +1,114 @@
+//! How much one document may ask for. Every bound has a name here, and nothing is counted here.
+
+use crate::graphql::Viewer;
+
+/// Longest document, in characters.
+pub const MAX_LENGTH: usize = 10_000;
+/// Most tokens in a document.
+pub const MAX_TOKENS: usize = 2_000;
+/// Longest name or number, in characters. A name is repeated for every row of an answer.
+pub const MAX_WORD: usize = 100;
+/// Deepest nesting of all kinds of brackets together, and of selections when fragments are put in their places.
+pub const MAX_NESTING: usize = 64;
+/// Largest variables, as JSON, in bytes.
+pub const MAX_VARIABLES_SIZE: usize = 32 * 1_024;
+/// Most operations in a document.
+pub const MAX_OPERATIONS: usize = 10;
+/// Most fragment definitions in a document.
+pub const MAX_FRAGMENTS: usize = 50;
+/// Most variable definitions in a document.
+pub const MAX_VARIABLES: usize = 100;
+/// Most aliases in a document, as they are written.
+pub const MAX_ALIASES: usize = 30;
+/// Most directives at one place.
+pub const MAX_DIRECTIVES_PER_PLACE: usize = 5;
+/// Most directives in a document, as they are written.
+pub const MAX_DIRECTIVES: usize = 50;
+/// Most fields in a document, when fragments are put in their places.
+pub const MAX_FIELDS: u64 = 2_000;
+/// Most fields at the root of an operation.
+pub const MAX_ROOT_FIELDS: u64 = 20;
+/// Most mutations in one operation.
+pub const MAX_MUTATIONS: u64 = 5;
+/// Fields inside fields.
+pub const MAX_DEPTH: usize = 10;
+/// Fields inside fields where the schema is asked about itself: types of lists of types nest deep there.
+pub const MAX_INTROSPECTION_DEPTH: usize = 15;
+/// What an operation of a shopper may cost.
+pub const MAX_COST_FOR_SHOPPERS: u64 = 1_000;
+/// What an operation of staff may cost.
+pub const MAX_COST_FOR_STAFF: u64 = 10_000;
+
+/// The bounds in force.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// See [`MAX_LENGTH`].
+    pub length: usize,
+    /// See [`MAX_TOKENS`].
+    pub tokens: usize,
+    /// See [`MAX_WORD`].
+    pub word: usize,
+    /// See [`MAX_NESTING`].
+    pub nesting: usize,
+    /// See [`MAX_VARIABLES_SIZE`].
+    pub variables_size: usize,
+    /// See [`MAX_OPERATIONS`].
+    pub operations: usize,
+    /// See [`MAX_FRAGMENTS`].
+    pub fragments: usize,
+    /// See [`MAX_VARIABLES`].
+    pub variables: usize,
+    /// See [`MAX_ALIASES`].
+    pub aliases: usize,
+    /// See [`MAX_DIRECTIVES_PER_PLACE`].
+    pub directives_per_place: usize,
+    /// See [`MAX_DIRECTIVES`].
+    pub directives: usize,
+    /// See [`MAX_FIELDS`].
+    pub fields: u64,
+    /// See [`MAX_ROOT_FIELDS`].
+    pub root_fields: u64,
+    /// See [`MAX_MUTATIONS`].
+    pub mutations: u64,
+    /// See [`MAX_DEPTH`].
+    pub depth: usize,
+    /// See [`MAX_INTROSPECTION_DEPTH`].
+    pub introspection_depth: usize,
+    /// See [`MAX_COST_FOR_SHOPPERS`].
+    pub cost_for_shoppers: u64,
+    /// See [`MAX_COST_FOR_STAFF`].
+    pub cost_for_staff: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            length: MAX_LENGTH,
+            tokens: MAX_TOKENS,
+            word: MAX_WORD,
+            nesting: MAX_NESTING,
+            variables_size: MAX_VARIABLES_SIZE,
+            operations: MAX_OPERATIONS,
+            fragments: MAX_FRAGMENTS,
+            variables: MAX_VARIABLES,
+            aliases: MAX_ALIASES,
+            directives_per_place: MAX_DIRECTIVES_PER_PLACE,
+            directives: MAX_DIRECTIVES,
+            fields: MAX_FIELDS,
+            root_fields: MAX_ROOT_FIELDS,
+            mutations: MAX_MUTATIONS,
+            depth: MAX_DEPTH,
+            introspection_depth: MAX_INTROSPECTION_DEPTH,
+            cost_for_shoppers: MAX_COST_FOR_SHOPPERS,
+            cost_for_staff: MAX_COST_FOR_STAFF,
+        }
+    }
+}
+
+impl Limits {
+    /// What one operation of this viewer may cost.
+    #[must_use]
+    pub const fn budget(&self, viewer: &Viewer) -> u64 {
+        if viewer.party.is_staff() { self.cost_for_staff } else { self.cost_for_shoppers }
+    }
+}

@@ -1,0 +1,171 @@
+//! A document and its variables, before anything is executed: bounded, parsed, valid, and paid for.
+//!
+//! Bounds come before the parser, the parser before what is counted, and that before validation, so that nothing works
+//! on more than the step before has let through. Documents that passed are kept. Nothing is executed here.
+
+mod cost;
+mod count;
+pub mod fault;
+mod guard;
+pub mod limits;
+mod values;
+mod variables;
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use apollo_compiler::executable::{self, Selection};
+use apollo_compiler::parser::Parser;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Schema, ast};
+use async_graphql::ServerError;
+use async_graphql::parser::types::{ExecutableDocument as Parsed, OperationType};
+use moka::sync::Cache;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Code, Viewer, asks_for_introspection};
+use fault::{Faults, MAX_ERRORS, fault, found, located};
+
+pub use limits::Limits;
+
+/// Text of documents that is kept parsed, in bytes. What is made of it takes some fifty times as much.
+const MAX_CACHED: u64 = 1_024 * 1_024;
+
+/// What introspection has today and the compiler does not know yet.
+const NEWER_INTROSPECTION: &str = "extend type __Type { isOneOf: Boolean }";
+
+/// Reads documents against the schema.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    schema: Arc<Valid<Schema>>,
+    limits: Limits,
+    cache: Cache<[u8; 32], Arc<Document>>,
+}
+
+/// A document that is valid and within every bound.
+#[derive(Debug)]
+pub struct Document {
+    compiled: Valid<ExecutableDocument>,
+    parsed: Parsed,
+    asks_for_introspection: bool,
+    length: usize,
+}
+
+impl Document {
+    /// What the library executes.
+    #[must_use]
+    pub fn parsed(&self) -> Parsed {
+        self.parsed.clone()
+    }
+
+    /// Whether it asks the schema about itself.
+    #[must_use]
+    pub const fn asks_for_introspection(&self) -> bool {
+        self.asks_for_introspection
+    }
+}
+
+impl Documents {
+    /// A reader within these limits.
+    ///
+    /// # Errors
+    /// When the schema is not valid.
+    pub fn new(limits: Limits) -> anyhow::Result<Self> {
+        let text = format!("{}\n{NEWER_INTROSPECTION}\n", super::sdl());
+        let schema = Schema::parse_and_validate(text, "schema.graphql").map_err(|error| anyhow!("{error}"))?;
+        let weigh = |_: &[u8; 32], document: &Arc<Document>| u32::try_from(document.length).unwrap_or(u32::MAX);
+        let cache = Cache::builder().max_capacity(MAX_CACHED).weigher(weigh).build();
+        Ok(Self { schema: Arc::new(schema), limits, cache })
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// What is wrong with it: `LIMIT_EXCEEDED`, `GRAPHQL_PARSE_FAILED` or `GRAPHQL_VALIDATION_FAILED`.
+    pub fn read(&self, text: &str) -> Result<Arc<Document>, Faults> {
+        guard::check(text, &self.limits)?;
+        let key: [u8; 32] = Sha256::digest(text).into();
+        if let Some(document) = self.cache.get(&key) {
+            return Ok(document);
+        }
+        let document = Arc::new(self.compile(text)?);
+        self.cache.insert(key, Arc::clone(&document));
+        Ok(document)
+    }
+
+    fn compile(&self, text: &str) -> Result<Document, Faults> {
+        // The guard has counted already; these stand behind it. A parser counts spaces as tokens, too.
+        let mut parser = Parser::new().token_limit(self.limits.length + 1).recursion_limit(2 * self.limits.nesting);
+        let tree = parser.parse_ast(text, "").map_err(|failed| found(Code::ParseFailed, &failed.errors, 1))?;
+        count::check(&tree, &self.limits)?;
+        let compiled = self.validate(&tree)?;
+        let parsed = async_graphql::parser::parse_query(text).map_err(|error| {
+            let place = error.positions().next().map(|place| (place.line, place.column));
+            let place = place.map(|(line, column)| apollo_compiler::parser::LineColumn { line, column });
+            vec![located(Code::ParseFailed, "The document could not be read.", place)]
+        })?;
+        let asks_for_introspection = asks_for_introspection(&parsed);
+        Ok(Document { compiled, parsed, asks_for_introspection, length: text.len() })
+    }
+
+    fn validate(&self, tree: &ast::Document) -> Result<Valid<ExecutableDocument>, Faults> {
+        let invalid = |errors: &_| found(Code::ValidationFailed, errors, MAX_ERRORS);
+        let compiled = tree.to_executable_validate(&self.schema).map_err(|failed| invalid(&failed.errors))?;
+        let mut faults = values::check(&self.schema, &compiled);
+        faults.extend(compiled.operations.iter().filter_map(|operation| fragment_at_root(&compiled, operation)));
+        if !faults.is_empty() {
+            fault::bound(&mut faults);
+            return Err(faults);
+        }
+        Ok(compiled)
+    }
+
+    /// Looks at one operation of a document and its variables, and says of which kind it is.
+    ///
+    /// # Errors
+    /// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` for the variables, `LIMIT_EXCEEDED`
+    /// for their size and for an operation that costs more than this viewer may spend.
+    pub fn admit(
+        &self,
+        document: &Document,
+        name: Option<&str>,
+        values: Option<&Map<String, Value>>,
+        viewer: &Viewer,
+    ) -> Result<OperationType, Faults> {
+        let Ok(operation) = document.compiled.operations.get(name) else {
+            let message = "The document has no such operation, or several without a name.";
+            return Err(fault(Code::ValidationFailed, message));
+        };
+        let variables = variables::coerce(&self.schema, operation, values, &self.limits)?;
+        let (cost, budget) = (cost::of(&document.compiled, operation, &variables), self.limits.budget(viewer));
+        if cost > budget {
+            let message = format!(
+                "This operation costs {cost}, and it may cost at most {budget}: one for each field, times the rows it is \
+                 asked for. Ask for fewer rows or fields."
+            );
+            return Err(fault(Code::LimitExceeded, message));
+        }
+        Ok(match operation.operation_type {
+            ast::OperationType::Query => OperationType::Query,
+            ast::OperationType::Mutation => OperationType::Mutation,
+            ast::OperationType::Subscription => OperationType::Subscription,
+        })
+    }
+}
+
+/// A subscription whose field comes in a fragment would never send anything.
+fn fragment_at_root(document: &ExecutableDocument, operation: &executable::Operation) -> Option<ServerError> {
+    let set = &operation.selection_set.selections;
+    let fragment = set.iter().find(|selection| !matches!(selection, Selection::Field(_)))?;
+    let place = match fragment {
+        Selection::InlineFragment(fragment) => fragment.line_column_range(&document.sources),
+        Selection::FragmentSpread(spread) => spread.line_column_range(&document.sources),
+        Selection::Field(_) => None,
+    };
+    let message = "A subscription names its field itself, not in a fragment.";
+    operation.is_subscription().then(|| located(Code::ValidationFailed, message, place.map(|range| range.start)))
+}
+
+#[cfg(test)]
+mod tests;
