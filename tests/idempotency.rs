@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, codes, eventually};
+use crate::support::{Shop, codes, eventually, short_times};
 
 #[tokio::test]
 async fn every_mutation_with_a_key_has_one_effect_and_one_answer() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 10).await;
     let cart = shop.cart(&[]).await;
 
@@ -115,7 +115,7 @@ async fn two_at_once_with_one_key_have_one_effect() {
 
 #[tokio::test]
 async fn an_open_payment_answers_under_its_key_once_it_is_settled() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 10).await;
     let order = shop.order(&[(&mug, 1)]).await;
     let input = json!({ "orderId": order, "gateway": "sandbox", "token": "never:declined", "idempotencyKey": "K" });
@@ -131,7 +131,7 @@ async fn an_open_payment_answers_under_its_key_once_it_is_settled() {
 
 #[tokio::test]
 async fn keys_are_forgotten_and_carts_expire_when_their_time_is_over() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 10).await;
     let old = shop.cart(&[(&mug, 1)]).await;
     let input =

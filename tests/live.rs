@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Shop, Socket, eventually};
+use crate::support::{Shop, Socket, eventually, short_times};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { product { sku } total available allocated \
     availability version } }";
@@ -118,7 +118,7 @@ async fn nothing_is_missed_between_snapshot_and_change() {
 
 #[tokio::test]
 async fn an_order_is_followed_to_its_end() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 10).await;
     let order = shop.order(&[(&mug, 1)]).await;
     let mut socket = Socket::open(&shop).await;

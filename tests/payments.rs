@@ -13,7 +13,7 @@ async fn ends_as(shop: &Shop, order: &str, payment: &str) {
 
 #[tokio::test]
 async fn each_token_has_the_outcome_it_says() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 100).await;
     for (token, right) in [
         ("succeed", paid("SUCCEEDED", "PAID", &[])),
@@ -41,7 +41,7 @@ async fn each_token_has_the_outcome_it_says() {
 
 #[tokio::test]
 async fn recovery_learns_how_an_open_payment_ended() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 100).await;
     for (token, right) in [
         ("never:charged", "PAID"),
@@ -51,7 +51,7 @@ async fn recovery_learns_how_an_open_payment_ended() {
         // The request never arrived: it is cancelled at the gateway before its units are released.
         ("never:lost", "UNPAID"),
         // Longer than a call of the gateway may take: the attempt gives up, recovery finds the charge.
-        ("delay:1500", "PAID"),
+        ("delay:1900", "PAID"),
         ("action:300", "PAID"),
     ] {
         let before = shop.stock(&mug).await;
@@ -68,7 +68,7 @@ async fn recovery_learns_how_an_open_payment_ended() {
 
 #[tokio::test]
 async fn a_silent_gateway_keeps_the_units_until_it_confirms_that_it_cannot_charge() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 1).await;
     let order = shop.order(&[(&mug, 1)]).await;
     let rival = shop.order(&[(&mug, 1)]).await;
@@ -95,7 +95,7 @@ async fn a_silent_gateway_keeps_the_units_until_it_confirms_that_it_cannot_charg
 
 #[tokio::test]
 async fn a_shopper_who_does_not_act_loses_the_units_at_the_deadline() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 1).await;
     let order = shop.order(&[(&mug, 1)]).await;
     let input = json!({ "orderId": order, "gateway": "sandbox", "token": "action" });
@@ -132,7 +132,7 @@ async fn nothing_is_charged_when_nothing_can_be_allocated() {
 
 #[tokio::test]
 async fn an_order_that_costs_nothing_asks_no_gateway() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(short_times()).await;
     let input =
         json!({ "sku": "FREE", "name": "Free", "initialStock": 3, "price": { "amount": 0, "currency": "EUR" } });
     let free = shop.create_product(input).await["product"]["id"].as_str().expect("an id").to_owned();

@@ -28,15 +28,25 @@ pub use socket::Socket;
 /// How long a test waits for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Payment times that are short enough to wait for.
-pub const fn short_times() -> PaymentTimes {
+/// Payment times that no busy machine exceeds: whoever pays is answered with the outcome.
+pub const fn patient_times() -> PaymentTimes {
     PaymentTimes {
-        pay_answer: Duration::from_millis(400),
-        pay_gateway: Duration::from_millis(800),
-        pay_lease: Duration::from_millis(1_200),
+        pay_answer: PATIENCE,
+        pay_gateway: PATIENCE,
+        pay_lease: Duration::from_secs(30),
         pay_retry: Duration::from_millis(50),
         pay_retry_max: Duration::from_millis(200),
         pay_give_up: Duration::from_hours(1),
+    }
+}
+
+/// Payment times that are short enough to wait for: for stories in which a gateway does not answer.
+pub const fn short_times() -> PaymentTimes {
+    PaymentTimes {
+        pay_answer: Duration::from_secs(1),
+        pay_gateway: Duration::from_millis(1_500),
+        pay_lease: Duration::from_secs(2),
+        ..patient_times()
     }
 }
 
@@ -55,7 +65,7 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { times: short_times(), access: Access::default(), wire: Wire::default() }
+        Self { times: patient_times(), access: Access::default(), wire: Wire::default() }
     }
 }
 
