@@ -2,6 +2,7 @@
 //!
 //! What is printed to standard output is for people who look; what is logged goes to standard error.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -32,15 +33,15 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
         Command::Serve => serve(&line).await.map(|()| true),
         Command::Migrate => {
             migrate(&open(&line.database_url).await?).await?;
-            println!("{} is up to date.", line.database_url);
+            say(&format!("{} is up to date.", line.database_url));
             Ok(true)
         }
         Command::Schema => {
-            print!("{}", graphql::sdl());
+            say(graphql::sdl().trim_end());
             Ok(true)
         }
         Command::Token { role, sub, ttl } => {
-            println!("{}", token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
+            say(&format!("{}", token(&line.access, role, &sub, ttl, Clock::system().now()).await?));
             Ok(true)
         }
         Command::Verify => {
@@ -95,7 +96,7 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     read.close().await?;
     write.close().await?;
     drop(lock);
-    println!("stopped");
+    say("stopped");
     Ok(())
 }
 
@@ -111,8 +112,8 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        println!("\nfinishing what was begun");
         stopped.cancel();
+        say("\nfinishing what was begun");
         interrupt.recv().await;
         std::process::exit(130);
     });
@@ -123,45 +124,52 @@ fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpL
     let address = listener.local_addr()?;
     let version = env!("CARGO_PKG_VERSION");
     if is_development {
-        println!("onhand {version}, for development: everybody is staff, and only this machine is listened to");
+        say(&format!("onhand {version}, for development: everybody is staff, and only this machine is listened to"));
     } else {
-        println!("onhand {version}");
+        say(&format!("onhand {version}"));
     }
-    println!("database   {}", line.database_url);
+    say(&format!("database   {}", line.database_url));
     if added > 0 {
-        println!("catalogue  {added} demo products added");
+        say(&format!("catalogue  {added} demo products added"));
     }
     if !is_development && line.access.sandbox == Some(true) {
-        println!("WARNING    orders can be paid with the sandbox, which takes no money");
+        say("WARNING    orders can be paid with the sandbox, which takes no money");
     }
-    println!("listening  http://{address}");
-    println!();
+    say(&format!("listening  http://{address}"));
+    say("");
     if line.access.explore.unwrap_or(is_development) {
-        println!("  explore   http://{address}/          a whole order in tabs, with live stock above it");
+        say(&format!("  explore   http://{address}/          a whole order in tabs, with live stock above it"));
     }
-    println!("  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events");
-    println!("  health    http://{address}/health/ready");
-    println!();
-    println!("Ctrl-C stops it.");
+    say(&format!(
+        "  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events"
+    ));
+    say(&format!("  health    http://{address}/health/ready"));
+    say("");
+    say("Ctrl-C stops it.");
     Ok(())
 }
 
 fn tell(report: &Report) {
     let Report { products, transactions, orders, differences, untold } = report;
     for difference in differences {
-        println!("{difference}");
+        say(&format!("{difference}"));
     }
     if *untold > 0 {
-        println!("... and {untold} more");
+        say(&format!("... and {untold} more"));
     }
     let found = differences.len() as u64 + *untold as u64;
     let verdict = if found == 0 { "no differences".to_owned() } else { counted(found, "difference") };
     let checked =
         [counted(*products, "product"), counted(*transactions, "stock transaction"), counted(*orders, "order")];
     let [products, transactions, orders] = checked;
-    println!("checked {products}, {transactions} and {orders}: {verdict}");
+    say(&format!("checked {products}, {transactions} and {orders}: {verdict}"));
 }
 
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Prints a line for whoever looks. Nobody may look any more: a closed pipe ends no server.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

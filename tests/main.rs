@@ -18,6 +18,7 @@ mod idempotency;
 mod key_sets;
 mod limits;
 mod live;
+mod metrics;
 mod pages;
 mod payments;
 mod races;

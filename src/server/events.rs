@@ -13,6 +13,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::graphql::Code;
 
+use crate::telemetry;
+
 use super::http::accepts;
 use super::operation::{self, Accepted, Answer, answer};
 use super::refusal::{full, refuse};
@@ -79,6 +81,7 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
 }
 
 fn next(answer: &Answer) -> Event {
+    telemetry::event();
     let event = Event::default().event("next");
     // Numbers and texts always are JSON; were it otherwise, the client would be told of no more than that.
     event.json_data(answer).unwrap_or_else(|_| Event::default().event("next").data("{}"))

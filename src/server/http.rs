@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::graphql::Code;
+use crate::telemetry;
 
 use super::operation::{Accepted, Answer, Operation, answer};
 use super::refusal::{bad_request, full, refuse, refuse_with};
@@ -122,6 +123,7 @@ async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) 
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
     let Accepted { kind, request } = accepted;
+    telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
     let Ok(response) = timeout_at(envelope.due, served.schema.execute(request)).await else {
         let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
         return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);

@@ -24,6 +24,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::Request;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -31,6 +32,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
 
 use crate::app::App;
 use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
@@ -42,6 +45,9 @@ pub use wire::{Places, Times, Wire};
 
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1_024;
+
+/// Longest id of a request that is logged, in characters.
+const MAX_REQUEST_ID: usize = 64;
 
 /// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
 const MAX_DRAIN: Duration = Duration::from_secs(8);
@@ -99,7 +105,20 @@ fn router(served: Served) -> Router {
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
     let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
+    // From the outside in: a request gets an id, what is logged about it bears the id, and the answer tells it.
+    let router = router.layer(PropagateRequestIdLayer::x_request_id());
+    let router = router.layer(TraceLayer::new_for_http().make_span_with(span));
+    let router = router.layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
     router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
+}
+
+/// What is logged about a request: its id, method and path. Never its query string, its headers or its body, which may
+/// hold tokens and people's data.
+fn span<B>(request: &Request<B>) -> tracing::Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    // An id that came from outside is bounded before it reaches a log.
+    let id: String = id.chars().filter(char::is_ascii_graphic).take(MAX_REQUEST_ID).collect();
+    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
 }
 
 /// Serves until `stop` is cancelled, then drains: no new connections, sockets are told to come back, and what was begun

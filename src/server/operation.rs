@@ -11,6 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
 
+use crate::telemetry::Open;
+
 use super::Served;
 use super::persisted::{Hash, Persisted};
 
@@ -154,8 +156,8 @@ pub fn results(schema: &ApiSchema, request: Request) -> impl Stream<Item = Respo
             }
         }
     }));
-    stream::unfold((receiver, work), |(mut receiver, work)| async move {
+    stream::unfold((receiver, work, Open::operation()), |(mut receiver, work, open)| async move {
         let result = receiver.recv().await?;
-        Some((result, (receiver, work)))
+        Some((result, (receiver, work, open)))
     })
 }

@@ -17,6 +17,8 @@ use tokio_tungstenite::tungstenite;
 
 use crate::graphql::Code;
 
+use crate::telemetry::{self, Open};
+
 use super::auth::BadToken;
 use super::operation::{Answer, Operation, answer, results};
 use super::refusal::{full, refuse};
@@ -73,6 +75,7 @@ struct Connection {
     times: Times,
     identity: Option<Identity>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
+    _open: Open,
     last_heard: Instant,
 }
 
@@ -100,7 +103,8 @@ async fn run(socket: WebSocket, served: Served) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
     let (operations, times) = (StreamMap::new(), served.front.wire.times);
     let last_heard = Instant::now();
-    let mut connection = Connection { socket, served, times, identity: None, operations, last_heard };
+    let mut connection =
+        Connection { socket, served, times, identity: None, operations, last_heard, _open: Open::socket() };
     let end = if is_ours { connection.serve().await } else { Some((4406, "Subprotocol not acceptable")) };
     // What it watches is let go before the farewell, which may take a while.
     connection.operations.clear();
@@ -218,7 +222,10 @@ impl Connection {
                 self.operations.remove(&id);
                 self.send(&json!({ "type": "error", "id": id, "payload": answer.response.errors })).await
             }
-            Event::Result(answer) => self.send(&json!({ "type": "next", "id": id, "payload": *answer })).await,
+            Event::Result(answer) => {
+                telemetry::event();
+                self.send(&json!({ "type": "next", "id": id, "payload": *answer })).await
+            }
             Event::End => {
                 self.operations.remove(&id);
                 self.send(&json!({ "type": "complete", "id": id })).await
