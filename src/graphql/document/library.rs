@@ -1,6 +1,6 @@
 //! The document as the executing library parses it. It works on text that has been through the guard and a parser.
 //!
-//! Its parser is stricter than the compiler's about what is missing, and wants a variable's `$` beside its name.
+//! Its parser is stricter than the compiler's about what is missing, and wants no spaces in a variable or a type.
 
 use std::borrow::Cow;
 
@@ -31,28 +31,49 @@ pub fn told(error: &Error) -> Faults {
     vec![located(Code::ParseFailed, message, place)]
 }
 
-/// The text with each `$` moved to the name that belongs to it. Everything else stays in its place.
+/// The text with each sign beside what it belongs to: `$` and `[` before what follows, `!` and `]` after what is before
+/// them. Everything else stays in its place.
 fn close_up(text: &str) -> Cow<'_, str> {
-    let is_apart = |pair: &[u8]| pair[0] == b'$' && matches!(pair[1], b' ' | b'\t' | b'\n' | b'\r' | b',');
-    if !text.as_bytes().windows(2).any(is_apart) {
+    let bytes = text.as_bytes();
+    let is_apart = |pair: &[u8]| goes_right(pair[0]) && is_gap(pair[1]) || is_gap(pair[0]) && goes_left(pair[1]);
+    if !bytes.windows(2).any(is_apart) {
         return Cow::Borrowed(text);
     }
-    let mut moved = text.as_bytes().to_vec();
-    let (mut at, mut dollar) = (0, None);
-    while let Some((kind, length)) = token(&text.as_bytes()[at..]) {
-        match (kind, dollar) {
-            // A comment ends with its line, so that the end of a line must stay where it is.
-            (Kind::Word, Some(from)) if matches!(moved[at - 1], b' ' | b'\t' | b',') => {
-                moved[from] = b' ';
-                moved[at - 1] = b'$';
-                dollar = None;
+    let mut moved = bytes.to_vec();
+    // Where the last token is now.
+    let mut last = 0..0;
+    let mut at = 0;
+    while let Some((kind, length)) = token(&bytes[at..]) {
+        let end = (at + length).min(bytes.len());
+        if kind != Kind::Nothing {
+            let is_commented = moved[last.end..at].contains(&b'#');
+            let is_sign_before = last.len() == 1 && goes_right(moved[last.start]);
+            if goes_left(bytes[at]) && last.end < at && is_gap(moved[last.end]) {
+                moved.swap(last.end, at);
+                last = last.end..last.end + 1;
+            } else {
+                // A comment ends with its line, so that the end of that line must stay where it is.
+                if is_sign_before && last.end < at && !(is_commented && matches!(moved[at - 1], b'\n' | b'\r')) {
+                    moved.swap(last.start, at - 1);
+                }
+                last = at..end;
             }
-            (Kind::Nothing, _) => {}
-            _ => dollar = (text.as_bytes()[at] == b'$').then_some(at),
         }
-        at = (at + length).min(text.len());
+        at = end;
     }
     String::from_utf8(moved).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+fn goes_right(sign: u8) -> bool {
+    matches!(sign, b'$' | b'[')
+}
+
+fn goes_left(sign: u8) -> bool {
+    matches!(sign, b'!' | b']')
+}
+
+fn is_gap(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',')
 }
 
 #[cfg(test)]
@@ -60,14 +81,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dollar_goes_to_its_name() {
+    fn signs_go_to_what_they_belong_to() {
         for (text, closed) in [
             ("query($a: Int)", "query($a: Int)"),
             ("query($ a: Int $  b: Int)", "query( $a: Int   $b: Int)"),
-            ("($ ,\tab)", "(  ,$ab)"),
-            ("\"$ a\" # $ b\n$ é", "\"$ a\" # $ b\n$ é"),
+            ("($ ,\tab)", "(\t ,$ab)"),
+            ("\"$ a\" # $ b\n$ a", "\"$ a\" # $ b\n $a"),
             ("$ # b\n c $", "  # b\n$c $"),
-            ("$ $ a", "$  $a"),
+            ("$ # b\nc", "$ # b\nc"),
+            ("$\nc", "\n$c"),
+            ("[ ID ! ] !", " [ID!]!   "),
+            ("[ID\n # x\n!]", "[ID!]# x\n\n "),
+            ("[ID# !\n!] # !", "[ID# !\n!] # !"),
+            ("! é !", "! é! "),
+            (" ] [ ", "]  [ "),
         ] {
             assert_eq!(close_up(text), closed, "{text}");
         }
