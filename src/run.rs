@@ -17,6 +17,9 @@ use crate::store::{Databases, migrate, open, open_read_only};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, server, upkeep, verify};
 
+/// As many files as are opened at the same time: all sockets, and room for requests and the database.
+const MAX_OPEN_FILES: u64 = 16_384;
+
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 
@@ -61,6 +64,10 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     }
     if serve.payment.pay_lease <= serve.payment.pay_gateway {
         bail!("ONHAND_PAY_LEASE must be longer than ONHAND_PAY_GATEWAY");
+    }
+    // Each socket is an open file. Where there may not be so many, connections wait to be accepted.
+    if let Err(error) = rlimit::increase_nofile_limit(MAX_OPEN_FILES) {
+        tracing::warn!(%error, "the number of open files stays as it is");
     }
     let stop = stop_on_signal()?;
     let databases = open(url).await?;

@@ -14,7 +14,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use crate::graphql::Code;
 
 use super::http::accepts;
-use super::operation::{Accepted, Answer, answer};
+use super::operation::{self, Accepted, Answer, answer};
 use super::refusal::{full, refuse};
 use super::{Identity, Served, origin};
 
@@ -73,7 +73,7 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
             stream::once(async { Answer::of_request_error(error) }).boxed()
         }
         Ok(Accepted { kind, request }) => {
-            served.schema.execute_stream(request).map(move |response| answer(kind, response)).boxed()
+            operation::results(&served.schema, request).map(move |response| answer(kind, response)).boxed()
         }
     }
 }

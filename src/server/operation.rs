@@ -3,10 +3,13 @@
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Pos, Request, Response, ServerError, Variables};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::graphql::document::fault::{self, Faults};
-use crate::graphql::{Code, Viewer, finish, prepare};
+use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
 
 use super::Served;
 use super::persisted::{Hash, Persisted};
@@ -134,4 +137,25 @@ impl serde::Serialize for Answer {
         }
         map.end()
     }
+}
+
+/// The results of an operation, one at a time: the next is worked out when the last one was taken.
+///
+/// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
+/// stops reading would leave a query half done, and with it one of the few connections to the database.
+pub fn results(schema: &ApiSchema, request: Request) -> impl Stream<Item = Response> + Send + use<> {
+    let (sender, receiver) = mpsc::channel(1);
+    let mut results = schema.execute_stream(request);
+    let work = AbortOnDropHandle::new(tokio::spawn(async move {
+        while let Ok(place) = sender.reserve().await {
+            match results.next().await {
+                Some(result) => place.send(result),
+                None => break,
+            }
+        }
+    }));
+    stream::unfold((receiver, work), |(mut receiver, work)| async move {
+        let result = receiver.recv().await?;
+        Some((result, (receiver, work)))
+    })
 }

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite;
 use crate::graphql::Code;
 
 use super::auth::BadToken;
-use super::operation::{Answer, Operation, answer};
+use super::operation::{Answer, Operation, answer, results};
 use super::refusal::{full, refuse};
 use super::wire::Times;
 use super::{Identity, Served, origin};
@@ -205,7 +205,7 @@ impl Connection {
             let message = "Mutations are sent over HTTP, where they can be retried safely.";
             return self.send(&error(&id, Code::BadUserInput, message)).await;
         }
-        let results = self.served.schema.execute_stream(accepted.request);
+        let results = results(&self.served.schema, accepted.request);
         let events = results.map(move |response| Event::Result(Box::new(answer(accepted.kind, response))));
         self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
         Ok(())

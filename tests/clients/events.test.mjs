@@ -1,0 +1,39 @@
+// graphql-sse: the same subscriptions as server-sent events.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createClient } from 'graphql-sse';
+import { API, LIST, STOCK, product, receive } from './support/api.mjs';
+
+test('a subscription is sent the present state and then each newer one', async (t) => {
+  const client = createClient({ url: API, retryAttempts: 0 });
+  t.after(() => client.dispose());
+  const { id } = await product(5);
+  const states = client.iterate({ query: STOCK, variables: { ids: [id] } });
+  assert.equal((await states.next()).value.data.stockChanged.available, 5);
+  await receive(id, 2);
+  assert.equal((await states.next()).value.data.stockChanged.available, 7);
+  await states.return();
+});
+
+test('a query is one result and the end; what is wrong is a result, too', async (t) => {
+  const client = createClient({ url: API, retryAttempts: 0 });
+  t.after(() => client.dispose());
+  const { sku } = await product(5);
+  const results = async (query, variables) => {
+    const all = [];
+    for await (const result of client.iterate({ query, variables })) all.push(result);
+    return all;
+  };
+  const [answer, ...more] = await results(LIST, { search: sku });
+  assert.equal(answer.data.products.nodes[0].sku, sku);
+  assert.deepEqual(more, []);
+  for (const [query, code] of [
+    ['{', 'GRAPHQL_PARSE_FAILED'],
+    ['subscription { nothing }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['subscription { stockChanged(productIds: ["x"]) { version } }', 'BAD_ID'],
+    ['mutation { createCart { cart { id } } }', 'BAD_USER_INPUT'],
+  ]) {
+    const all = await results(query);
+    assert.deepEqual(all.map((one) => one.errors[0].extensions.code), [code], query);
+  }
+});
