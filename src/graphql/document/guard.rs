@@ -38,19 +38,23 @@ pub fn check(document: &str, limits: &Limits) -> Result<(), Faults> {
     Ok(())
 }
 
+/// Of what kind a token is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     /// Spaces, commas, comments: no token.
     Nothing,
+    /// An opening bracket.
     Open,
+    /// A closing bracket.
     Close,
     /// A name or a number.
     Word,
+    /// A string, a sign, or what is no GraphQL.
     Other,
 }
 
 /// What the text begins with, and how long it is. What is no GraphQL is left to the parser.
-fn token(text: &[u8]) -> Option<(Kind, usize)> {
+pub fn token(text: &[u8]) -> Option<(Kind, usize)> {
     let first = *text.first()?;
     let run = |is_in: fn(&u8) -> bool| 1 + text.iter().skip(1).take_while(|byte| is_in(byte)).count();
     Some(match first {

@@ -7,6 +7,7 @@ mod cost;
 mod count;
 pub mod fault;
 mod guard;
+mod library;
 pub mod limits;
 mod values;
 mod variables;
@@ -19,6 +20,7 @@ use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema, ast};
 use async_graphql::ServerError;
+use async_graphql::parser::Error;
 use async_graphql::parser::types::{ExecutableDocument as Parsed, OperationType};
 use moka::sync::Cache;
 use serde_json::{Map, Value};
@@ -98,13 +100,17 @@ impl Documents {
         // The guard has counted already; these stand behind it. A parser counts spaces as tokens, too.
         let mut parser = Parser::new().token_limit(self.limits.length + 1).recursion_limit(2 * self.limits.nesting);
         let tree = parser.parse_ast(text, "").map_err(|failed| found(Code::ParseFailed, &failed.errors, 1))?;
+        let parsed = library::parse(text);
+        // The compiler lets some syntax errors through and then finds a fault in what is left. Definitions of types are no
+        // syntax error.
+        if let Err(error @ Error::Syntax { .. }) = &parsed
+            && tree.definitions.iter().all(ast::Definition::is_executable_definition)
+        {
+            return Err(library::told(error));
+        }
         count::check(&tree, &self.limits)?;
         let compiled = self.validate(&tree)?;
-        let parsed = async_graphql::parser::parse_query(text).map_err(|error| {
-            let place = error.positions().next().map(|place| (place.line, place.column));
-            let place = place.map(|(line, column)| apollo_compiler::parser::LineColumn { line, column });
-            vec![located(Code::ParseFailed, "The document could not be read.", place)]
-        })?;
+        let parsed = parsed.map_err(|error| library::told(&error))?;
         let asks_for_introspection = asks_for_introspection(&parsed);
         Ok(Document { compiled, parsed, asks_for_introspection, length: text.len() })
     }
