@@ -41,7 +41,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
             Ok(true)
         }
         Command::Token { role, sub, ttl } => {
-            say(&format!("{}", token(&line.access, role, &sub, ttl, Clock::system().now()).await?));
+            say(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
             Ok(true)
         }
         Command::Verify => {
@@ -152,7 +152,7 @@ fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpL
 fn tell(report: &Report) {
     let Report { products, transactions, orders, differences, untold } = report;
     for difference in differences {
-        say(&format!("{difference}"));
+        say(difference);
     }
     if *untold > 0 {
         say(&format!("... and {untold} more"));
