@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+/// Open websockets.
+const SOCKETS: &str = "onhand_sockets_open";
+
+/// Operations on websockets and event streams.
+const OPERATIONS: &str = "onhand_operations_open";
+
 /// Describes every metric, for those who read them.
 pub fn describe() {
     describe_gauge!("onhand_writer_queue", "Commands that wait for the writer");
@@ -14,10 +20,14 @@ pub fn describe() {
     describe_counter!("onhand_gateway_results_total", "How calls of gateways ended, by gateway and result");
     describe_counter!("onhand_requests_total", "Operations over HTTP, by kind");
     describe_counter!("onhand_refusals_total", "Errors of both kinds, by code");
-    describe_gauge!("onhand_sockets_open", "Open websockets");
-    describe_gauge!("onhand_operations_open", "Operations that run on websockets and event streams");
+    describe_gauge!(SOCKETS, "Open websockets");
+    describe_gauge!(OPERATIONS, "Operations that run on websockets and event streams");
     describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
     describe_counter!("onhand_states_merged_total", "States of stock that a slow reader skipped");
+    // What is named to operators is there from the start.
+    for name in ["onhand_writer_queue", SOCKETS, OPERATIONS] {
+        gauge!(name).set(0.0);
+    }
 }
 
 /// How many commands wait.
@@ -65,13 +75,13 @@ impl Open {
     /// A websocket.
     #[must_use]
     pub fn socket() -> Self {
-        Self::count("onhand_sockets_open")
+        Self::count(SOCKETS)
     }
 
     /// An operation on a websocket or an event stream.
     #[must_use]
     pub fn operation() -> Self {
-        Self::count("onhand_operations_open")
+        Self::count(OPERATIONS)
     }
 
     fn count(name: &'static str) -> Self {

@@ -145,6 +145,10 @@ async fn whoever_holds_the_id_of_a_guests_cart_may_use_it_until_somebody_owns_it
     let theirs = ada.check_out(&cart).await["order"]["id"].as_str().expect("an id").to_owned();
     assert_eq!(guest.read_order(&theirs).await, json!(null), "checked out by a customer it is theirs");
     assert_eq!(guest.read_cart(&cart).await, json!(null));
+    let fraud =
+        "mutation($id: ID!) { cancelOrder(input: { orderId: $id, reason: FRAUD }) { userErrors { code field } } }";
+    let refused = ada.data(fraud, json!({ "id": theirs })).await["cancelOrder"]["userErrors"].take();
+    assert_eq!(refused, json!([{ "code": "INVALID_INPUT", "field": ["input", "reason"] }]), "that is staff's to say");
     assert_eq!(codes(&ada.cancel(&theirs).await), Vec::<&str>::new());
 
     let log = staff

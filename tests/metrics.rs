@@ -61,6 +61,20 @@ async fn what_happens_is_counted_and_what_ends_is_counted_down() {
 }
 
 #[tokio::test]
+async fn an_id_from_outside_is_kept_when_it_is_short_and_plain() {
+    let shop = Shop::open().await;
+    let long = "x".repeat(65);
+    for (sent, is_kept) in [("abc-123", true), (&long[..64], true), (long.as_str(), false), ("a b", false)] {
+        let request = shop.client().get(format!("{}/health/live", shop.url)).header("x-request-id", sent);
+        let answer = request.send().await.expect("an answer");
+        let id = answer.headers()["x-request-id"].to_str().expect("text");
+        assert_eq!(id == sent, is_kept, "{sent}: {id}");
+        assert!(!id.is_empty() && id.len() <= 64);
+    }
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn in_production_metrics_are_for_staff() {
     let shop = Shop::open_public(PublicStock::Exact).await;
     assert_eq!(scrape(&shop).await.0, 401);

@@ -157,5 +157,13 @@ async fn a_customer_and_a_reason_are_kept() {
         (&json!("CANCELLED"), &json!("REQUESTED"))
     );
     assert_eq!(codes(&shop.pay_with(json!({ "orderId": order })).await), ["INVALID_STATE"]);
+
+    let paid = shop.order(&[(&mug, 1)]).await;
+    shop.pay(&paid).await;
+    let cancel = "mutation($id: ID!) { cancelOrder(input: { orderId: $id, reason: OTHER, note: \"Broke on the way.\" }) \
+        { order { cancelReason stockTransactions(first: 1) { nodes { action note } } } } }";
+    let told = shop.data(cancel, json!({ "id": paid })).await["cancelOrder"]["order"].take();
+    let row = json!([{ "action": "DEALLOCATE", "note": "Broke on the way." }]);
+    assert_eq!((&told["cancelReason"], &told["stockTransactions"]["nodes"]), (&json!("OTHER"), &row));
     shop.close().await;
 }

@@ -8,7 +8,7 @@ use crate::domain::text;
 use crate::domain::transaction::Reason;
 use crate::writer::world::World;
 
-use super::ledger::release_items;
+use super::ledger::{Cause, release_items};
 use super::{Command, Context, Footprint};
 
 /// Cancels an order.
@@ -39,11 +39,15 @@ impl Command for CancelOrder {
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<OrderId, Refusal> {
         let mut order = world.order(self.order, context.who).map_err(|r| r.at(["orderId"]))?.clone();
+        if !context.who.is_staff() && self.reason != CancelReason::Requested {
+            return Err(Rejection::invalid_input("This reason is for staff.").at(["reason"]).into());
+        }
         order.must_be_cancellable()?;
         if !context.who.is_staff() && order.payment != PaymentStatus::Unpaid {
             return Err(Rejection::invalid_state("A paid order is cancelled by the shop.").into());
         }
-        release_items(world, context, &mut order, Reason::OrderCancelled)?;
+        let cause = Cause { note: self.note.clone(), ..Cause::order(Reason::OrderCancelled, order.id) };
+        release_items(world, context, &mut order, &cause)?;
         for item in &mut order.items {
             item.cancelled = item.quantity - item.shipped;
         }

@@ -92,11 +92,10 @@ pub fn release_items(
     world: &mut World,
     context: &mut Context<'_>,
     order: &mut Order,
-    reason: Reason,
+    cause: &Cause,
 ) -> Result<(), Rejection> {
-    let cause = Cause::order(reason, order.id);
     for item in order.items.iter_mut().filter(|item| item.allocated > 0) {
-        move_stock(world, context, item.product, (Action::Deallocate, item.allocated, Holder::Order), &cause)?;
+        move_stock(world, context, item.product, (Action::Deallocate, item.allocated, Holder::Order), cause)?;
         item.allocated = 0;
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::writer::idempotency::write_answer;
 use crate::writer::world::World;
 
 use super::begin_payment::PayAnswer;
-use super::ledger::release_items;
+use super::ledger::{Cause, release_items};
 use super::{Command, Context, Footprint};
 
 /// Settles a payment.
@@ -97,7 +97,8 @@ pub fn settle(
     }
     if matches!(payment.status, Status::Declined | Status::Voided) {
         let reason = if payment.status == Status::Voided { Reason::PaymentVoided } else { Reason::PaymentFailed };
-        release_items(world, context, &mut order, reason)?;
+        let cause = Cause::order(reason, order.id);
+        release_items(world, context, &mut order, &cause)?;
         payment.action = None;
         order.payment = PaymentStatus::Unpaid;
     }

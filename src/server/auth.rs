@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::http::{HeaderMap, header};
-use chrono::DateTime;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +63,8 @@ struct Claims {
     sub: String,
     iss: String,
     aud: serde_json::Value,
-    exp: i64,
+    // A number of seconds that may have a fraction.
+    exp: f64,
     #[serde(default)]
     role: Option<String>,
 }
@@ -137,7 +137,9 @@ impl Gate {
         validation.set_audience(&[audience]);
         let claims = decode::<Claims>(token, &key.decodes, &validation).map_err(|_| BadToken)?.claims;
         let party = party(&claims.sub, claims.role.as_deref()).ok_or(BadToken)?;
-        let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(BadToken)?;
+        let since = Duration::try_from_secs_f64(claims.exp.floor()).map_err(|_| BadToken)?;
+        let since = chrono::Duration::from_std(since).map_err(|_| BadToken)?;
+        let expires_at = Time::UNIX_EPOCH.checked_add_signed(since).ok_or(BadToken)?;
         Ok(Identity { party, expires_at: Some(expires_at) })
     }
 }
@@ -187,7 +189,7 @@ pub async fn token(
         sub: subject.to_owned(),
         iss: access.issuer.clone().unwrap_or_default(),
         aud: access.audience.clone().unwrap_or_default().into(),
-        exp: (now + lifetime).timestamp(),
+        exp: (now + lifetime - Time::UNIX_EPOCH).as_seconds_f64().floor(),
         role: Some(role.word().to_owned()),
     };
     party(subject, Some(role.word())).context("a subject has 1 to 255 characters and no control characters")?;

@@ -24,8 +24,8 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Request;
-use axum::middleware::from_fn;
+use axum::http::{HeaderValue, Request};
+use axum::middleware::{from_fn, map_request};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
@@ -46,7 +46,10 @@ pub use wire::{Places, Times, Wire};
 /// Largest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1_024;
 
-/// Longest id of a request that is logged, in characters.
+/// Where the id of a request stands.
+const REQUEST_ID: &str = "x-request-id";
+
+/// Longest id of a request that is taken from outside, in bytes.
 const MAX_REQUEST_ID: usize = 64;
 
 /// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
@@ -109,15 +112,23 @@ fn router(served: Served) -> Router {
     let router = router.layer(PropagateRequestIdLayer::x_request_id());
     let router = router.layer(TraceLayer::new_for_http().make_span_with(span));
     let router = router.layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
+    let router = router.layer(map_request(drop_unfit_id));
     router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
+}
+
+/// An id that came from outside is kept when it is short and plain; otherwise the request gets one of ours.
+async fn drop_unfit_id<B>(mut request: Request<B>) -> Request<B> {
+    let is_fit = |id: &HeaderValue| id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    if request.headers().get(REQUEST_ID).is_some_and(|id| !is_fit(id)) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
 }
 
 /// What is logged about a request: its id, method and path. Never its query string, its headers or its body, which may
 /// hold tokens and people's data.
 fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    // An id that came from outside is bounded before it reaches a log.
-    let id: String = id.chars().filter(char::is_ascii_graphic).take(MAX_REQUEST_ID).collect();
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
 }
 

@@ -61,10 +61,10 @@ pub struct PayOrderInput {
 pub struct CancelOrderInput {
     /// Which order.
     order_id: ID,
-    /// Why.
+    /// Why. For those who are not staff, REQUESTED only.
     #[graphql(default_with = "Some(CancelReason::Requested)")]
     reason: Option<CancelReason>,
-    /// What there is to say about it, at most 1,000 characters.
+    /// What there is to say about it, at most 1,000 characters. It stands on the rows of the log that this writes.
     note: Option<String>,
     /// The same key with the same input has one effect and one answer, for 24 hours.
     idempotency_key: Option<String>,
