@@ -83,12 +83,13 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     };
     let (app, writer) = App::start(read.clone(), write.clone(), settings, Clock::system());
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
-    greet(line, is_development, added, &listener)?;
+    let explore = access.explore.unwrap_or(is_development);
+    greet(line, (is_development, explore), added, &listener)?;
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
     let wire = Wire { origins: serve.allowed_origins.clone(), ..Wire::default() };
-    let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+    let front = Front { gate, explore, wire };
     server::serve(app, front, listener, stop).await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
@@ -120,7 +121,12 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpListener) -> anyhow::Result<()> {
+fn greet(
+    line: &CommandLine,
+    (is_development, explore): (bool, bool),
+    added: usize,
+    listener: &TcpListener,
+) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let version = env!("CARGO_PKG_VERSION");
     if is_development {
@@ -137,7 +143,7 @@ fn greet(line: &CommandLine, is_development: bool, added: usize, listener: &TcpL
     }
     say(&format!("listening  http://{address}"));
     say("");
-    if line.access.explore.unwrap_or(is_development) {
+    if explore {
         say(&format!("  explore   http://{address}/          a whole order in tabs, with live stock above it"));
     }
     say(&format!(

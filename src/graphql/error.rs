@@ -182,14 +182,8 @@ pub fn finish(mut response: Response) -> Response {
     response
 }
 
-/// Errors without a path come before execution: the document, or its variables. Errors with a path are about
-/// arguments, because our own resolvers give every error a code.
+/// Errors without a path come before execution and are about the document; variables were checked before it came to the
+/// library. Errors with a path are about arguments, because our own resolvers give every error a code.
 fn code_of(error: &ServerError, has_data: bool) -> Code {
-    let names_variable = error.message.starts_with("Invalid value for variable")
-        || error.message.starts_with("Variable ") && error.message.contains("is not defined");
-    match (error.path.is_empty(), has_data) {
-        (true, false) if names_variable => Code::BadUserInput,
-        (true, false) => Code::ValidationFailed,
-        _ => Code::BadUserInput,
-    }
+    if error.path.is_empty() && !has_data { Code::ValidationFailed } else { Code::BadUserInput }
 }

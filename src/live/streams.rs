@@ -8,11 +8,11 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::domain::id::{OrderId, ProductId};
 use crate::domain::order::Order;
+use crate::domain::party::Party;
 use crate::domain::stock::{PublicStock, Stock};
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
 use crate::store::Store;
-
 use crate::telemetry;
 
 use super::Hub;
@@ -61,7 +61,7 @@ pub fn stock_changes(
     }
 }
 
-/// An order now, then whenever anything of it changes.
+/// An order now, then whenever anything of it changes; `None` when for this party there is none.
 ///
 /// # Errors
 /// Whatever reading it for the first time gives.
@@ -69,9 +69,11 @@ pub async fn order_changes(
     store: Store,
     hub: &Hub,
     id: OrderId,
+    who: &Party,
 ) -> Result<Option<impl Stream<Item = Order> + Send + use<>>, Error> {
     let mut topic = hub.watch_order(id);
-    let Some(first) = store.order(id).await? else {
+    let usable = |order: &Order| who.may_use(order.owner.as_deref());
+    let Some(first) = store.order(id).await?.filter(usable) else {
         return Ok(None);
     };
     Ok(Some(async_stream::stream! {

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::graphql::Code;
-
 use crate::telemetry;
 
 use super::http::accepts;

@@ -10,7 +10,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
-
 use crate::telemetry::Open;
 
 use super::Served;

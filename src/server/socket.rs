@@ -16,7 +16,6 @@ use tokio_stream::StreamMap;
 use tokio_tungstenite::tungstenite;
 
 use crate::graphql::Code;
-
 use crate::telemetry::{self, Open};
 
 use super::auth::BadToken;

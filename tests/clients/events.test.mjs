@@ -2,17 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient } from 'graphql-sse';
-import { API, LIST, STOCK, product, receive } from './support/api.mjs';
+import { API, LIST, followsStock, product } from './support/api.mjs';
 
 test('a subscription is sent the present state and then each newer one', async (t) => {
   const client = createClient({ url: API, retryAttempts: 0 });
   t.after(() => client.dispose());
-  const { id } = await product(5);
-  const states = client.iterate({ query: STOCK, variables: { ids: [id] } });
-  assert.equal((await states.next()).value.data.stockChanged.available, 5);
-  await receive(id, 2);
-  assert.equal((await states.next()).value.data.stockChanged.available, 7);
-  await states.return();
+  await followsStock(client);
 });
 
 test('a query is one result and the end; what is wrong is a result, too', async (t) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { LIST, SOCKET, STOCK, arrivals, product, receive, request } from './support/api.mjs';
+import { LIST, SOCKET, STOCK, arrivals, followsStock, product, receive, request } from './support/api.mjs';
 import { ownServer } from './support/server.mjs';
 
 const connect = (url, options) => createClient({ url, webSocketImpl: WebSocket, ...options });
@@ -11,12 +11,7 @@ const connect = (url, options) => createClient({ url, webSocketImpl: WebSocket, 
 test('a subscription is sent the present state and then each newer one', async (t) => {
   const client = connect(SOCKET);
   t.after(() => client.dispose());
-  const { id } = await product(5);
-  const states = client.iterate({ query: STOCK, variables: { ids: [id] } });
-  assert.equal((await states.next()).value.data.stockChanged.available, 5);
-  await receive(id, 2);
-  assert.equal((await states.next()).value.data.stockChanged.available, 7);
-  await states.return();
+  await followsStock(client);
 });
 
 test('queries are answered over a websocket, mutations are refused', async (t) => {

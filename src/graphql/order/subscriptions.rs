@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use crate::app::App;
 use crate::domain::id::OrderId;
 use crate::graphql::error::failure;
-use crate::graphql::{Code, viewer};
+use crate::graphql::{Code, Viewer};
 use crate::live::order_changes;
 
 use super::types::Order;
@@ -26,9 +26,9 @@ impl OrderSubscriptions {
     ) -> async_graphql::Result<impl Stream<Item = Order> + use<>> {
         let app = context.data_unchecked::<App>();
         let order: OrderId = crate::graphql::keys::id(&id)?;
-        let none = || Code::NotFound.error("There is no such order.");
-        viewer::order(context, order).await?.ok_or_else(none)?;
-        let changes = order_changes(app.store.clone(), &app.hub, order).await.map_err(|error| failure(&error))?;
-        Ok(changes.ok_or_else(none)?.map(Order))
+        let changes = order_changes(app.store.clone(), &app.hub, order, &Viewer::of(context).party)
+            .await
+            .map_err(|error| failure(&error))?;
+        Ok(changes.ok_or_else(|| Code::NotFound.error("There is no such order."))?.map(Order))
     }
 }

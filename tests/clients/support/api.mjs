@@ -81,3 +81,13 @@ export function arrivals() {
     },
   };
 }
+
+/** Whatever carries it: a subscription is sent the present state, and then each newer one. */
+export async function followsStock(client) {
+  const { id } = await product(5);
+  const states = client.iterate({ query: STOCK, variables: { ids: [id] } });
+  assert.equal((await states.next()).value.data.stockChanged.available, 5);
+  await receive(id, 2);
+  assert.equal((await states.next()).value.data.stockChanged.available, 7);
+  await states.return();
+}
