@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
+use crate::live::Feed;
 use crate::server::{Front, Gate, Wire, token};
-use crate::store::{Databases, migrate, open, open_read_only};
+use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, server, upkeep, verify};
 
@@ -33,7 +34,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
         Command::Serve => serve(&line).await.map(|()| true),
         Command::Migrate => {
             migrate(&open(&line.database_url).await?).await?;
-            say(&format!("{} is up to date.", line.database_url));
+            say(&format!("{} is up to date.", shown(&line.database_url)));
             Ok(true)
         }
         Command::Schema => {
@@ -75,7 +76,7 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     migrate(&databases).await?;
     let listener = TcpListener::bind(serve.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
-    let Databases { read, write, lock } = databases;
+    let Databases { read, write, kind } = databases;
     let settings = Settings {
         times: serve.payment,
         public_stock: access.public_stock,
@@ -86,6 +87,7 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let explore = access.explore.unwrap_or(is_development);
     greet(line, (is_development, explore), added, &listener)?;
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
+    follow_replicas(&app, &kind, &stop).await?;
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
     let wire = Wire { origins: serve.allowed_origins.clone(), ..Wire::default() };
@@ -96,8 +98,21 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     }
     read.close().await?;
     write.close().await?;
-    drop(lock);
+    drop(kind);
     say("stopped");
+    Ok(())
+}
+
+/// Where replicas share a database, tells the others what is done here, and hears from them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
+    if let Kind::Postgres(postgres) = kind {
+        let feed = Feed::begin(app.clone()).await?;
+        tokio::spawn(feed.follow(stop.clone()));
+        tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
+    }
     Ok(())
 }
 
@@ -134,7 +149,7 @@ fn greet(
     } else {
         say(&format!("onhand {version}"));
     }
-    say(&format!("database   {}", line.database_url));
+    say(&format!("database   {}", shown(&line.database_url)));
     if added > 0 {
         say(&format!("catalogue  {added} demo products added"));
     }

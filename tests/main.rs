@@ -23,6 +23,7 @@ mod pages;
 mod payments;
 mod races;
 mod readme;
+mod replicas;
 mod schema;
 mod socket;
 mod stories;

@@ -117,8 +117,10 @@ impl Socket {
     }
 
     async fn frame(&mut self) -> Message {
+        // The server's pings prolong nothing.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let frame = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            let frame = tokio::time::timeout_at(deadline, self.0.next()).await.expect("a message in time");
             match frame.expect("an open socket").expect("a frame") {
                 Message::Ping(_) | Message::Pong(_) => {}
                 frame => return frame,
