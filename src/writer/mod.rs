@@ -31,7 +31,7 @@ use crate::telemetry;
 use batch::Batches;
 use job::Job;
 
-/// Most commands that wait for the writer; one more is refused as `OVERLOADED`.
+/// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = 4_096;
 
 /// Most commands in one transaction.
@@ -50,11 +50,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on this connection. It ends, with everything that was queued done, when the last clone of the
-    /// handle is gone.
+    /// Starts the writer on this connection, with a queue for so many commands. It ends, with everything that was queued
+    /// done, when the last clone of the handle is gone.
     #[must_use]
-    pub fn start(db: DatabaseConnection, hub: Hub, clock: Clock, public_stock: PublicStock) -> (Self, JoinHandle<()>) {
-        let (queue, mut waiting) = mpsc::channel::<Box<dyn Job>>(MAX_QUEUED);
+    pub fn start(
+        db: DatabaseConnection,
+        hub: Hub,
+        clock: Clock,
+        public_stock: PublicStock,
+        max_queued: usize,
+    ) -> (Self, JoinHandle<()>) {
+        let (queue, mut waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
         let mut batches = Batches::new(db, hub, clock, public_stock);
         let task = tokio::spawn(async move {
             let mut jobs = Vec::with_capacity(MAX_BATCH);
