@@ -23,6 +23,8 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
+    /// Most commands that wait for the writer.
+    pub max_queued: usize,
 }
 
 /// What every part of the server works with.
@@ -57,11 +59,12 @@ impl App {
         settings: Settings,
         clock: Clock,
     ) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox } = settings;
+        let Settings { times, public_stock, has_sandbox, max_queued } = settings;
         let hub = Hub::default();
         let bell = Bell::default();
         let store = Store::new(read);
-        let (writer, task) = Writer::start(write, (hub.clone(), bell.clone()), clock.clone(), public_stock);
+        let links = (hub.clone(), bell.clone());
+        let (writer, task) = Writer::start(write, links, clock.clone(), public_stock, max_queued);
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
         (Self { store, writer, hub, bell, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
     }

@@ -22,6 +22,7 @@ mod metrics;
 mod pages;
 mod payments;
 mod races;
+mod rates;
 mod readme;
 mod replicas;
 mod schema;

@@ -30,6 +30,8 @@ pub enum Code {
     NotFound,
     /// The hash of a persisted query is not known; send the query along with it.
     PersistedQueryNotFound,
+    /// More than one may ask for in this time; not executed.
+    RateLimited,
     /// Too much to do; not executed.
     Overloaded,
     /// Not executed.
@@ -55,6 +57,7 @@ impl Code {
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::RateLimited => "RATE_LIMITED",
             Self::Overloaded => "OVERLOADED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Timeout => "TIMEOUT",

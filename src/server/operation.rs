@@ -36,6 +36,8 @@ pub struct Operation {
 pub struct Accepted {
     /// Query, mutation or subscription.
     pub kind: OperationType,
+    /// What it costs.
+    pub cost: u64,
     /// What to execute.
     pub request: Request,
 }
@@ -90,14 +92,14 @@ impl Operation {
         }
         let name = self.name.filter(|name| !name.is_empty());
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
-        let kind = admitted.map_err(refuse)?;
+        let (kind, cost) = admitted.map_err(refuse)?;
         let mut request = Request::new(query);
         request.set_parsed_query(document.parsed());
         request.operation_name = name;
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
+        Ok(Accepted { kind, cost, request: prepare(&served.app, request, viewer) })
     }
 }
 

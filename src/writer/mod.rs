@@ -33,7 +33,7 @@ use crate::telemetry;
 use batch::Batches;
 use job::Job;
 
-/// Most commands that wait for the writer; one more is refused as `OVERLOADED`.
+/// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = 4_096;
 
 /// Most commands in one transaction.
@@ -56,16 +56,18 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on this connection. It ends, with everything that was queued done, when the last clone of the
-    /// handle is gone. After each commit it announces what changed to this replica and rings for the others.
+    /// Starts the writer on this connection, with a queue for so many commands. It ends, with everything that was queued
+    /// done, when the last clone of the handle is gone. After each commit it announces what changed to this replica and
+    /// rings for the others.
     #[must_use]
     pub fn start(
         db: DatabaseConnection,
         (hub, bell): (Hub, Bell),
         clock: Clock,
         public_stock: PublicStock,
+        max_queued: usize,
     ) -> (Self, JoinHandle<()>) {
-        let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(MAX_QUEUED);
+        let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
         let task = tokio::spawn(work(waiting, Batches::new(db, hub, bell, clock, public_stock)));
         (Self { queue }, task)
     }

@@ -14,9 +14,11 @@ use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
+use onhand::graphql::Limits;
 use onhand::run::follow_replicas;
 use onhand::server::{Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
+use onhand::writer::MAX_QUEUED;
 use onhand::{payment, server, verify};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -57,6 +59,17 @@ pub const fn short_times() -> PaymentTimes {
 /// The secret of shops that check tokens.
 pub const SECRET: &str = "a secret that only these tests know";
 
+/// Access by tokens that are signed with it.
+pub fn with_tokens() -> Access {
+    Access {
+        secret: Some(SECRET.to_owned()),
+        issuer: Some("tests".to_owned()),
+        audience: Some("shop".to_owned()),
+        sandbox: Some(true),
+        ..Access::default()
+    }
+}
+
 /// How a shop is to be.
 pub struct Wanted {
     /// Payment times.
@@ -65,11 +78,14 @@ pub struct Wanted {
     pub access: Access,
     /// What comes in, and how long it may take.
     pub wire: Wire,
+    /// What one document may ask for.
+    pub documents: Limits,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { times: patient_times(), access: Access::default(), wire: Wire::default() }
+        let (access, wire, documents) = (Access::default(), Wire::default(), Limits::default());
+        Self { times: patient_times(), access, wire, documents }
     }
 }
 
@@ -155,14 +171,7 @@ impl Shop {
 
     /// An empty shop that checks tokens and shows counts to the public as this says.
     pub async fn open_public(public_stock: PublicStock) -> Self {
-        let access = Access {
-            secret: Some(SECRET.to_owned()),
-            issuer: Some("tests".to_owned()),
-            audience: Some("shop".to_owned()),
-            public_stock,
-            sandbox: Some(true),
-            ..Access::default()
-        };
+        let access = Access { public_stock, ..with_tokens() };
         Self::open_as(Wanted { access, ..Wanted::default() }).await
     }
 
@@ -184,7 +193,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, wire } = wanted;
+        let Wanted { times, access, wire, documents } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -198,6 +207,7 @@ impl Shop {
             times,
             public_stock: access.public_stock,
             has_sandbox: access.sandbox.unwrap_or(is_development),
+            max_queued: MAX_QUEUED,
         };
         let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -205,7 +215,7 @@ impl Shop {
         let stop = CancellationToken::new();
         follow_replicas(&app, &databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+        let front = Front { gate, explore: access.explore.unwrap_or(is_development), documents, wire };
         let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };

@@ -22,8 +22,14 @@ pub struct Process {
 impl Process {
     /// Starts a server on this database and waits until it listens.
     pub async fn start(place: &Place) -> Self {
+        Self::start_with(place, &["--pay-gateway", "2s", "--pay-lease", "3s", "--pay-retry", "50ms"]).await
+    }
+
+    /// Starts a server with these settings.
+    pub async fn start_with(place: &Place, settings: &[&str]) -> Self {
         let mut child = command(place)
-            .args(["--listen", "127.0.0.1:0", "--pay-gateway", "2s", "--pay-lease", "3s", "--pay-retry", "50ms"])
+            .args(["--listen", "127.0.0.1:0"])
+            .args(settings)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
