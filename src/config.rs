@@ -2,6 +2,7 @@
 //! environment.
 
 mod limits;
+mod transfer;
 mod values;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use crate::domain::quantity::MAX_QUANTITY;
 use crate::domain::stock::PublicStock;
 
 pub use limits::{DocumentLimits, LimitSettings, Room, Shares, Times};
+pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
 ///
@@ -54,6 +56,12 @@ pub enum Command {
     ///
     /// Exits with 0 and says how much it checked, or with 1 and says what differs.
     Verify,
+    /// Read products or stock from a file, CSV or JSON Lines, row by row. Beside servers on PostgreSQL only.
+    ///
+    /// Exits with 0 when no row was refused, with 1 when some were.
+    Import(ImportSettings),
+    /// Write the products with their stock, or the whole log. Runs beside a server.
+    Export(ExportSettings),
     /// Make a token for trying things out, signed with ONHAND_SECRET.
     Token {
         /// What its holder may do.

@@ -22,6 +22,7 @@
 //! - [`graphql`]: decode, call, encode.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
+//! - [`import`], [`export`], [`sheet`]: files of products, row by row, in and out.
 //! - [`config`], [`run`]: settings, and the life of the process.
 //! - [`error`], [`telemetry`]: what crosses layers when something does not happen, and what an operator sees.
 //!
@@ -65,6 +66,12 @@ pub mod graphql;
 pub mod server;
 
 pub mod verify;
+
+pub mod sheet;
+
+pub mod import;
+
+pub mod export;
 
 pub mod upkeep;
 

@@ -17,7 +17,7 @@ use crate::live::Feed;
 use crate::server::{Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
-use crate::{demo, graphql, payment, server, upkeep, verify};
+use crate::{demo, export, graphql, import, payment, server, upkeep, verify};
 
 /// Files that are open at the same time besides sockets: requests, and the database.
 const OTHER_FILES: u64 = 4_384;
@@ -25,7 +25,8 @@ const OTHER_FILES: u64 = 4_384;
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 
-/// Does what the command line asks for. `true` when all is well, `false` when `verify` found differences.
+/// Does what the command line asks for. `true` when all is well, `false` when `verify` found differences or
+/// an import refused rows.
 ///
 /// # Errors
 /// When it cannot be done; the message is for people.
@@ -51,6 +52,8 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
             tell(&report);
             Ok(report.differences.is_empty())
         }
+        Command::Import(settings) => import::run(&line, &settings).await,
+        Command::Export(settings) => export::run(&line.database_url, &settings).await.map(|()| true),
     }
 }
 

@@ -91,6 +91,7 @@ impl NewProduct {
         }
     }
 
+    /// The rows that it needs to be made.
     pub(super) fn footprint(&self) -> Footprint {
         Footprint {
             skus: vec![text::sku_key(&self.sku)],
@@ -99,7 +100,14 @@ impl NewProduct {
         }
     }
 
-    pub(super) fn create(&self, id: ProductId, world: &mut World, context: &mut Context<'_>) -> Result<(), Refusal> {
+    /// Puts it into the catalogue. `reference` is the document that the log names.
+    pub(super) fn create(
+        &self,
+        id: ProductId,
+        reference: Option<String>,
+        world: &mut World,
+        context: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
         let sku_key = (Unique::Sku, text::sku_key(&self.sku));
         if world.taken.get(&sku_key).is_some() {
             return Err(already_exists("sku").into());
@@ -126,7 +134,7 @@ impl NewProduct {
         world.stocks.insert(id, stock);
         if self.manage_stock {
             let create = (Action::Create, self.initial_stock, Holder::Staff);
-            move_stock(world, context, id, create, &Cause::plain(Reason::Initial))?;
+            move_stock(world, context, id, create, &Cause { reference, ..Cause::plain(Reason::Initial) })?;
         }
         Ok(())
     }
@@ -162,7 +170,7 @@ impl Command for CreateProduct {
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<ProductId, Refusal> {
         let id = ProductId(context.random.ordered_uuid(context.now));
-        self.0.create(id, world, context)?;
+        self.0.create(id, None, world, context)?;
         Ok(id)
     }
 }

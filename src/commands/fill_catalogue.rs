@@ -24,7 +24,7 @@ impl Command for FillCatalogue {
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<usize, Refusal> {
         for (id, product) in &self.0 {
-            product.create(*id, world, context)?;
+            product.create(*id, None, world, context)?;
         }
         Ok(self.0.len())
     }

@@ -1,8 +1,10 @@
 //! Products and their stock.
 
+use std::collections::BTreeMap;
+
 use entity::{product, stock};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::ProductId;
@@ -54,6 +56,25 @@ impl Store {
     pub async fn product_by_sku(&self, sku: &str) -> Result<Option<Product>, Error> {
         let is_it = product::Column::SkuKey.eq(text::sku_key(sku.trim()));
         Ok(product::Entity::find().filter(is_it).one(&self.db).await?.map(rows::product).transpose()?)
+    }
+
+    /// Those of these SKUs that are taken, by what SKUs are compared by. Callers bound them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn products_by_sku(&self, keys: &[String]) -> Result<BTreeMap<String, Product>, Error> {
+        let found = product::Entity::find().filter(product::Column::SkuKey.is_in(keys)).all(&self.db).await?;
+        let named = found.into_iter().map(|row| Ok((row.sku_key.clone(), rows::product(row)?)));
+        Ok(named.collect::<Result<_, DbErr>>()?)
+    }
+
+    /// Those of these slugs that are taken, and by whom. Callers bound them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn taken_slugs(&self, slugs: &[String]) -> Result<Vec<(String, ProductId)>, Error> {
+        let found = product::Entity::find().filter(product::Column::Slug.is_in(slugs)).all(&self.db).await?;
+        Ok(found.into_iter().map(|row| (row.slug, ProductId(row.id))).collect())
     }
 
     /// The product with this slug.

@@ -1,10 +1,10 @@
-//! The whole shop in one snapshot, page by page: what `verify` reads while a server goes on writing.
+//! The whole shop in one snapshot, page by page: what `verify` and `export` read while a server goes on writing.
 //!
 //! The only transaction outside the writer. It only reads.
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{order, order_item, payment, stock, stock_transaction};
+use entity::{order, order_item, payment, product, stock, stock_transaction};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -15,6 +15,7 @@ use sea_orm::{
 use crate::domain::id::{OrderId, ProductId};
 use crate::domain::order::Order;
 use crate::domain::payment::Payment;
+use crate::domain::product::Product;
 use crate::domain::stock::Stock;
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
@@ -75,6 +76,50 @@ impl Snapshot {
             query = query.filter(stock::Column::ProductId.gt(after.0));
         }
         Ok(query.all(&self.0).await?.iter().map(rows::stock).collect())
+    }
+
+    /// The products from product to product.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn products(&self, (first, last): (ProductId, ProductId)) -> Result<BTreeMap<ProductId, Product>, Error> {
+        let query = product::Entity::find().filter(product::Column::Id.between(first.0, last.0));
+        let found = query.all(&self.0).await?.into_iter().map(|row| rows::product(row).map(|row| (row.id, row)));
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The SKUs of these products. Callers bound them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn skus(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+    ) -> Result<BTreeMap<ProductId, String>, Error> {
+        use product::Column;
+        let wanted = Column::Id.is_in(products.into_iter().map(|id| id.0));
+        let query = product::Entity::find().select_only().columns([Column::Id, Column::Sku]).filter(wanted);
+        let found: Vec<(Uuid, String)> = query.into_tuple().all(&self.0).await?;
+        Ok(found.into_iter().map(|(id, sku)| (ProductId(id), sku)).collect())
+    }
+
+    /// The rows of the whole log that follow this one, the oldest first; of one product in order of `sequence`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn log_by_time(&self, after: Option<&StockTransaction>) -> Result<Vec<StockTransaction>, Error> {
+        use stock_transaction::Column;
+        let mut query = stock_transaction::Entity::find();
+        if let Some(last) = after {
+            let (at, product) = (Column::CreatedAt, Column::ProductId);
+            let in_product = product.eq(last.product.0).and(Column::Sequence.gt(last.sequence));
+            let in_time = at.eq(last.created_at).and(product.gt(last.product.0).or(in_product));
+            query = query.filter(at.gte(last.created_at)).filter(at.gt(last.created_at).or(in_time));
+        }
+        let query =
+            query.order_by_asc(Column::CreatedAt).order_by_asc(Column::ProductId).order_by_asc(Column::Sequence);
+        let found = query.limit(LOG_PAGE).all(&self.0).await?;
+        Ok(found.into_iter().map(rows::transaction).collect::<Result<_, _>>()?)
     }
 
     /// The next rows of the log from product to product, by product and `sequence`.

@@ -75,7 +75,8 @@ pub fn lock(path: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!(
-            "another onhand is using {}: only one at a time may write to an SQLite file (`onhand verify` may run beside it)",
+            "another onhand is using {}: only one at a time may write to an SQLite file (`onhand verify` and `onhand export` may \
+             run beside it; to import, stop the server first, or use its API)",
             path.display()
         ),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", beside.display())),

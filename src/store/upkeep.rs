@@ -8,8 +8,9 @@ use crate::domain::Time;
 use crate::domain::id::{CartId, PaymentId};
 use crate::domain::payment::{KeyId, Status};
 use crate::error::Error;
+use crate::writer::world::KeyRecord;
 
-use super::Store;
+use super::{Store, rows};
 
 impl Store {
     /// Open payments that recovery may look at now, the longest due first.
@@ -52,5 +53,15 @@ impl Store {
             .limit(limit);
         let found = query.all(&self.db).await?;
         Ok(found.into_iter().map(|row| KeyId { scope: row.scope, key: row.key }).collect())
+    }
+    /// What is kept under these keys. Callers bound them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keys(&self, scope: &str, keys: &[String]) -> Result<Vec<KeyRecord>, Error> {
+        let query = idempotency_key::Entity::find()
+            .filter(idempotency_key::Column::Scope.eq(scope))
+            .filter(idempotency_key::Column::Key.is_in(keys));
+        Ok(query.all(&self.db).await?.into_iter().map(rows::key).collect())
     }
 }

@@ -33,8 +33,9 @@ const LOCK_TIMEOUT: &str = "2s";
 /// How long a transaction may do nothing.
 const IDLE_TIMEOUT: &str = "5s";
 
-/// How long one statement of a migration, or of `verify`, may take.
-const LONG_STATEMENT_TIMEOUT: &str = "1h";
+/// How long one statement of a migration, or of `verify`, may take, and how long those may do nothing: whoever reads what
+/// is exported may be slow.
+const LONG_TIMEOUT: &str = "1h";
 
 /// How long a start waits for the database to be there.
 const START_WAIT: Duration = Duration::from_secs(30);
@@ -101,7 +102,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn patient_reader(&self) -> anyhow::Result<DatabaseConnection> {
-        Ok(self.connect("verify", 1, LONG_STATEMENT_TIMEOUT).await?)
+        Ok(self.connect("verify", 1, LONG_TIMEOUT).await?)
     }
 
     /// A connection for rings of the doorbell and for sweeping up. It connects when it is needed first.
@@ -122,7 +123,7 @@ impl Postgres {
             }
             sleep(START_PAUSE).await;
         }
-        let db = self.connect("migration", 1, LONG_STATEMENT_TIMEOUT).await?;
+        let db = self.connect("migration", 1, LONG_TIMEOUT).await?;
         let migrated = Migrator::up(&db, None).await.context("the database could not be migrated");
         let swept = forget_other_clusters(&db).await;
         db.close().await?;
@@ -155,11 +156,12 @@ impl Postgres {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(connections).min_connections(0).acquire_timeout(WAIT).sqlx_logging(false);
         options.set_application_name(format!("onhand {role}"));
+        let idle_timeout = if statement_timeout == LONG_TIMEOUT { LONG_TIMEOUT } else { IDLE_TIMEOUT };
         options.map_sqlx_postgres_opts(move |postgres| {
             postgres.options([
                 ("statement_timeout", statement_timeout),
                 ("lock_timeout", LOCK_TIMEOUT),
-                ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+                ("idle_in_transaction_session_timeout", idle_timeout),
             ])
         });
         Database::connect(options).await

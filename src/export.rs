@@ -1,0 +1,194 @@
+//! `onhand export`: the products with their stock, or the whole log, as a file of rows: in one snapshot, page by page,
+//! also while a server goes on writing. It changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::config::{ExportSettings, Exported, Format};
+use crate::domain::id::ProductId;
+use crate::domain::product::{Product, Status};
+use crate::domain::stock::Stock;
+use crate::domain::transaction::StockTransaction;
+use crate::import::format_of;
+use crate::sheet::{COLUMNS, Cell, RowWriter};
+use crate::store::{Snapshot, open_read_only};
+
+/// The columns of the log.
+const LOG_COLUMNS: [&str; 16] = [
+    "created_at",
+    "sku",
+    "product_id",
+    "sequence",
+    "action",
+    "quantity",
+    "total_after",
+    "available_after",
+    "allocated_after",
+    "reason",
+    "note",
+    "reference",
+    "actor",
+    "order_id",
+    "operation_id",
+    "id",
+];
+
+type Rows = RowWriter<Box<dyn Write>>;
+
+/// Writes what is asked for.
+///
+/// # Errors
+/// When the database does not answer, or the file cannot be written; the message is for people.
+pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
+    let snapshot = Snapshot::begin(&open_read_only(url).await?).await?;
+    let (products, transactions, _) = snapshot.counts().await?;
+    let (columns, count) = match settings.what {
+        Exported::Products => (&COLUMNS[..], products),
+        Exported::Log => (&LOG_COLUMNS[..], transactions),
+    };
+    let output = settings.output.as_deref();
+    let format = settings.format.or_else(|| output.and_then(format_of)).unwrap_or(Format::Csv);
+    let part = output.map(part_of);
+    let to: Box<dyn Write> = match &part {
+        None => Box::new(io::stdout()),
+        Some(part) => Box::new(File::create(part).with_context(|| format!("cannot write {}", part.display()))?),
+    };
+    let bar = bar(count);
+    let written = match settings.what {
+        Exported::Products => products_to(&snapshot, to, format, columns, &bar, settings.archived).await,
+        Exported::Log => log_to(&snapshot, to, format, columns, &bar).await,
+    };
+    bar.finish_and_clear();
+    match (written, part, output) {
+        // Whoever reads it has seen enough.
+        (Err(error), None, _) if is_broken_pipe(&error) => Ok(()),
+        (Ok(()), Some(part), Some(output)) => keep(&part, output),
+        (written, ..) => written,
+    }
+}
+
+async fn products_to(
+    snapshot: &Snapshot,
+    to: Box<dyn Write>,
+    format: Format,
+    columns: &'static [&'static str],
+    bar: &ProgressBar,
+    archived: bool,
+) -> anyhow::Result<()> {
+    let mut rows = Rows::begin(to, format, columns)?;
+    let mut after = None;
+    loop {
+        let stocks = snapshot.stocks(after).await?;
+        let (Some(first), Some(last)) = (stocks.first(), stocks.last()) else { break };
+        after = Some(last.product);
+        let products = snapshot.products((first.product, last.product)).await?;
+        for stock in &stocks {
+            let product = products.get(&stock.product).context("a stock record has no product")?;
+            if archived || product.status == Status::Active {
+                rows.write(&product_row(product, stock))?;
+            }
+        }
+        bar.inc(stocks.len() as u64);
+    }
+    Ok(rows.flush()?)
+}
+
+/// In the order of the columns. Units of stock that is not managed are left out: they cannot be set.
+fn product_row<'a>(product: &'a Product, stock: &Stock) -> [Cell<'a>; COLUMNS.len()] {
+    let total = stock.managed.then_some(i64::from(stock.numbers.total));
+    [
+        Cell::Text(&product.sku),
+        Cell::Text(&product.name),
+        Cell::Number(product.price.amount),
+        Cell::Text(product.price.currency.code()),
+        total.into(),
+        Cell::Text(&product.slug),
+        product.description.as_deref().into(),
+        Cell::Number(i64::from(stock.low_stock_threshold)),
+        Cell::Flag(stock.managed),
+    ]
+}
+
+async fn log_to(
+    snapshot: &Snapshot,
+    to: Box<dyn Write>,
+    format: Format,
+    columns: &'static [&'static str],
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let mut rows = Rows::begin(to, format, columns)?;
+    let mut last = None;
+    loop {
+        let page = snapshot.log_by_time(last.as_ref()).await?;
+        let named: BTreeSet<ProductId> = page.iter().map(|row| row.product).collect();
+        let skus = snapshot.skus(named).await?;
+        for row in &page {
+            log_row(&mut rows, row, &skus)?;
+        }
+        bar.inc(page.len() as u64);
+        match page.into_iter().last() {
+            Some(row) => last = Some(row),
+            None => break,
+        }
+    }
+    Ok(rows.flush()?)
+}
+
+/// The words and the times are those of the API.
+fn log_row(rows: &mut Rows, row: &StockTransaction, skus: &BTreeMap<ProductId, String>) -> io::Result<()> {
+    let number = |count: i32| Cell::Number(i64::from(count));
+    let created_at = row.created_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let action = row.movement.action.word().to_ascii_uppercase();
+    let reason = row.reason.word().to_ascii_uppercase();
+    let order = row.order.map(|order| order.to_string());
+    let (product, operation, id) = (row.product.to_string(), row.operation.to_string(), row.id.to_string());
+    rows.write(&[
+        Cell::Text(&created_at),
+        skus.get(&row.product).map(String::as_str).into(),
+        Cell::Text(&product),
+        number(row.sequence),
+        Cell::Text(&action),
+        number(row.movement.quantity),
+        number(row.after.total),
+        number(row.after.available()),
+        number(row.after.allocated),
+        Cell::Text(&reason),
+        row.note.as_deref().into(),
+        row.reference.as_deref().into(),
+        Cell::Text(&row.actor),
+        order.as_deref().into(),
+        Cell::Text(&operation),
+        Cell::Text(&id),
+    ])
+}
+
+/// Where a file is written until it is whole.
+fn part_of(output: &Path) -> PathBuf {
+    let mut part = output.as_os_str().to_owned();
+    part.push(".part");
+    PathBuf::from(part)
+}
+
+/// Gives a file that is whole its name.
+fn keep(part: &Path, output: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", output.display());
+    File::open(part).and_then(|file| file.sync_all()).with_context(cannot)?;
+    fs::rename(part, output).with_context(cannot)
+}
+
+fn bar(rows: u64) -> ProgressBar {
+    let bar = if io::stderr().is_terminal() { ProgressBar::new(rows) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

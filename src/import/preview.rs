@@ -1,0 +1,102 @@
+//! What an import would do: the same decisions on what is there now, and nothing is handed to the writer. Its connection
+//! can only read, so it also runs beside a server.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Clock;
+use crate::commands::{Command, Context, RowTask};
+use crate::domain::id::{OperationId, ProductId};
+use crate::domain::random::Random;
+use crate::domain::stock::{PublicStock, Stock};
+use crate::domain::text;
+use crate::error::Error;
+use crate::store::Store;
+use crate::writer::world::{Unique, World};
+
+use super::plan::{Planned, SCOPE};
+use super::results::{End, Outcome};
+use super::{Import, look_up};
+
+/// Shows what rows would do.
+#[derive(Debug)]
+pub struct Preview {
+    store: Store,
+    public_stock: PublicStock,
+    clock: Clock,
+    random: Random,
+    /// Stock as the rows so far would have left it: a product may be added to more than once.
+    stocks: BTreeMap<ProductId, Stock>,
+}
+
+impl Preview {
+    /// On what this store reads.
+    pub fn new(store: Store, public_stock: PublicStock) -> Self {
+        let (clock, random) = (Clock::system(), Random::unpredictable());
+        Self { store, public_stock, clock, random, stocks: BTreeMap::new() }
+    }
+
+    /// What would become of some rows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rows(&mut self, import: &Import<'_>, rows: Vec<Planned>) -> Result<Vec<Outcome>, Error> {
+        let mut world = self.load(&rows).await?;
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for Planned { line, sku, todo } in rows {
+            let end = match todo {
+                Err(end) => end,
+                Ok((task, key)) => {
+                    let product = world.taken.get(&(Unique::Sku, task.sku_key.clone())).copied();
+                    let command = import.command(product, (task, key));
+                    let now = self.clock.now();
+                    let operation = OperationId(self.random.ordered_uuid(now));
+                    let (who, public_stock, random) = (&import.who, self.public_stock, &mut self.random);
+                    let mut context = Context { now, who, public_stock, operation, random };
+                    match command.decide(&mut world, &mut context) {
+                        Ok(done) => {
+                            world.keep();
+                            End::Done(done)
+                        }
+                        Err(refusal) => {
+                            world.undo();
+                            End::Refused(refusal)
+                        }
+                    }
+                }
+            };
+            outcomes.push(Outcome { line, sku, end });
+        }
+        self.stocks.extend(world.stocks.changes().map(|stock| (stock.product, stock.clone())));
+        Ok(outcomes)
+    }
+
+    /// What the rows need to be decided.
+    async fn load(&self, rows: &[Planned]) -> Result<World, Error> {
+        let mut world = World::default();
+        let products = look_up(&self.store, rows).await?;
+        let ids: Vec<ProductId> = products.values().map(|product| product.id).collect();
+        for stock in self.store.stocks(&ids).await? {
+            let stock = self.stocks.get(&stock.product).cloned().unwrap_or(stock);
+            world.stocks.load(stock.product, stock);
+        }
+        for (sku_key, product) in products {
+            world.taken.load((Unique::Sku, sku_key), product.id);
+            world.products.load(product.id, product);
+        }
+        let todo = || rows.iter().filter_map(|row| row.todo.as_ref().ok());
+        let keys: Vec<String> = todo().map(|(_, key)| key.id.key.clone()).collect();
+        for record in self.store.keys(SCOPE, &keys).await? {
+            world.keys.load(record.id.clone(), record);
+        }
+        let slugs = todo().filter_map(|(task, _)| match &task.task {
+            RowTask::Create { given, .. } | RowTask::Set { given, .. } => {
+                given.slug.as_deref().and_then(|slug| text::slug(slug).ok())
+            }
+            RowTask::Add(_) => None,
+        });
+        for (slug, product) in self.store.taken_slugs(&slugs.collect::<Vec<_>>()).await? {
+            world.taken.load((Unique::Slug, slug), product);
+        }
+        Ok(world)
+    }
+}

@@ -1,0 +1,210 @@
+//! What became of each row, written while the import goes on, and the sums at its end.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use uuid::Uuid;
+
+use crate::commands::{ImportedRow, RowResult};
+use crate::config::Format;
+use crate::domain::rejection::Rejection;
+use crate::domain::stock::Numbers;
+use crate::sheet::{Cell, RowWriter};
+
+use super::source::format_of;
+use super::task::explain;
+
+/// The columns of results.
+const COLUMNS: [&str; 9] =
+    ["line", "sku", "result", "code", "reason", "total_before", "available_before", "total_after", "available_after"];
+
+/// The code of a line that is no row.
+const BAD_LINE: &str = "BAD_LINE";
+
+/// The code of a failure of ours.
+const INTERNAL: &str = "INTERNAL";
+
+/// What became of one row.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its line.
+    pub line: u64,
+    /// Its SKU as it stands there, when it could be read.
+    pub sku: Option<String>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a row ended.
+#[derive(Debug)]
+pub enum End {
+    /// It was done, by this run or by an earlier one.
+    Done(ImportedRow),
+    /// The business refuses it.
+    Refused(Vec<Rejection>),
+    /// The line is not a row.
+    Bad(String),
+    /// Something is wrong with us.
+    Failed,
+}
+
+/// How many rows ended how.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    /// All rows.
+    pub rows: u64,
+    /// Products that were made.
+    pub created: u64,
+    /// Rows whose units were added.
+    pub added: u64,
+    /// Rows that set something.
+    pub set: u64,
+    /// Rows that changed nothing.
+    pub unchanged: u64,
+    /// Those of them that an earlier run had done.
+    pub earlier: u64,
+    /// Rows that were refused.
+    pub refused: u64,
+}
+
+/// Where results go, and the bar that shows how far it is.
+#[derive(Debug)]
+pub struct Results {
+    rows: Option<RowWriter<Box<dyn Write + Send>>>,
+    bar: ProgressBar,
+    run: Uuid,
+    sums: Sums,
+}
+
+impl Results {
+    /// Begins to write: to a file in what its ending says, otherwise to standard output.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn begin(file: Option<&Path>, format: Format, size: u64, run: Uuid) -> anyhow::Result<Self> {
+        let (to, format): (Box<dyn Write + Send>, _) = match file {
+            None => (Box::new(io::stdout()), format),
+            Some(path) => {
+                let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+                (Box::new(file), format_of(path).unwrap_or(format))
+            }
+        };
+        let bar = if io::stderr().is_terminal() { ProgressBar::new(size) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {msg}, {eta} left") {
+            bar.set_style(style);
+        }
+        let rows = RowWriter::begin(to, format, &COLUMNS).context("the results cannot be written")?;
+        Ok(Self { rows: Some(rows), bar, run, sums: Sums::default() })
+    }
+
+    /// Writes what became of some rows. Whoever read them may have gone away; that stops no import.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn tell(&mut self, outcomes: &[Outcome], read: u64) -> anyhow::Result<()> {
+        for outcome in outcomes {
+            self.count(&outcome.end);
+        }
+        let Some(rows) = &mut self.rows else { return Ok(()) };
+        let run = self.run;
+        let told = self.bar.suspend(|| {
+            for outcome in outcomes {
+                tell(rows, outcome, run)?;
+            }
+            rows.flush()
+        });
+        self.bar.set_position(read);
+        self.bar.set_message(format!("{} rows", self.sums.rows));
+        match told {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.rows = None,
+            told => told.context("the results cannot be written")?,
+        }
+        Ok(())
+    }
+
+    /// The sums; nothing more is shown.
+    pub fn finish(&self) -> Sums {
+        self.bar.finish_and_clear();
+        self.sums
+    }
+
+    fn count(&mut self, end: &End) {
+        let sums = &mut self.sums;
+        sums.rows += 1;
+        match end {
+            End::Done(row) if row.run != self.run => {
+                sums.unchanged += 1;
+                sums.earlier += 1;
+            }
+            End::Done(row) => match row.result {
+                RowResult::Created => sums.created += 1,
+                RowResult::Added => sums.added += 1,
+                RowResult::Set => sums.set += 1,
+                RowResult::Unchanged => sums.unchanged += 1,
+            },
+            End::Refused(_) | End::Bad(_) | End::Failed => sums.refused += 1,
+        }
+    }
+}
+
+impl Sums {
+    /// One line for people.
+    #[must_use]
+    pub fn shown(&self, dry_run: bool) -> String {
+        let Self { rows, created, added, set, unchanged, earlier, refused } = *self;
+        let all = [
+            (created, "created"),
+            (added, "added"),
+            (set, "set"),
+            (unchanged, "unchanged"),
+            (earlier, "of these done by an earlier run"),
+            (refused, "refused"),
+        ];
+        let told = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let told = std::iter::once(format!("{rows} row{}", if rows == 1 { "" } else { "s" })).chain(told);
+        let told = told.collect::<Vec<_>>().join(", ");
+        if dry_run { format!("{told}; a dry run: nothing was changed") } else { told }
+    }
+}
+
+fn tell(rows: &mut RowWriter<Box<dyn Write + Send>>, outcome: &Outcome, run: Uuid) -> io::Result<()> {
+    let reason;
+    let (result, code, why, before, after) = match &outcome.end {
+        End::Done(row) if row.run != run => {
+            reason = format!("An earlier run did this: {}.", word(row.result));
+            ("unchanged", None, Some(reason.as_str()), None, None)
+        }
+        End::Done(row) => (word(row.result), None, None, row.before, Some(row.after)),
+        End::Refused(refusal) => {
+            reason = explain(refusal);
+            ("refused", refusal.first().map(|first| first.code.word()), Some(reason.as_str()), None, None)
+        }
+        End::Bad(why) => ("refused", Some(BAD_LINE), Some(why.as_str()), None, None),
+        End::Failed => ("refused", Some(INTERNAL), Some("It could not be done; the log says more."), None, None),
+    };
+    let total = |numbers: Option<Numbers>| Cell::from(numbers.map(|numbers| i64::from(numbers.total)));
+    let available = |numbers: Option<Numbers>| Cell::from(numbers.map(|numbers| i64::from(numbers.available())));
+    rows.write(&[
+        Cell::from(i64::try_from(outcome.line).ok()),
+        outcome.sku.as_deref().into(),
+        Cell::Text(result),
+        code.into(),
+        why.into(),
+        total(before),
+        available(before),
+        total(after),
+        available(after),
+    ])
+}
+
+const fn word(result: RowResult) -> &'static str {
+    match result {
+        RowResult::Created => "created",
+        RowResult::Added => "added",
+        RowResult::Set => "set",
+        RowResult::Unchanged => "unchanged",
+    }
+}
