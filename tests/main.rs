@@ -15,6 +15,7 @@ mod failures;
 mod fuzz;
 mod hostile_documents;
 mod idempotency;
+mod import;
 mod key_sets;
 mod limits;
 mod live;

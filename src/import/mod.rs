@@ -11,7 +11,6 @@ mod source;
 mod task;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -24,9 +23,8 @@ use uuid::Uuid;
 
 use crate::app::{App, Settings};
 use crate::clock::Clock;
-use crate::commands::ImportRow;
+use crate::commands::{ImportRow, RowTask};
 use crate::config::{CommandLine, ImportSettings};
-use crate::domain::id::ProductId;
 use crate::domain::party::Party;
 use crate::domain::product::Product;
 use crate::error::Error;
@@ -113,7 +111,7 @@ impl Import<'_> {
             let outcomes = preview.rows(self, rows).await?;
             block_in_place(|| results.tell(&outcomes, read))?;
         }
-        finish(&results, true)
+        Ok(results.finish(None))
     }
 
     async fn import(&self, settings: &ImportSettings, mut results: Results, app: &App) -> anyhow::Result<bool> {
@@ -124,14 +122,14 @@ impl Import<'_> {
             let (outcomes, read, stopped) = chunk?;
             block_in_place(|| results.tell(&outcomes, read))?;
             if let Some(error) = stopped {
-                finish(&results, false)?;
+                results.finish(Some(&self.source.id));
                 return Err(anyhow!(error)).context(
                     "the import was stopped; run the same command again soon, and what was done is not done again",
                 );
             }
         }
         drop(done);
-        finish(&results, false)
+        Ok(results.finish(Some(&self.source.id)))
     }
 
     /// Does some rows. What became of them, and what stops the import if something does.
@@ -163,8 +161,7 @@ impl Import<'_> {
             Ok(todo) => todo,
             Err(end) => return Ok(Outcome { line, sku, end }),
         };
-        let product = products.get(&task.sku_key).map(|product| product.id);
-        let command = self.command(product, (task, key));
+        let command = self.command(products.get(&task.sku_key), (task, key));
         // Under its key it is done once, also when the answer to it was lost.
         let again = || Keyed { key: command.key.clone(), command: command.command.clone() };
         let end = match patiently(|| app.writer.submit(&self.who, again())).await {
@@ -180,8 +177,12 @@ impl Import<'_> {
     }
 
     /// The command that does a row in this run.
-    fn command(&self, product: Option<ProductId>, (task, key): (Task, Key)) -> Keyed<ImportRow> {
-        let reference = self.source.reference.clone();
+    fn command(&self, product: Option<&Product>, (mut task, key): (Task, Key)) -> Keyed<ImportRow> {
+        if let (Some(product), RowTask::Create { given, .. } | RowTask::Set { given, .. }) = (product, &mut task.task) {
+            // Most rows have the slug that their product has, and then nobody has to look who else might have it.
+            given.slug = given.slug.take().filter(|slug| *slug != product.slug);
+        }
+        let (product, reference) = (product.map(|product| product.id), self.source.reference.clone());
         Keyed { key: Some(key), command: ImportRow { product, task: task.task, reference, run: self.run } }
     }
 }
@@ -203,12 +204,4 @@ async fn patiently<T, F: Future<Output = Result<T, Error>>>(mut attempt: impl Fn
             end => return end,
         }
     }
-}
-
-/// Tells the sums, on standard error: standard output has the results.
-fn finish(results: &Results, dry_run: bool) -> anyhow::Result<bool> {
-    let sums = results.finish();
-    // Nobody may look any more.
-    let _ = writeln!(io::stderr(), "{}", sums.shown(dry_run));
-    Ok(sums.refused == 0)
 }

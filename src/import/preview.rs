@@ -1,5 +1,5 @@
-//! What an import would do: the same decisions on what is there now, and nothing is handed to the writer. Its connection
-//! can only read, so it also runs beside a server.
+//! What an import would do: the same decisions on what is there now. It has no writer to hand anything to, so it also
+//! runs beside a server.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,8 @@ impl Preview {
             let end = match todo {
                 Err(end) => end,
                 Ok((task, key)) => {
-                    let product = world.taken.get(&(Unique::Sku, task.sku_key.clone())).copied();
+                    let id = world.taken.get(&(Unique::Sku, task.sku_key.clone()));
+                    let product = id.and_then(|id| world.products.get(id));
                     let command = import.command(product, (task, key));
                     let now = self.clock.now();
                     let operation = OperationId(self.random.ordered_uuid(now));

@@ -125,10 +125,23 @@ impl Results {
         Ok(())
     }
 
-    /// The sums; nothing more is shown.
-    pub fn finish(&self) -> Sums {
+    /// Tells the sums, on standard error: standard output has the results. `id` is the name of the import, unless nothing
+    /// was to be changed. `true` when no row was refused.
+    pub fn finish(&self, id: Option<&str>) -> bool {
         self.bar.finish_and_clear();
-        self.sums
+        let mut told = self.sums.shown();
+        match id {
+            None => told.push_str("; a dry run: nothing was changed"),
+            Some(id) if self.sums.refused > 0 => {
+                told.push_str("\nmend refused lines where they stand, and run it again with --id ");
+                told.push_str(id);
+                told.push_str(": what was done is not done again");
+            }
+            Some(_) => {}
+        }
+        // Nobody may look any more.
+        let _ = writeln!(io::stderr(), "{told}");
+        self.sums.refused == 0
     }
 
     fn count(&mut self, end: &End) {
@@ -153,7 +166,7 @@ impl Results {
 impl Sums {
     /// One line for people.
     #[must_use]
-    pub fn shown(&self, dry_run: bool) -> String {
+    pub fn shown(&self) -> String {
         let Self { rows, created, added, set, unchanged, earlier, refused } = *self;
         let all = [
             (created, "created"),
@@ -166,7 +179,8 @@ impl Sums {
         let told = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         let told = std::iter::once(format!("{rows} row{}", if rows == 1 { "" } else { "s" })).chain(told);
         let told = told.collect::<Vec<_>>().join(", ");
-        if dry_run { format!("{told}; a dry run: nothing was changed") } else { told }
+        let repeated = if earlier > 0 { "; to do them once more, give the import another --id" } else { "" };
+        told + repeated
     }
 }
 

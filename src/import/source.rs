@@ -16,6 +16,9 @@ use super::reader::RowReader;
 /// Most rows of one file.
 pub const MAX_ROWS: u64 = 1_000_000;
 
+/// How much of the digest of a file is its name: 128 bits, as hexadecimal digits.
+const DIGEST_LENGTH: usize = 32;
+
 /// A file that can be imported.
 #[derive(Debug)]
 pub struct Source {
@@ -42,7 +45,7 @@ impl Source {
         })?;
         let mut file = if path == Path::new("-") { kept_input()? } else { open(path)? };
         let (size, digest) = look_through(&mut file, format, mode)?;
-        let id = settings.id.clone().unwrap_or_else(|| format!("{digest}-{mode:?}"));
+        let id = settings.id.clone().unwrap_or_else(|| format!("{}-{}", &digest[..DIGEST_LENGTH], word(mode)));
         let name = path.file_name().filter(|name| *name != "-").map(|name| name.to_string_lossy().into_owned());
         let name = name.map(|name| name.chars().take(MAX_REFERENCE_LENGTH).collect::<String>());
         let name = text::optional_line("reference", name.as_deref(), MAX_REFERENCE_LENGTH).ok().flatten();
@@ -72,6 +75,14 @@ pub fn format_of(path: &Path) -> Option<Format> {
         "csv" => Some(Format::Csv),
         "jsonl" | "ndjson" => Some(Format::Jsonl),
         _ => None,
+    }
+}
+
+const fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Create => "create",
+        Mode::Add => "add",
+        Mode::Set => "set",
     }
 }
 

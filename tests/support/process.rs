@@ -82,7 +82,8 @@ pub async fn run(place: &Place, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap_or(-1), text)
 }
 
-fn command(place: &Place) -> Command {
+/// A command of the binary on this database, with no other settings.
+pub fn command(place: &Place) -> Command {
     let binary: PathBuf = env!("CARGO_BIN_EXE_onhand").into();
     let mut command = Command::new(binary);
     command.current_dir(place.folder()).env_clear().env("DATABASE_URL", &place.url);
