@@ -160,7 +160,7 @@ impl Simulation {
     }
 
     fn step(&mut self) {
-        match self.dice.below(20) {
+        match self.dice.below(21) {
             0..=4 => self.check_out(),
             5..=8 => self.begin(),
             9..=12 => self.settle(),
@@ -168,6 +168,7 @@ impl Simulation {
             15 => self.ship(),
             16..=17 => self.adjust(),
             18 => self.archive(),
+            19 => self.import(),
             _ => self.manage(),
         }
         self.compare();
@@ -304,6 +305,31 @@ impl Simulation {
         let adjusted = self.decide(&adjust);
         assert_eq!(adjusted.is_ok(), goods.managed && fits, "{action:?} {q} of {goods:?}: {adjusted:?}");
         if adjusted.is_ok() && !dry_run {
+            self.goods[product] = after;
+        }
+    }
+
+    fn import(&mut self) {
+        let product = self.pick(self.products.len());
+        let (goods, units) = (self.goods[product].clone(), self.up_to(8));
+        let allocated = goods.total - self.available(product);
+        let (task, fits, after) = if self.dice.below(2) == 0 {
+            let after = Goods { total: goods.total + units, ..goods.clone() };
+            (RowTask::Add(units), goods.managed && units > 0, after)
+        } else {
+            let manage = [None, Some(true), Some(false)][self.pick(3)];
+            let managed = manage.unwrap_or(goods.managed);
+            let stock = (self.dice.below(3) > 0).then_some(units);
+            let given = Box::new(ProductChanges { manage_stock: manage, ..ProductChanges::default() });
+            let fits = stock.is_none_or(|units| managed && units >= allocated);
+            let after = Goods { total: stock.unwrap_or(goods.total), managed, ..goods.clone() };
+            (RowTask::Set { given, stock }, fits, after)
+        };
+        let run = self.random.ordered_uuid(self.now);
+        let row = ImportRow { product: Some(self.products[product]), task, reference: None, run };
+        let imported = self.decide(&row);
+        assert_eq!(imported.is_ok(), fits, "{row:?} of {goods:?}: {imported:?}");
+        if imported.is_ok() {
             self.goods[product] = after;
         }
     }
