@@ -79,7 +79,7 @@ impl<W: Write> RowWriter<W> {
         let out = match format {
             Format::Csv => {
                 let mut csv = csv::WriterBuilder::new().from_writer(to);
-                csv.write_record(columns)?;
+                csv.write_record(columns).map_err(plain)?;
                 Out::Csv(Box::new(csv))
             }
             Format::Jsonl => Out::Jsonl(io::BufWriter::new(to)),
@@ -100,9 +100,10 @@ impl<W: Write> RowWriter<W> {
                         Cell::Number(number) => csv.write_field(number.to_string()),
                         Cell::Flag(flag) => csv.write_field(flag.to_string()),
                         Cell::Nothing => csv.write_field(""),
-                    }?;
+                    }
+                    .map_err(plain)?;
                 }
-                Ok(csv.write_record(None::<&[u8]>)?)
+                csv.write_record(None::<&[u8]>).map_err(plain)
             }
             Out::Jsonl(out) => {
                 let mut json = serde_json::Serializer::new(&mut *out);
@@ -131,6 +132,14 @@ impl<W: Write> RowWriter<W> {
 impl<W: Write> std::fmt::Debug for RowWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RowWriter").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+/// What went wrong, so that a reader who has gone away can be told from a disk that is full.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

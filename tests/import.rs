@@ -287,6 +287,29 @@ async fn standard_input_and_output_are_files_too() {
 }
 
 #[tokio::test]
+async fn a_reader_who_goes_away_stops_no_import_and_ends_an_export() {
+    let place = Place::new().await;
+    let rows = (0..2_000).map(|at| format!("P{at},A product,100,EUR,1\n"));
+    let text = format!("sku,name,price_amount,price_currency,stock\n{}", rows.collect::<String>());
+    fs::write(place.folder().join("new.csv"), text).expect("a file");
+    for arguments in [&["import", "new.csv", "--mode", "create"][..], &["export"], &["export", "--format", "jsonl"]] {
+        let mut child = command(&place)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        drop(child.stdout.take());
+        let end = child.wait_with_output().await.expect("its end");
+        let told = String::from_utf8_lossy(&end.stderr);
+        assert!(end.status.success() && !told.contains("onhand:"), "{arguments:?}: {told}");
+    }
+    assert_eq!(totals(&place).await.len(), 2_000);
+    verified(&place).await;
+}
+
+#[tokio::test]
 async fn beside_a_server_on_sqlite_it_reads_but_does_not_write() {
     if is_postgres() {
         return;
