@@ -27,4 +27,5 @@ mod schema;
 mod socket;
 mod stories;
 mod tidy;
+mod watching;
 mod wire;

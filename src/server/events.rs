@@ -73,8 +73,8 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
             let error: ServerError = Code::BadUserInput.error(message).into_server_error(async_graphql::Pos::default());
             stream::once(async { Answer::of_request_error(error) }).boxed()
         }
-        Ok(Accepted { kind, request }) => {
-            operation::results(&served.schema, request).map(move |response| answer(kind, response)).boxed()
+        Ok(Accepted { kind, request, span }) => {
+            operation::results(&served.schema, request, span).map(move |response| answer(kind, response)).boxed()
         }
     }
 }

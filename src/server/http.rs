@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::graphql::Code;
 use crate::telemetry;
@@ -122,9 +123,9 @@ async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) 
         return refused;
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
-    let Accepted { kind, request } = accepted;
+    let Accepted { kind, request, span } = accepted;
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
-    let Ok(response) = timeout_at(envelope.due, served.schema.execute(request)).await else {
+    let Ok(response) = timeout_at(envelope.due, served.schema.execute(request).instrument(span)).await else {
         let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
         return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
     };

@@ -1,5 +1,5 @@
 //! Takes connections and serves HTTP/1.1 on each, until it is told to stop; then it lets each finish the request that it
-//! is at. What a request means is the router's.
+//! is at, and meanwhile still answers who comes. What a request means is the router's.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -44,9 +44,18 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
             }
         }
     }
-    drop(listener);
     connections.close();
-    connections.wait().await;
+    let late = CancellationToken::new();
+    let _ends_them = late.clone().drop_guard();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(tokio::spawn(serve(stream, router.clone(), times, late.clone()))),
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            () = connections.wait() => break,
+        }
+    }
 }
 
 async fn serve(stream: TcpStream, router: Router, times: Times, stop: CancellationToken) {

@@ -1,15 +1,17 @@
 //! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
 //! error when it goes out.
 
-use async_graphql::parser::types::OperationType;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Pos, Request, Response, ServerError, Variables};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span, field};
 
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
+use crate::spans;
 use crate::telemetry::Open;
 
 use super::Served;
@@ -38,6 +40,8 @@ pub struct Accepted {
     pub kind: OperationType,
     /// What to execute.
     pub request: Request,
+    /// What is logged and traced about it.
+    pub span: Span,
 }
 
 /// A response, and whether it is a request error: one that came before anything was executed.
@@ -92,13 +96,28 @@ impl Operation {
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
         let kind = admitted.map_err(refuse)?;
         let mut request = Request::new(query);
-        request.set_parsed_query(document.parsed());
+        let parsed = document.parsed();
+        let span = span(kind, called(name.as_deref(), &parsed));
+        request.set_parsed_query(parsed);
         request.operation_name = name;
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
+        Ok(Accepted { kind, request: prepare(&served.app, request, viewer), span })
     }
+}
+
+/// The name of the operation that is executed; none when it has none.
+fn called<'a>(asked: Option<&'a str>, document: &'a ExecutableDocument) -> &'a str {
+    let only = || document.operations.iter().next().and_then(|(name, _)| name).map(|name| name.as_str());
+    asked.or_else(only).unwrap_or_default()
+}
+
+/// The span of an operation: its kind and its name, never its text or its variables.
+fn span(kind: OperationType, operation: &str) -> Span {
+    let span = tracing::info_span!("operation", %kind, operation, otel.name = field::Empty);
+    spans::name(&span, || format!("{kind} {operation}").trim_end().to_owned());
+    span
 }
 
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
@@ -144,19 +163,23 @@ impl serde::Serialize for Answer {
 ///
 /// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
 /// stops reading would leave a query half done, and with it one of the few connections to the database.
-pub fn results(schema: &ApiSchema, request: Request) -> impl Stream<Item = Response> + Send + use<> {
-    let (sender, receiver) = mpsc::channel(1);
+///
+/// The span ends with the first result: a subscription may go on for days.
+pub fn results(schema: &ApiSchema, request: Request, span: Span) -> impl Stream<Item = Response> + Send + use<> {
+    // Boxed, because a channel keeps room for more than it lets wait, and thousands of these only wait.
+    let (sender, receiver) = mpsc::channel::<Box<Response>>(1);
+    let mut span = Some(span);
     let mut results = schema.execute_stream(request);
     let work = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Ok(place) = sender.reserve().await {
-            match results.next().await {
-                Some(result) => place.send(result),
+            match results.next().instrument(span.take().unwrap_or_else(Span::none)).await {
+                Some(result) => place.send(Box::new(result)),
                 None => break,
             }
         }
     }));
     stream::unfold((receiver, work, Open::operation()), |(mut receiver, work, open)| async move {
         let result = receiver.recv().await?;
-        Some((result, (receiver, work, open)))
+        Some((*result, (receiver, work, open)))
     })
 }

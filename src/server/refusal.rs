@@ -33,6 +33,11 @@ pub fn full(message: &str) -> Response {
     refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message)
 }
 
+/// The server is not there yet, or not any more.
+pub fn unavailable(message: &str) -> Response {
+    refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
+}
+
 /// The answer when a handler panicked. What it was is in the log.
 pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     refuse(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "Something went wrong on our side.")

@@ -3,6 +3,8 @@
 //! Nothing is queued for a slow reader: an operation is only asked for its next result when the last one is written, so
 //! that a subscription skips to its newest value. A write that takes too long ends the connection.
 
+use std::sync::Arc;
+
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
@@ -28,8 +30,8 @@ use super::{Identity, Served, origin};
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Largest message of a client, in bytes.
 const MAX_MESSAGE: usize = 64 * 1_024;
-/// Buffer for reading, per socket, in bytes.
-const READ_BUFFER: usize = 4 * 1_024;
+/// Buffer for reading, per socket, in bytes. What most clients send fits, and it grows for what does not.
+const READ_BUFFER: usize = 1_024;
 /// Most operations that run on one socket.
 const MAX_OPERATIONS: usize = 50;
 /// Longest id of an operation, in bytes.
@@ -68,9 +70,11 @@ enum Event {
     End,
 }
 
+/// There are thousands of these, and most of them only listen. So what is rarely needed is not kept in the loop of each:
+/// it is allocated when it is needed.
 struct Connection {
     socket: WebSocket,
-    served: Served,
+    served: Arc<Served>,
     times: Times,
     identity: Option<Identity>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
@@ -86,6 +90,7 @@ pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -
     let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets; try again soon.");
     };
+    let served = Arc::new(served);
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(MAX_MESSAGE)
@@ -93,12 +98,12 @@ pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .on_upgrade(|socket| async {
-            run(socket, served).await;
+            Box::pin(run(socket, served)).await;
             drop(place);
         })
 }
 
-async fn run(socket: WebSocket, served: Served) {
+async fn run(socket: WebSocket, served: Arc<Served>) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
     let (operations, times) = (StreamMap::new(), served.front.wire.times);
     let last_heard = Instant::now();
@@ -122,7 +127,7 @@ impl Connection {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
-                message = self.socket.recv() => self.hear(message).await,
+                message = self.socket.recv() => Box::pin(self.hear(message)).await,
                 Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
                 _ = pings.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
                 () = sleep_until(self.last_heard + self.times.silence) => Err(None),
@@ -208,7 +213,7 @@ impl Connection {
             let message = "Mutations are sent over HTTP, where they can be retried safely.";
             return self.send(&error(&id, Code::BadUserInput, message)).await;
         }
-        let results = results(&self.served.schema, accepted.request);
+        let results = results(&self.served.schema, accepted.request, accepted.span);
         let events = results.map(move |response| Event::Result(Box::new(answer(accepted.kind, response))));
         self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
         Ok(())

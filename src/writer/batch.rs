@@ -7,6 +7,7 @@ use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
 use crate::commands::Footprint;
@@ -60,7 +61,8 @@ impl Batches {
                 continue;
             }
             let began = Instant::now();
-            let attempted = self.attempt(&mut jobs).await;
+            let span = span(&jobs);
+            let attempted = self.attempt(&mut jobs).instrument(span).await;
             telemetry::batch(jobs.len(), began.elapsed());
             match attempted {
                 Ok(world) => {
@@ -118,6 +120,15 @@ async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
         ..TransactionOptions::default()
     };
     db.begin_with_options(options).await
+}
+
+/// The span of a batch, linked to those of its callers.
+fn span(jobs: &[Box<dyn Job>]) -> Span {
+    let span = tracing::info_span!("batch", commands = jobs.len());
+    for job in jobs {
+        span.follows_from(job.span());
+    }
+    span
 }
 
 fn end(jobs: Vec<Box<dyn Job>>, end: End) {

@@ -215,6 +215,11 @@ impl Shop {
         &self.databases.write
     }
 
+    /// Closes what is read from: a database that is away for good.
+    pub async fn lose_database(&self) {
+        self.databases.read.clone().close().await.expect("an end");
+    }
+
     /// Checks every invariant of the shop, as `onhand verify` does.
     pub async fn verify(&self) -> verify::Report {
         let report = verify::verify(&self.databases.read, false).await.expect("a report");
