@@ -3,6 +3,7 @@
 //! No line may hold a token, a query string, a body or anything of a person: whoever logs names what they log, field by
 //! field, and nobody logs a request as it came.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 
 use anyhow::Context;
@@ -35,10 +36,16 @@ pub fn start(settings: &Serve, serves: bool) -> anyhow::Result<Sent> {
     Ok(sent)
 }
 
-/// A panic is a line like any other. Its message is left out: it may quote what a client sent.
+/// A panic is a line like any other. Its message is left out, because it may quote what a client sent; with
+/// `RUST_BACKTRACE=1` it tells how it came about.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a panic");
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            tracing::error!(place, %backtrace, "a panic");
+        } else {
+            tracing::error!(place, "a panic");
+        }
     }));
 }

@@ -149,8 +149,9 @@ struct Courier {
 #[async_trait]
 impl HttpClient for Courier {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sending = self.http.execute(request.try_into()?);
-        let answer = self.runtime.spawn(async move { answer(sending.await?).await }).await?;
+        let (http, request) = (self.http.clone(), request.try_into()?);
+        // Even its timer has to be made where the runtime is.
+        let answer = self.runtime.spawn(async move { answer(http.execute(request).await?).await }).await?;
         let is_away = !answer.as_ref().is_ok_and(|answer| answer.status().is_success());
         if is_away && !self.is_away.swap(true, Ordering::Relaxed) {
             tracing::warn!("the collector takes no spans; they are dropped until it does");

@@ -34,7 +34,8 @@ async fn a_line_of_the_log_is_one_object_and_tells_nothing_of_a_person() {
     database.execute_unprepared("ALTER TABLE cart RENAME TO hidden").await.expect("a table");
     database.close().await.expect("the end");
 
-    let input = json!({ "cartId": cart["data"]["createCart"]["cart"]["id"], "email": "ada@example.com" });
+    let input =
+        json!({ "cartId": cart["data"]["createCart"]["cart"]["id"], "customer": { "email": "ada@example.com" } });
     let request = client.post(format!("{url}/graphql?access_token=in-the-query-string"));
     let request = request.header("authorization", "Bearer in-the-header").header("cookie", "session=in-the-cookie");
     let body = json!({ "query": CHECK_OUT, "variables": { "input": input } });

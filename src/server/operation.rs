@@ -2,7 +2,7 @@
 //! error when it goes out.
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Pos, Request, Response, ServerError, Variables};
+use async_graphql::{Name, Pos, Request, Response, ServerError, Variables};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -109,7 +109,7 @@ impl Operation {
 
 /// The name of the operation that is executed; none when it has none.
 fn called<'a>(asked: Option<&'a str>, document: &'a ExecutableDocument) -> &'a str {
-    let only = || document.operations.iter().next().and_then(|(name, _)| name).map(|name| name.as_str());
+    let only = || document.operations.iter().next().and_then(|(name, _)| name).map(Name::as_str);
     asked.or_else(only).unwrap_or_default()
 }
 

@@ -40,9 +40,10 @@ impl Readiness {
             let answered = matches!(timeout(PING_WAIT, store.ping()).await, Ok(Ok(())));
             let is_away = absence.hear(answered, began, Instant::now());
             if self.is_away.swap(is_away, Ordering::Relaxed) != is_away {
-                match is_away {
-                    true => tracing::warn!("not ready: the database does not answer"),
-                    false => tracing::info!("ready again: the database answers"),
+                if is_away {
+                    tracing::warn!("not ready: the database does not answer");
+                } else {
+                    tracing::info!("ready again: the database answers");
                 }
             }
             tokio::select! {
