@@ -29,7 +29,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
@@ -119,12 +118,4 @@ fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Ser
         readiness,
         stop,
     })
-}
-
-/// Opens the [`Door`] and serves behind it until `stop` is cancelled and everything has drained.
-///
-/// # Errors
-/// When the server panics.
-pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    Door::open(listener, front.wire.times, stop).let_in(app, front)?.until_drained().await
 }

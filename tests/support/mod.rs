@@ -12,9 +12,9 @@ use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
-use onhand::server::{Front, Gate, Wire, token};
+use onhand::server::{Door, Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
-use onhand::{payment, server, verify};
+use onhand::{payment, verify};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -187,7 +187,8 @@ impl Shop {
         let stop = CancellationToken::new();
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
         let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
-        let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
+        let door = Door::open(listener, front.wire.times, stop.clone());
+        let server = tokio::spawn(door.let_in(app.clone(), front).expect("a sound schema").until_drained());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
         Self { app, access, client, ahead, stop, server, databases, _files: files }
