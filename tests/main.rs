@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod bad_input;
 mod cases;
+mod codes;
 mod crash;
 mod events;
 mod failures;
