@@ -183,7 +183,7 @@ async fn a_token_that_is_not_good_makes_nobody_a_guest() {
     let (head, rest) = good.split_at(good.len() - 4);
     let unsigned =
         "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEiLCJpc3MiOiJ0ZXN0cyIsImF1ZCI6InNob3AiLCJleHAiOjQwMDAwMDAwMDB9.";
-    let expired = shop.signed_in_for(Role::Customer, "ada", Duration::ZERO).await.authorization.expect("a token");
+    let expired = shop.expired(Role::Customer, "ada").await.authorization.expect("a token");
     let bad = [
         "Bearer".to_owned(),
         "Bearer ".to_owned(),

@@ -18,7 +18,7 @@ use crate::graphql::Code;
 use crate::telemetry;
 
 use super::operation::{Accepted, Answer, Operation, answer};
-use super::refusal::{bad_request, full, refuse, refuse_with};
+use super::refusal::{bad_request, full, refuse, refuse_with, unauthorized};
 use super::{Served, caching, events, socket};
 
 /// The media type of a GraphQL response.
@@ -52,7 +52,7 @@ pub async fn post(State(served): State<Served>, request: Request) -> Response {
     };
     let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
     if !is_json(&envelope.headers) {
-        let message = "Send the operation as application/json.";
+        let message = "Send the operation as application/json, in UTF-8.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
     }
     let body = match timeout_at(envelope.due, Bytes::from_request(request, &())).await {
@@ -100,29 +100,26 @@ pub async fn get(
     execute(&served, envelope, operation).await
 }
 
-async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) -> Response {
+async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> Response {
     let Ok(identity) = served.front.gate.admit_headers(&envelope.headers) else {
-        let bearer = (header::WWW_AUTHENTICATE, "Bearer");
-        return refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
+        return unauthorized("This token is not good.");
     };
     if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
         return bad_request("Send a query in `query`, or POST an operation as JSON.");
     }
-    let resolved = operation.resolve(&served.persisted);
-    let viewer = served.viewer(identity.clone());
-    let outcome = resolved.and_then(|known| Ok((operation.accept(served, viewer)?, known)));
-    if events::are_wanted(&envelope.headers, outcome.as_ref().ok().map(|(accepted, _)| accepted.kind)) {
-        return events::stream(served, &envelope.headers, identity, outcome.map(|(accepted, _)| accepted));
+    let outcome = operation.accept(served, served.viewer(identity.clone()));
+    if events::are_wanted(&envelope.headers, outcome.as_ref().ok().map(|accepted| accepted.kind)) {
+        return events::stream(served, &envelope.headers, identity, outcome);
     }
-    let (mut accepted, sent) = match outcome {
-        Ok(outcome) => outcome,
+    let mut accepted = match outcome {
+        Ok(accepted) => accepted,
         Err(answer) => return respond(&envelope.headers, *answer),
     };
     if let Some(refused) = refuse_kind(accepted.kind, envelope.is_get) {
         return refused;
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
-    let Accepted { kind, request } = accepted;
+    let Accepted { kind, request, sent } = accepted;
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
     let Ok(response) = timeout_at(envelope.due, served.schema.execute(request)).await else {
         let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
@@ -194,7 +191,12 @@ fn overloaded() -> Response {
     full("The server has too much to do. Nothing was executed; try again soon.")
 }
 
+/// JSON, and in no other charset than UTF-8.
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let mut parts = kind.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    let is_utf8 = |value: &str| ["utf-8", "utf8"].iter().any(|one| value.trim_matches('"').eq_ignore_ascii_case(one));
+    is_json && parameters.all(|(name, value)| !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim()))
 }

@@ -9,11 +9,14 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::graphql::document::fault::{self, Faults};
-use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
+use crate::graphql::{Code, Viewer, finish, prepare};
 use crate::telemetry::Open;
 
 use super::Served;
 use super::persisted::{Hash, Persisted};
+
+/// Where an answer says how many of its errors are left out, in its `extensions`.
+const LEFT_OUT: &str = "errorsLeftOut";
 
 /// A JSON object that may be missing.
 pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
@@ -38,6 +41,8 @@ pub struct Accepted {
     pub kind: OperationType,
     /// What to execute.
     pub request: Request,
+    /// The query and its hash, if both were sent: to be remembered once it was executed.
+    pub sent: Option<(Hash, String)>,
 }
 
 /// A response, and whether it is a request error: one that came before anything was executed.
@@ -59,12 +64,11 @@ impl Operation {
         self.query.is_some() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
     }
 
-    /// Puts the query in place of its hash. Answers the hash with the query when both were sent, so that they can be
-    /// remembered when the query has turned out to be good.
+    /// Puts the query in place of its hash. Answers the hash with the query when both were sent.
     ///
     /// # Errors
     /// The answer that says what is wrong with the hash, or that there is no query.
-    pub fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
+    fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
         let extension = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
         let resolved = match extension {
             Some(extension) => persisted.resolve(&mut self.query, extension),
@@ -76,11 +80,12 @@ impl Operation {
         Ok(hash.zip(self.query.clone()))
     }
 
-    /// Checks the document and its variables; what they ask for may then be executed.
+    /// Finds the document and checks it and its variables; what they ask for may then be executed.
     ///
     /// # Errors
     /// The answer that says what is wrong with them.
-    pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
+    pub fn accept(mut self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
+        let sent = self.resolve(&served.persisted)?;
         let refuse = |faults| Box::new(Answer::of_faults(faults));
         let query = self.query.unwrap_or_default();
         let document = served.documents.read(&query).map_err(refuse)?;
@@ -97,21 +102,23 @@ impl Operation {
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        Ok(Accepted { kind, request: prepare(&served.app, request, viewer) })
+        Ok(Accepted { kind, request: prepare(&served.app, request, viewer), sent })
     }
 }
 
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
-/// root says that there will be no events.
-pub fn answer(kind: OperationType, mut response: Response) -> Answer {
+/// root says that there will be no events. Its errors are few and short; where that leaves some out, it says how many.
+pub fn answer(kind: OperationType, response: Response) -> Answer {
     let deepest = usize::from(kind == OperationType::Subscription);
     let is_request_error = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.len() <= deepest);
-    if is_request_error {
-        fault::bound(&mut response.errors);
+    let mut response = finish(response);
+    let left_out = fault::bound(&mut response.errors);
+    if left_out > 0 {
+        response.extensions.insert(LEFT_OUT.to_owned(), left_out.into());
     }
-    Answer { response: finish(response), is_request_error }
+    Answer { response, is_request_error }
 }
 
 impl Answer {
@@ -136,17 +143,33 @@ impl serde::Serialize for Answer {
         if !self.is_request_error {
             map.serialize_entry("data", &self.response.data)?;
         }
+        if !self.response.extensions.is_empty() {
+            map.serialize_entry("extensions", &self.response.extensions)?;
+        }
         map.end()
     }
 }
 
-/// The results of an operation, one at a time: the next is worked out when the last one was taken.
+/// The results of an operation, one at a time: the next is worked out when the last one was taken. A query that came with
+/// its hash is remembered with its first result.
 ///
 /// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
 /// stops reading would leave a query half done, and with it one of the few connections to the database.
-pub fn results(schema: &ApiSchema, request: Request) -> impl Stream<Item = Response> + Send + use<> {
+pub fn results(served: &Served, accepted: Accepted) -> impl Stream<Item = Answer> + Send + use<> {
+    let Accepted { kind, request, mut sent } = accepted;
+    let persisted = served.persisted.clone();
+    let answers = served.schema.execute_stream(request).map(move |response| {
+        let answer = answer(kind, response);
+        if let Some((hash, query)) = sent.take_if(|_| !answer.is_request_error) {
+            persisted.remember(hash, &query);
+        }
+        answer
+    });
+    ahead(answers)
+}
+
+fn ahead(mut results: impl Stream<Item = Answer> + Send + Unpin + 'static) -> impl Stream<Item = Answer> + Send {
     let (sender, receiver) = mpsc::channel(1);
-    let mut results = schema.execute_stream(request);
     let work = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Ok(place) = sender.reserve().await {
             match results.next().await {

@@ -19,7 +19,7 @@ use crate::graphql::Code;
 use crate::telemetry::{self, Open};
 
 use super::auth::BadToken;
-use super::operation::{Answer, Operation, answer, results};
+use super::operation::{Answer, Operation, results};
 use super::refusal::{full, refuse};
 use super::wire::Times;
 use super::{Identity, Served, origin};
@@ -168,7 +168,9 @@ impl Connection {
                     Some(Value::String(text)) => self.served.front.gate.admit(Some(text)),
                     Some(_) => Err(BadToken),
                 };
-                self.identity = Some(identity.map_err(|BadToken| Some((4403, "Forbidden")))?);
+                let now = self.served.app.clock.now();
+                let identity = identity.ok().filter(|identity| !identity.is_over(now));
+                self.identity = Some(identity.ok_or(Some((4403, "Forbidden")))?);
                 self.send(&json!({ "type": "connection_ack" })).await
             }
             FromClient::Ping { payload: Some(payload) } => {
@@ -208,8 +210,7 @@ impl Connection {
             let message = "Mutations are sent over HTTP, where they can be retried safely.";
             return self.send(&error(&id, Code::BadUserInput, message)).await;
         }
-        let results = results(&self.served.schema, accepted.request);
-        let events = results.map(move |response| Event::Result(Box::new(answer(accepted.kind, response))));
+        let events = results(&self.served, accepted).map(|answer| Event::Result(Box::new(answer)));
         self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
         Ok(())
     }

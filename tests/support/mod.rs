@@ -204,6 +204,13 @@ impl Shop {
         Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 
+    /// Somebody whose token expired a minute ago.
+    pub async fn expired(&self, role: Role, subject: &str) -> Client {
+        let made_at = Clock::system().now() - Duration::from_mins(1);
+        let token = token(&self.access, role, subject, Duration::ZERO, made_at).await.expect("a token");
+        Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
+    }
+
     /// Sets the shop's clock forward.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).expect("a short time");
