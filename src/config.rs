@@ -46,6 +46,9 @@ pub enum Command {
     /// Exits with 0 and says how much it checked, or with 1 and says what differs.
     Verify,
     /// Make a token for trying things out, signed with ONHAND_SECRET.
+    ///
+    /// ONHAND_ISSUER and ONHAND_AUDIENCE must be set as well (or --issuer and --audience), to the same values as those of
+    /// the server that is to take the token.
     Token {
         /// What its holder may do.
         #[arg(long)]

@@ -27,6 +27,7 @@ mod payments;
 mod persisted;
 mod races;
 mod readme;
+mod refusals;
 mod schema;
 mod socket;
 mod stories;
