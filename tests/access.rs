@@ -294,6 +294,11 @@ async fn settings_that_do_not_fit_together_are_refused_and_tokens_can_be_made() 
         let (code, said) = run(folder.path(), &arguments).await;
         assert!(code == 2 && said.contains(complaint), "{arguments:?}: {said}");
     }
+    let (code, help) = run(folder.path(), &["token", "--help"]).await;
+    assert!(
+        code == 0 && ["ONHAND_ISSUER", "ONHAND_AUDIENCE", "server"].iter().all(|word| help.contains(word)),
+        "{help}"
+    );
     let mut arguments = vec!["token", "--role", "staff", "--sub", "sam", "--issuer", "tests", "--audience", "shop"];
     arguments.extend(secret);
     let (code, token) = run(folder.path(), &arguments).await;
