@@ -25,6 +25,7 @@ mod races;
 mod rates;
 mod readme;
 mod replicas;
+mod rolling;
 mod schema;
 mod socket;
 mod stories;
