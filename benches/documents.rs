@@ -15,6 +15,7 @@ use onhand::domain::party::Party;
 use onhand::domain::stock::PublicStock;
 use onhand::graphql::{ApiSchema, Documents, Limits, Viewer, prepare, schema};
 use onhand::store::{migrate, open};
+use onhand::writer::MAX_QUEUED;
 use serde_json::{Map, Value, json};
 
 /// How often each is looked at.
@@ -78,7 +79,7 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
         pay_retry_max: second,
         pay_give_up: second,
     };
-    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false };
+    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
     // The lock lives as long as the process.
     std::mem::forget(databases);

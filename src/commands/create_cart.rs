@@ -19,7 +19,7 @@ impl Command for CreateCart {
     type Answer = CartId;
 
     fn footprint(&self) -> Footprint {
-        Footprint { products: self.items.iter().map(|item| item.product).collect(), ..Footprint::default() }
+        Footprint { seen: self.items.iter().map(|item| item.product).collect(), ..Footprint::default() }
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {

@@ -45,11 +45,7 @@ impl Command for UpdateCart {
 
     fn footprint(&self) -> Footprint {
         let (cart, items, _) = self.parts();
-        Footprint {
-            carts: vec![cart],
-            products: items.iter().map(|item| item.product).collect(),
-            ..Footprint::default()
-        }
+        Footprint { carts: vec![cart], seen: items.iter().map(|item| item.product).collect(), ..Footprint::default() }
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {

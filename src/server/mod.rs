@@ -5,6 +5,9 @@
 mod assets;
 mod auth;
 mod caching;
+mod caller;
+pub mod defaults;
+mod end;
 mod events;
 mod health;
 mod http;
@@ -15,11 +18,12 @@ mod metrics;
 mod operation;
 mod origin;
 mod persisted;
+mod person;
+mod rate;
 mod refusal;
+mod seats;
 mod socket;
 mod wire;
-
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -41,19 +45,16 @@ use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
 use self::persisted::Persisted;
 
 pub use auth::{Gate, Identity, token};
-pub use wire::{Places, Times, Wire};
-
-/// Largest body of a request, in bytes.
-const MAX_BODY: usize = 256 * 1_024;
+pub use person::Person;
+pub use rate::{Rate, Rates};
+pub use seats::Seats;
+pub use wire::{Places, Room, Times, Wire};
 
 /// Where the id of a request stands.
 const REQUEST_ID: &str = "x-request-id";
 
 /// Longest id of a request that is taken from outside, in bytes.
 const MAX_REQUEST_ID: usize = 64;
-
-/// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
-const MAX_DRAIN: Duration = Duration::from_secs(8);
 
 /// Who is let in, and what they find.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct Front {
     pub gate: Gate,
     /// Whether there is introspection, and the page to explore the API.
     pub explore: bool,
+    /// What one document may ask for.
+    pub documents: Limits,
     /// How much comes in at once, how long it may take, and from where.
     pub wire: Wire,
 }
@@ -97,6 +100,7 @@ impl Served {
 }
 
 fn router(served: Served) -> Router {
+    let max_body = DefaultBodyLimit::max(served.front.wire.room.body);
     let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
     let router = Router::new()
         .route("/graphql", api)
@@ -113,7 +117,7 @@ fn router(served: Served) -> Router {
     let router = router.layer(TraceLayer::new_for_http().make_span_with(span));
     let router = router.layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
     let router = router.layer(map_request(drop_unfit_id));
-    router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
+    router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(max_body).with_state(served)
 }
 
 /// An id that came from outside is kept when it is short and plain; otherwise the request gets one of ours.
@@ -133,7 +137,7 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
 }
 
 /// Serves until `stop` is cancelled, then drains: no new connections, sockets are told to come back, and what was begun
-/// is finished, all within [`MAX_DRAIN`].
+/// is finished, all within the time that a drain may take.
 ///
 /// # Errors
 /// When the server panics.
@@ -142,7 +146,7 @@ pub async fn serve(app: App, front: Front, listener: TcpListener, stop: Cancella
     let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
     let served = Served {
         schema: schema(app.clone(), front.explore),
-        documents: Documents::new(Limits::default()).context("the schema is not valid")?,
+        documents: Documents::new(front.documents.clone()).context("the schema is not valid")?,
         front,
         app: app.clone(),
         persisted: Persisted::default(),
@@ -153,7 +157,7 @@ pub async fn serve(app: App, front: Front, listener: TcpListener, stop: Cancella
         ended = &mut server => return ended.context("the server panicked"),
         () = stop.cancelled() => {}
     }
-    let deadline = Instant::now() + MAX_DRAIN;
+    let deadline = Instant::now() + times.drain;
     app.tasks.close();
     if timeout_at(deadline, &mut server).await.is_err() {
         tracing::warn!("some requests did not end in time");

@@ -39,6 +39,8 @@ pub struct Operation {
 pub struct Accepted {
     /// Query, mutation or subscription.
     pub kind: OperationType,
+    /// What it costs.
+    pub cost: u64,
     /// What to execute.
     pub request: Request,
     /// The query and its hash, if both were sent: to be remembered once it was executed.
@@ -95,14 +97,14 @@ impl Operation {
         }
         let name = self.name.filter(|name| !name.is_empty());
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
-        let kind = admitted.map_err(refuse)?;
+        let (kind, cost) = admitted.map_err(refuse)?;
         let mut request = Request::new(query);
         request.set_parsed_query(document.parsed());
         request.operation_name = name;
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        Ok(Accepted { kind, request: prepare(&served.app, request, viewer), sent })
+        Ok(Accepted { kind, cost, request: prepare(&served.app, request, viewer), sent })
     }
 }
 
@@ -156,7 +158,7 @@ impl serde::Serialize for Answer {
 /// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
 /// stops reading would leave a query half done, and with it one of the few connections to the database.
 pub fn results(served: &Served, accepted: Accepted) -> impl Stream<Item = Answer> + Send + use<> {
-    let Accepted { kind, request, mut sent } = accepted;
+    let Accepted { kind, request, mut sent, .. } = accepted;
     let persisted = served.persisted.clone();
     let answers = served.schema.execute_stream(request).map(move |response| {
         let answer = answer(kind, response);

@@ -127,7 +127,7 @@ impl Documents {
         Ok(compiled)
     }
 
-    /// Looks at one operation of a document and its variables, and says of which kind it is.
+    /// Looks at one operation of a document and its variables, and says of which kind it is and what it costs.
     ///
     /// # Errors
     /// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` for the variables, `LIMIT_EXCEEDED`
@@ -138,7 +138,7 @@ impl Documents {
         name: Option<&str>,
         values: Option<&Map<String, Value>>,
         viewer: &Viewer,
-    ) -> Result<OperationType, Faults> {
+    ) -> Result<(OperationType, u64), Faults> {
         let Ok(operation) = document.compiled.operations.get(name) else {
             let message = "The document has no such operation, or several without a name.";
             return Err(fault(Code::ValidationFailed, message));
@@ -157,11 +157,12 @@ impl Documents {
             );
             return Err(fault(Code::LimitExceeded, message));
         }
-        Ok(match operation.operation_type {
+        let kind = match operation.operation_type {
             ast::OperationType::Query => OperationType::Query,
             ast::OperationType::Mutation => OperationType::Mutation,
             ast::OperationType::Subscription => OperationType::Subscription,
-        })
+        };
+        Ok((kind, cost))
     }
 }
 
