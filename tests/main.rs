@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod badge;
 mod bad_input;
 mod cases;
 mod crash;

@@ -9,5 +9,7 @@ export default {
     // Of libraries vite keeps the line breaks; this one is loaded as it is.
     rolldownOptions: { output: { minify: true } },
   },
-  plugins: [sourcesDigest(import.meta.dirname, ['package-lock.json', 'package.json', 'tsconfig.json', 'vite.config.js'])],
+  plugins: [
+    sourcesDigest(import.meta.dirname, ['package-lock.json', 'package.json', 'tsconfig.json', 'vite.config.js']),
+  ],
 };

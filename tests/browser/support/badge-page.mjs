@@ -29,21 +29,24 @@ export async function openPage(browser, shop, body, options = {}) {
   context.setDefaultTimeout(LONGEST_WAIT_MS);
   const page = await context.newPage();
   const visit = new BadgePage(page);
-  if (process.env.BADGE_DEV) await page.route(/stock-badge\.js/, (route) => route.fulfill({ path: process.env.BADGE_DEV, headers: { 'access-control-allow-origin': '*' } }));
   if (clock) await page.clock.install();
   await before?.(page);
   await page.addInitScript(() => {
     window.heard = [];
     // The text that is on the screen, of the badge's own or of the page's in its place.
     window.shown = (one) => {
-      const parts = [...one.shadowRoot.querySelectorAll('[part]')].filter((part) => !part.hidden && !part.matches('[part=badge]'));
+      const parts = [...one.shadowRoot.querySelectorAll('[part]')].filter(
+        (part) => !part.hidden && !part.matches('[part=badge]'),
+      );
       const texts = parts.map((part) => (part.localName === 'slot' ? one.textContent : part.textContent).trim());
       return texts.filter(Boolean).join(' | ');
     };
     for (const type of ['stock-change', 'stock-live', 'stock-stale']) {
       document.addEventListener(type, ({ detail }) => window.heard.push({ type, ...detail }));
     }
-    document.addEventListener('securitypolicyviolation', (event) => window.heard.push({ type: event.violatedDirective }));
+    document.addEventListener('securitypolicyviolation', (event) =>
+      window.heard.push({ type: event.violatedDirective }),
+    );
   });
   await page.goto(shop.pages.put(html(shop, body, rest), headers));
   return visit;
@@ -71,25 +74,32 @@ class BadgePage {
 
   /** Waits until the badge of a product shows this text, and is live unless `isLive` says otherwise. */
   async shows(id, text, isLive = true) {
-    await this.page.waitForFunction(
-      ([id, text, isLive]) => {
-        const one = document.querySelector(`stock-badge[product="${id}"]`);
-        return window.shown(one) === text && one.hasAttribute('live') === isLive;
-      },
-      [id, text, isLive],
-    ).catch(async (error) => {
-      throw new Error(`not "${text}", ${isLive ? 'live' : 'not live'}: ${JSON.stringify(await this.look(id))}`, { cause: error });
-    });
+    await this.page
+      .waitForFunction(
+        ([id, text, isLive]) => {
+          const one = document.querySelector(`stock-badge[product="${id}"]`);
+          return window.shown(one) === text && one.hasAttribute('live') === isLive;
+        },
+        [id, text, isLive],
+      )
+      .catch(async (error) => {
+        throw new Error(`not "${text}", ${isLive ? 'live' : 'not live'}: ${JSON.stringify(await this.look(id))}`, {
+          cause: error,
+        });
+      });
   }
 
   /** What the badge of a product shows at this moment. */
   look(id) {
-    return this.page.locator(`stock-badge[product="${id}"]`).first().evaluate((one) => ({
-      text: window.shown(one),
-      state: one.getAttribute('state'),
-      live: one.hasAttribute('live'),
-      stale: one.hasAttribute('stale'),
-    }));
+    return this.page
+      .locator(`stock-badge[product="${id}"]`)
+      .first()
+      .evaluate((one) => ({
+        text: window.shown(one),
+        state: one.getAttribute('state'),
+        live: one.hasAttribute('live'),
+        stale: one.hasAttribute('stale'),
+      }));
   }
 
   /** Waits until something is so. */
@@ -112,7 +122,10 @@ class BadgePage {
   hide(isHidden) {
     return this.page.evaluate((isHidden) => {
       Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });
-      Object.defineProperty(document, 'visibilityState', { value: isHidden ? 'hidden' : 'visible', configurable: true });
+      Object.defineProperty(document, 'visibilityState', {
+        value: isHidden ? 'hidden' : 'visible',
+        configurable: true,
+      });
       document.dispatchEvent(new Event('visibilitychange'));
     }, isHidden);
   }
@@ -132,7 +145,10 @@ class BadgePage {
   async violations() {
     await this.page.evaluate(readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8'));
     const { violations, incomplete } = await this.page.evaluate(() => window.axe.run());
-    return [...violations, ...incomplete].map(({ id, nodes }) => ({ id, where: nodes.map(({ target }) => target.flat().join(' ')) }));
+    return [...violations, ...incomplete].map(({ id, nodes }) => ({
+      id,
+      where: nodes.map(({ target }) => target.flat().join(' ')),
+    }));
   }
 
   async screenshot(name) {

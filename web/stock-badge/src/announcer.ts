@@ -1,5 +1,5 @@
-// Tells screen readers what has changed: politely, and at most once in five seconds however many badges a page has. Never
-// tells what badges show at first.
+// Tells screen readers what has changed: politely, and at most once in five seconds however many badges a page has.
+// Never tells what badges show at first.
 
 /** Between two announcements, over the whole page. */
 const EVERY_MS = 5_000;
@@ -32,7 +32,7 @@ export function prepareAnnouncer(): void {
       pointerEvents: 'none',
     });
   }
-  if (!region.isConnected) document.body.append(region);
+  if (!region.isConnected) (document.body ?? document.documentElement).append(region);
 }
 
 /** Tells `text` of a product as soon as it may. The last text of a product wins. */

@@ -7,8 +7,10 @@ import { openStream } from './stream.js';
 
 /** The first pause before another attempt; it doubles each time, */
 const FIRST_PAUSE_MS = 500;
-/** up to this. By chance up to half of a pause is left out, so that not every page comes back in the same moment. */
+/** up to this. */
 const MAX_PAUSE_MS = 60_000;
+/** Up to so much of a pause is left out by chance, so that not every page comes back in the same moment. */
+const JITTER = 0.8;
 /** A link that held for so long was a good one: the pauses begin anew. */
 const STEADY_MS = 10_000;
 /** After so many websockets that never opened, every next attempt is a stream. */
@@ -107,7 +109,7 @@ export class Connection {
     const pause = isFinal ? MAX_PAUSE_MS : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#attempts);
     this.#attempts += 1;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#open(), pause * (1 - Math.random() / 2));
+    this.#timer = setTimeout(() => void this.#open(), pause * (1 - JITTER * Math.random()));
   }
 
   async #open(): Promise<void> {

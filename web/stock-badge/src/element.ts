@@ -1,5 +1,5 @@
-// <stock-badge product="...">: shows the newest state that it is given, and tells the page. Never asks the server itself,
-// never shows nothing, and never looks live when it is not.
+// <stock-badge product="...">: shows the newest state that it is given, and tells the page. Never asks the server
+// itself, never shows nothing, and never looks live when it is not.
 import { announce, prepareAnnouncer } from './announcer.js';
 import css from './badge.css?inline';
 import { watchNearby } from './nearby.js';
@@ -21,7 +21,7 @@ const STATES: Readonly<Record<Availability, string>> = {
 /** What `stock-change`, `stock-live` and `stock-stale` tell. */
 export interface StockDetail {
   readonly product: string;
-  /** Units that can be bought, and null when that is not known. */
+  /** Units that can be bought, and null when nobody knows or counts them. */
   readonly available: number | null;
   readonly availability: Availability | null;
   /** Null when nothing has come from the server yet. */
@@ -80,8 +80,13 @@ export class StockBadge extends Base {
   /** What is shown. */
   get stock(): StockDetail {
     const { available, availability } = this.#known();
-    const version = this.#stock?.version ?? null;
-    return { product: this.product, available: available ?? null, availability: availability ?? null, version, live: this.#isLive };
+    return {
+      product: this.product,
+      available: availability === 'UNTRACKED' ? null : (available ?? null),
+      availability: availability ?? null,
+      version: this.#stock?.version ?? null,
+      live: this.#isLive,
+    };
   }
 
   connectedCallback(): void {
@@ -98,7 +103,10 @@ export class StockBadge extends Base {
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after) return;
     const isAnother = name === 'product' || name === 'endpoint';
-    if (isAnother) this.#stock = undefined;
+    if (isAnother) {
+      this.#stock = undefined;
+      this.#isStale = false;
+    }
     if (!this.isConnected) return;
     if (isAnother || name === 'always') {
       this.#end();

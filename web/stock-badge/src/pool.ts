@@ -1,9 +1,9 @@
-// Which products a page follows at one endpoint, over one connection and as few subscriptions as there can be. Keeps the
-// newest state of each. Never shows anything, and never follows more than the link carries.
+// Which products a page follows at one endpoint, over one connection and as few subscriptions as there can be. Keeps
+// the newest state of each. Never shows anything, and never follows more than the link carries.
 import { Connection } from './connection.js';
 import { MAX_IDS, type Stock } from './stock.js';
 
-/** How long changes of what is followed are gathered. Short beside what people notice, long beside a scroll's frames. */
+/** How long changes of what is followed are gathered: short for people, long beside the frames of a scroll. */
 const GATHER_MS = 100;
 /** How long a subscription may take to deliver before it takes over from the one before all the same. */
 const HANDOVER_MS = 5_000;
@@ -88,7 +88,7 @@ export class Pool {
     for (const batch of this.#batches.filter((one) => this.#watchedOf(one).length === 0)) this.#end(batch);
     const followed = new Set(this.#batches.flatMap((batch) => [...batch.ids]));
     const wanted = [...this.#watchers.keys()].filter((id) => !followed.has(id));
-    // What is not watched any more stays until its subscription changes anyhow: who scrolls down often scrolls up again.
+    // What is not watched any more stays until its subscription changes anyhow: people scroll back.
     for (const batch of this.#batches) {
       const watched = this.#watchedOf(batch);
       const more = wanted.splice(0, MAX_IDS - watched.length);
@@ -145,8 +145,8 @@ export class Pool {
     if (batch?.coming === operation) this.#takeOver(batch);
     const { product } = stock;
     const before = this.#states.get(product);
-    // What was known before this connection is older than what is first heard on it, whatever their versions say: a shop
-    // may have been set up anew. On one connection two subscriptions overlap, and the greater version is the newer.
+    // What was known before this connection is older than what is first heard on it, whatever their versions say: a
+    // shop may have been set up anew. On one connection subscriptions overlap, and the greater version is the newer.
     const isNewer = !before || !this.#live.has(product) || stock.version > before.version;
     const wasLive = this.#live.has(product);
     if (batch?.ids.has(product)) this.#live.add(product);

@@ -34,7 +34,9 @@ export function onConfigured(listener: (changed: Options) => void): void {
 
 /** The absolute address of the API: that of one badge, of the page, or beside the script. */
 export function endpointFor(own: string | null): string {
-  return own ? new URL(own, document.baseURI).href : new URL(chosen.endpoint ?? 'graphql', chosen.endpoint ? document.baseURI : here).href;
+  return own
+    ? new URL(own, document.baseURI).href
+    : new URL(chosen.endpoint ?? 'graphql', chosen.endpoint ? document.baseURI : here).href;
 }
 
 export function announces(): boolean {

@@ -42,6 +42,7 @@ export function readStock(result: unknown): Stock | undefined {
   if (!found) return undefined;
   const { id, available, availability, version } = found;
   const product = String(id).replace(/^stock_/, 'product_');
-  const isRight = isProduct(product) && Number.isInteger(available) && Number.isInteger(version) && isAvailability(availability);
+  const isRight =
+    isProduct(product) && Number.isInteger(available) && Number.isInteger(version) && isAvailability(availability);
   return isRight ? { product, available: available as number, availability, version: version as number } : undefined;
 }

@@ -40,7 +40,8 @@ export const openStream: OpenLink = (endpoint, params, ear) => {
         signal: stream.signal,
       });
       isFinal = response.status >= 400 && response.status < 500 && response.status !== 429;
-      if (!response.ok || !response.body || !response.headers.get('content-type')?.startsWith('text/event-stream')) return;
+      if (!response.ok || !response.body || !response.headers.get('content-type')?.startsWith('text/event-stream'))
+        return;
       hasOpened = true;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = '';
@@ -101,5 +102,8 @@ function authorization(params: Readonly<Record<string, unknown>>): Record<string
 function dataOf(event: string): string | undefined {
   const lines = event.split(/\r?\n/);
   if (!lines.some((line) => /^event: ?next$/.test(line))) return undefined;
-  return lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n');
+  return lines
+    .filter((line) => line.startsWith('data:'))
+    .map((line) => line.slice(5))
+    .join('\n');
 }

@@ -43,7 +43,10 @@ const GERMAN: Texts = {
   notLive: 'nicht aktuell',
 };
 
-const languages = new Map<string, Partial<Texts>>([['en', ENGLISH], ['de', GERMAN]]);
+const languages = new Map<string, Partial<Texts>>([
+  ['en', ENGLISH],
+  ['de', GERMAN],
+]);
 
 /** Adds texts, by language. */
 export function addTexts(texts: Readonly<Record<string, Partial<Texts>>>): void {
@@ -55,7 +58,7 @@ export function addTexts(texts: Readonly<Record<string, Partial<Texts>>>): void 
 
 /** The language that an element is in: its own `lang` or that of what it stands in, through shadow roots. */
 export function languageOf(element: Element): string {
-  for (let at: Element | undefined = element; at; ) {
+  for (let at: Element | undefined = element; at;) {
     const closest: Element | null = at.closest('[lang]');
     if (closest) return closest.getAttribute('lang') || 'en';
     const root: Node = at.getRootNode();
@@ -72,19 +75,27 @@ export function textsFor(language: string): Texts {
 }
 
 /** What is said of a state. */
-export function say({ availability, available }: Pick<Stock, 'availability'> & { available?: number | undefined }, language: string): string {
+export function say(
+  { availability, available }: Pick<Stock, 'availability'> & { available?: number | undefined },
+  language: string,
+): string {
   const texts = textsFor(language);
   switch (availability) {
-    case 'OUT_OF_STOCK': return texts.soldOut;
-    case 'UNTRACKED': return texts.untracked;
-    case 'LOW_STOCK': return available === undefined ? texts.fewLeft : fill(texts.lowStock, available, language);
-    default: return fill(texts.inStock, available, language);
+    case 'OUT_OF_STOCK':
+      return texts.soldOut;
+    case 'UNTRACKED':
+      return texts.untracked;
+    case 'LOW_STOCK':
+      return available === undefined ? texts.fewLeft : fill(texts.lowStock, available, language);
+    default:
+      return fill(texts.inStock, available, language);
   }
 }
 
 function fill(text: Text, count: number | undefined, language: string): string {
   const known = isKnown(language) ? language : 'en';
-  const form = typeof text === 'string' ? text : text[new Intl.PluralRules(known).select(count ?? 0)] ?? text.other ?? '';
+  const form =
+    typeof text === 'string' ? text : (text[new Intl.PluralRules(known).select(count ?? 0)] ?? text.other ?? '');
   return form.replaceAll('{count}', () => (count === undefined ? '' : new Intl.NumberFormat(known).format(count)));
 }
 

@@ -2,7 +2,7 @@ import { type Availability, type Stock } from './stock.js';
 /** What `stock-change`, `stock-live` and `stock-stale` tell. */
 export interface StockDetail {
     readonly product: string;
-    /** Units that can be bought, and null when that is not known. */
+    /** Units that can be bought, and null when nobody knows or counts them. */
     readonly available: number | null;
     readonly availability: Availability | null;
     /** Null when nothing has come from the server yet. */
