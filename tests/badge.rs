@@ -12,7 +12,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 #[tokio::test]
 async fn the_script_of_the_badge_is_given_to_every_page_and_in_production_too() {
     for shop in [Shop::open().await, Shop::open_public(PublicStock::Exact).await] {
-        let request = shop.client().get(format!("{}/stock-badge.js", shop.url)).header("origin", "https://shop.example");
+        let request =
+            shop.client().get(format!("{}/stock-badge.js", shop.url)).header("origin", "https://shop.example");
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         for (name, expected) in [

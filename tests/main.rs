@@ -7,8 +7,8 @@
 mod support;
 
 mod access;
-mod badge;
 mod bad_input;
+mod badge;
 mod cases;
 mod crash;
 mod events;

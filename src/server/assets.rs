@@ -2,6 +2,7 @@
 //! stock badge, which shops' pages of other origins load. Nothing here depends on who asks.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -84,7 +85,11 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn respond(path: &str, file: EmbeddedFile, cache: &'static str) -> Response {

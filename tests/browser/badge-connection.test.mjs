@@ -152,6 +152,14 @@ describe('the connection of a stock badge', () => {
     await visit.hide(false);
     await visit.shows(id, 'Only 4 left');
     assert.equal(visit.sockets.length, 2);
+
+    // What has not changed meanwhile is no news.
+    await visit.hide(true);
+    await visit.page.clock.fastForward(40_000);
+    await visit.shows(id, 'Only 4 left | not live', false);
+    await visit.hide(false);
+    await visit.shows(id, 'Only 4 left');
+    assert.equal((await visit.heard('stock-change')).length, 2);
     await visit.close();
   });
 

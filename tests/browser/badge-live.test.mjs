@@ -3,6 +3,7 @@
 //   ONHAND_BINARY=target/debug/onhand node --test badge-live.test.mjs
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { BLUE_MUG } from '../../web/graphiql/src/demo-ids.js';
 import { badge, openPage } from './support/badge-page.mjs';
@@ -45,6 +46,16 @@ describe('a stock badge', () => {
       version: states[1].version,
       live: true,
     });
+    await visit.close();
+  });
+
+  test('is on the page of the README, and does what it says there', async () => {
+    const section = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n## A live badge')[1];
+    const [, page] = section.match(/```html\n([^]*?)```/);
+    const visit = await openPage(browser, shop, '', { whole: page.replace('http://127.0.0.1:8000', shop.url) });
+    await visit.shows(BLUE_MUG, 'In stock');
+    await buy(shop, BLUE_MUG, 7);
+    await visit.shows(BLUE_MUG, 'Only 3 left');
     await visit.close();
   });
 

@@ -15,6 +15,8 @@ test('the badge weighs a few kilobytes', (t) => {
   const size = gzipSync(readFileSync(SCRIPT), { level: 9 }).length;
   t.diagnostic(`${size} bytes with gzip`);
   assert.ok(size <= MAX_GZIPPED, `${size} bytes with gzip, more than ${MAX_GZIPPED}`);
+  const told = `less than ${MAX_GZIPPED / 1_000} kB compressed`;
+  assert.ok(readFileSync(new URL('../../README.md', FOLDER), 'utf8').includes(told), `README.md says "${told}"`);
 });
 
 test('the package has the script, its types, a description and the licences, and nothing else', () => {

@@ -19,11 +19,11 @@ export function badge(id, attributes = '', content = '') {
 }
 
 /**
- * Opens a page with this body. `headers` are those of its answer; `before` runs before anything of the page does;
- * `clock` lets the test move the time.
+ * Opens a page with this body, or with `whole` as it is. `headers` are those of its answer; `before` runs before
+ * anything of the page does; `clock` lets the test move the time.
  */
 export async function openPage(browser, shop, body, options = {}) {
-  const { headers, before, clock, size = [1000, 700], theme = 'light', page: how = {}, ...rest } = options;
+  const { whole, headers, before, clock, size = [1000, 700], theme = 'light', page: how = {}, ...rest } = options;
   const [width, height] = size;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, ...how });
   context.setDefaultTimeout(LONGEST_WAIT_MS);
@@ -48,7 +48,7 @@ export async function openPage(browser, shop, body, options = {}) {
       window.heard.push({ type: event.violatedDirective }),
     );
   });
-  await page.goto(shop.pages.put(html(shop, body, rest), headers));
+  await page.goto(shop.pages.put(whole ?? html(shop, body, rest), headers));
   return visit;
 }
 

@@ -147,8 +147,8 @@ export class Pool {
     const before = this.#states.get(product);
     // What was known before this connection is older than what is first heard on it, whatever their versions say: a
     // shop may have been set up anew. On one connection subscriptions overlap, and the greater version is the newer.
-    const isNewer = !before || !this.#live.has(product) || stock.version > before.version;
     const wasLive = this.#live.has(product);
+    const isNewer = !before || (wasLive ? stock.version > before.version : !isSame(stock, before));
     if (batch?.ids.has(product)) this.#live.add(product);
     if (isNewer) this.#keep(stock);
     if (isNewer || wasLive !== this.#live.has(product)) this.#tell(product);
@@ -178,6 +178,12 @@ export class Pool {
       watcher.update(this.#states.get(product), this.#live.has(product));
     }
   }
+}
+
+/** Whether a state that comes again after a reconnect is the one that is known. */
+function isSame(one: Stock, other: Stock): boolean {
+  const { version, available, availability } = one;
+  return version === other.version && available === other.available && availability === other.availability;
 }
 
 const pools = new Map<string, Pool>();

@@ -1,6 +1,6 @@
 // A link over one websocket that speaks graphql-transport-ws. Never comes back by itself: that is for the connection.
 import type { Link, OpenLink } from './link.js';
-import { operation, readStock } from './stock.js';
+import { isError, operation, readStock } from './stock.js';
 
 const PROTOCOL = 'graphql-transport-ws';
 
@@ -64,8 +64,10 @@ export const openSocket: OpenLink = (endpoint, params, ear) => {
         return;
       case 'next': {
         if (!running.has(id)) return;
+        if (isError(payload)) return end(false);
         const stock = readStock(payload);
-        return stock ? ear.next(id as string, stock) : end(false);
+        if (stock) ear.next(id as string, stock);
+        return;
       }
       case 'error':
       case 'complete':

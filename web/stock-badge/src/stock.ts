@@ -36,7 +36,12 @@ export function operation(ids: readonly string[]): { query: string; variables: {
   return { query: QUERY, variables: { ids } };
 }
 
-/** The state in a result, or nothing when the result is an error or not what was asked for. */
+/** Whether a result says that something went wrong. */
+export function isError(result: unknown): boolean {
+  return Boolean((result as { errors?: unknown } | null)?.errors);
+}
+
+/** The state in a result, or nothing when it is none that we know, such as one of a later version of the API. */
 export function readStock(result: unknown): Stock | undefined {
   const found = (result as { data?: { stockChanged?: Record<string, unknown> } } | null)?.data?.stockChanged;
   if (!found) return undefined;

@@ -1,7 +1,7 @@
 // A link over server-sent events, for networks that let no websocket through: one stream per subscription (distinct
 // connections mode of GraphQL over SSE). Never comes back by itself: that is for the connection.
 import type { Link, OpenLink } from './link.js';
-import { operation, readStock } from './stock.js';
+import { isError, operation, readStock } from './stock.js';
 
 /** A browser has only six connections to a host, and the shop's page wants some of them, too. */
 const MAX_SUBSCRIPTIONS = 1;
@@ -47,7 +47,7 @@ export const openStream: OpenLink = (endpoint, params, ear) => {
       let text = '';
       for (;;) {
         const { value, done } = await reader.read();
-        if (done || text.length + value.length > MAX_EVENT) return;
+        if (done || text.length > MAX_EVENT) return;
         clearTimeout(timer);
         timer = setTimeout(() => stream.abort(), SILENCE_MS);
         const events = (text + value).split(/\r?\n\r?\n/);
@@ -55,9 +55,10 @@ export const openStream: OpenLink = (endpoint, params, ear) => {
         for (const event of events) {
           const data = dataOf(event);
           if (!data) continue;
-          const stock = readStock(JSON.parse(data));
-          if (!stock) return;
-          if (running.get(id) === stream) ear.next(id, stock);
+          const result: unknown = JSON.parse(data);
+          if (isError(result)) return;
+          const stock = readStock(result);
+          if (stock && running.get(id) === stream) ear.next(id, stock);
         }
       }
     } catch {

@@ -20,5 +20,7 @@ export declare function operation(ids: readonly string[]): {
         ids: readonly string[];
     };
 };
-/** The state in a result, or nothing when the result is an error or not what was asked for. */
+/** Whether a result says that something went wrong. */
+export declare function isError(result: unknown): boolean;
+/** The state in a result, or nothing when it is none that we know, such as one of a later version of the API. */
 export declare function readStock(result: unknown): Stock | undefined;
