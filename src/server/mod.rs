@@ -108,7 +108,8 @@ fn router(served: Served) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(assets::index))
-        .route("/assets/{name}", get(assets::asset));
+        .route("/assets/{name}", get(assets::asset))
+        .route("/stock-badge.js", get(assets::badge));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
     let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
