@@ -16,6 +16,7 @@ use onhand::domain::party::Party;
 use onhand::domain::payment::Method;
 use onhand::domain::stock::PublicStock;
 use onhand::store::{migrate, open};
+use onhand::writer::MAX_QUEUED;
 use sea_orm::ConnectionTrait;
 
 /// Plain commits that are timed.
@@ -70,7 +71,7 @@ async fn shop(folder: &Path) -> Outcome<App> {
         pay_retry_max: second * 60,
         pay_give_up: second * 900,
     };
-    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false };
+    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
     // The lock lives as long as the process.
     std::mem::forget(databases);

@@ -11,7 +11,7 @@ use crate::config::PaymentTimes;
 use crate::domain::stock::PublicStock;
 use crate::live::Hub;
 use crate::payment::Gateways;
-use crate::store::Store;
+use crate::store::{Bell, Store};
 use crate::writer::Writer;
 
 /// What an app is started with.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
+    /// Most commands that wait for the writer.
+    pub max_queued: usize,
 }
 
 /// What every part of the server works with.
@@ -34,6 +36,8 @@ pub struct App {
     pub writer: Writer,
     /// Where changes are announced.
     pub hub: Hub,
+    /// What tells other replicas that there is something new, and hears it from them.
+    pub bell: Bell,
     /// Who takes the money.
     pub gateways: Gateways,
     /// How long paying may take.
@@ -55,11 +59,13 @@ impl App {
         settings: Settings,
         clock: Clock,
     ) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox } = settings;
+        let Settings { times, public_stock, has_sandbox, max_queued } = settings;
         let hub = Hub::default();
+        let bell = Bell::default();
         let store = Store::new(read);
-        let (writer, task) = Writer::start(write, hub.clone(), clock.clone(), public_stock);
+        let links = (hub.clone(), bell.clone());
+        let (writer, task) = Writer::start(write, links, clock.clone(), public_stock, max_queued);
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
-        (Self { store, writer, hub, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
+        (Self { store, writer, hub, bell, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
     }
 }

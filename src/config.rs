@@ -1,6 +1,9 @@
 //! Every setting with its variable, its default and its meaning, and the command line. The only reader of the
 //! environment.
 
+mod limits;
+mod values;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::quantity::MAX_QUANTITY;
 use crate::domain::stock::PublicStock;
+
+pub use limits::{DocumentLimits, LimitSettings, Room, Shares, Times};
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
 ///
@@ -30,6 +35,10 @@ pub struct CommandLine {
     /// Who may do what.
     #[command(flatten)]
     pub access: Access,
+
+    /// How much of everything there may be.
+    #[command(flatten)]
+    pub limits: LimitSettings,
 }
 
 /// What to do.
@@ -46,6 +55,9 @@ pub enum Command {
     /// Exits with 0 and says how much it checked, or with 1 and says what differs.
     Verify,
     /// Make a token for trying things out, signed with ONHAND_SECRET.
+    ///
+    /// ONHAND_ISSUER and ONHAND_AUDIENCE must be set as well (or --issuer and --audience), to the same values as those of
+    /// the server that is to take the token.
     Token {
         /// What its holder may do.
         #[arg(long)]

@@ -2,7 +2,7 @@
 //!
 //! A failure's inner text is for the log; it must never reach a client.
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use crate::domain::rejection::{Refusal, Rejection};
 
@@ -40,7 +40,7 @@ impl From<Refusal> for Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_connection_lost(&error) {
+        if is_away(&error) {
             tracing::error!(%error, "the database cannot be reached");
             return Self::Unavailable;
         }
@@ -48,8 +48,57 @@ impl From<DbErr> for Error {
     }
 }
 
+/// What is the matter when the database does not do what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is not there, or gave up. Nothing was executed.
+    Away,
+    /// Somebody else holds a row for longer than we wait.
+    Locked,
+    /// Two transactions were in each other's way. Worth another try at once.
+    Conflict,
+    /// A value that must be unique is taken.
+    Taken,
+    /// It refuses what was asked.
+    Refused,
+}
+
 /// Whether the database could not be reached, so that nothing was executed.
 #[must_use]
-pub fn is_connection_lost(error: &DbErr) -> bool {
-    matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+pub fn is_away(error: &DbErr) -> bool {
+    trouble(error) == Trouble::Away
+}
+
+/// What is the matter.
+#[must_use]
+pub fn trouble(error: &DbErr) -> Trouble {
+    let error = match error {
+        // Whatever the reason: there is no connection.
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Trouble::Away,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+        _ => return Trouble::Refused,
+    };
+    match &**error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Trouble::Away,
+        sqlx::Error::Database(error) if error.is_unique_violation() => Trouble::Taken,
+        sqlx::Error::Database(error) => error.code().map_or(Trouble::Refused, |code| by_code(&code)),
+        _ => Trouble::Refused,
+    }
+}
+
+/// By the codes of PostgreSQL, which all have five characters; those of SQLite are numbers with fewer.
+fn by_code(code: &str) -> Trouble {
+    match code {
+        "55P03" => Trouble::Locked,
+        "40001" | "40P01" => Trouble::Conflict,
+        // A statement or an idle transaction that took too long; a server that became a standby.
+        "57014" | "25P03" | "25006" => Trouble::Away,
+        // Connections, resources, and the operator's interventions.
+        _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Trouble::Away,
+        _ => Trouble::Refused,
+    }
 }

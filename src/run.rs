@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
+use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
-use crate::store::{Databases, migrate, open, open_read_only};
+use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
 use crate::{demo, graphql, payment, upkeep, verify};
 
-/// As many files as are opened at the same time: all sockets, and room for requests and the database.
-const MAX_OPEN_FILES: u64 = 16_384;
+/// Files that are open at the same time besides sockets: requests, and the database.
+const OTHER_FILES: u64 = 4_384;
 
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
@@ -34,7 +35,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
         Command::Serve => serve(&line).await.map(|()| true),
         Command::Migrate => {
             migrate(&open(&line.database_url).await?).await?;
-            say(&format!("{} is up to date.", line.database_url));
+            say(&format!("{} is up to date.", shown(&line.database_url)));
             Ok(true)
         }
         Command::Schema => {
@@ -55,7 +56,8 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
 }
 
 async fn serve(line: &CommandLine) -> anyhow::Result<()> {
-    let (url, serve, access) = (&line.database_url, &line.serve, &line.access);
+    let (url, serve, access, limits) = (&line.database_url, &line.serve, &line.access, &line.limits);
+    limits.check().map_err(anyhow::Error::msg)?;
     let gate = Gate::new(access).await?;
     let is_development = gate.is_development();
     if is_development && !serve.listen.ip().is_loopback() {
@@ -67,32 +69,37 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if serve.payment.pay_lease <= serve.payment.pay_gateway {
         bail!("ONHAND_PAY_LEASE must be longer than ONHAND_PAY_GATEWAY");
     }
+    if serve.payment.pay_answer >= limits.times.request {
+        bail!("ONHAND_PAY_ANSWER must be shorter than ONHAND_WAIT_REQUEST");
+    }
     // Each socket is an open file. Where there may not be so many, connections wait to be accepted.
-    if let Err(error) = rlimit::increase_nofile_limit(MAX_OPEN_FILES) {
+    if let Err(error) = rlimit::increase_nofile_limit(limits.room.sockets as u64 + OTHER_FILES) {
         tracing::warn!(%error, "the number of open files stays as it is");
     }
     let stop = stop_on_signal()?;
     let listener = TcpListener::bind(serve.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let address = listener.local_addr()?;
-    let wire = Wire { origins: serve.allowed_origins.clone(), ..Wire::default() };
+    let wire = Wire::new(limits, serve.allowed_origins.clone());
     // A migration may take minutes. Whoever comes meanwhile is told so.
     let door = Door::open(listener, wire.times, stop.clone());
     let databases = open(url).await?;
     migrate(&databases).await?;
-    let Databases { read, write, lock } = databases;
+    let Databases { read, write, kind } = databases;
     let settings = Settings {
         times: serve.payment,
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
+        max_queued: limits.room.queued,
     };
     let (app, writer) = App::start(read.clone(), write.clone(), settings, Clock::system());
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
     let explore = access.explore.unwrap_or(is_development);
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
+    follow_replicas(&app, &kind, &stop).await?;
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    let serving = door.let_in(app, Front { gate, explore, wire })?;
+    let serving = door.let_in(app, Front { gate, explore, documents: limits.documents.clone(), wire })?;
     greet(line, (is_development, explore), added, address);
     serving.until_drained().await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
@@ -100,8 +107,21 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     }
     read.close().await?;
     write.close().await?;
-    drop(lock);
+    drop(kind);
     say("stopped");
+    Ok(())
+}
+
+/// Where replicas share a database, tells the others what is done here, and hears from them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
+    if let Kind::Postgres(postgres) = kind {
+        let feed = Feed::begin(app.clone()).await?;
+        tokio::spawn(feed.follow(stop.clone()));
+        tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
+    }
     Ok(())
 }
 
@@ -132,7 +152,7 @@ fn greet(line: &CommandLine, (is_development, explore): (bool, bool), added: usi
     } else {
         say(&format!("onhand {version}"));
     }
-    say(&format!("database   {}", line.database_url));
+    say(&format!("database   {}", shown(&line.database_url)));
     if added > 0 {
         say(&format!("catalogue  {added} demo products added"));
     }

@@ -7,7 +7,7 @@ use onhand::domain::stock::PublicStock;
 use serde_json::{Value, json};
 
 use crate::support::process::run;
-use crate::support::{Client, Shop, Socket, codes, paid};
+use crate::support::{Client, Place, Shop, Socket, codes, paid};
 
 const UNKNOWN_ORDER: &str = "order_7zzzzzzzzzzzzzzzzzzzzzzzzz";
 const UNKNOWN_CART: &str = "cart_7zzzzzzzzzzzzzzzzzzzzzzzzz";
@@ -183,7 +183,7 @@ async fn a_token_that_is_not_good_makes_nobody_a_guest() {
     let (head, rest) = good.split_at(good.len() - 4);
     let unsigned =
         "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEiLCJpc3MiOiJ0ZXN0cyIsImF1ZCI6InNob3AiLCJleHAiOjQwMDAwMDAwMDB9.";
-    let expired = shop.signed_in_for(Role::Customer, "ada", Duration::ZERO).await.authorization.expect("a token");
+    let expired = shop.expired(Role::Customer, "ada").await.authorization.expect("a token");
     let bad = [
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
@@ -280,7 +280,7 @@ async fn production_tells_nothing_about_itself_and_has_no_sandbox() {
 
 #[tokio::test]
 async fn settings_that_do_not_fit_together_are_refused_and_tokens_can_be_made() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::new().await;
     let secret = ["--secret", crate::support::SECRET];
     for (arguments, complaint) in [
         (vec!["--listen", "0.0.0.0:0"], "loopback"),
@@ -291,12 +291,17 @@ async fn settings_that_do_not_fit_together_are_refused_and_tokens_can_be_made() 
         (vec!["--public-stock", "capped:0"], "capped:N"),
         (vec!["token", "--role", "staff", "--sub", "sam"], "ONHAND_SECRET"),
     ] {
-        let (code, said) = run(folder.path(), &arguments).await;
+        let (code, said) = run(&place, &arguments).await;
         assert!(code == 2 && said.contains(complaint), "{arguments:?}: {said}");
     }
+    let (code, help) = run(&place, &["token", "--help"]).await;
+    assert!(
+        code == 0 && ["ONHAND_ISSUER", "ONHAND_AUDIENCE", "server"].iter().all(|word| help.contains(word)),
+        "{help}"
+    );
     let mut arguments = vec!["token", "--role", "staff", "--sub", "sam", "--issuer", "tests", "--audience", "shop"];
     arguments.extend(secret);
-    let (code, token) = run(folder.path(), &arguments).await;
+    let (code, token) = run(&place, &arguments).await;
     assert_eq!((code, token.trim().split('.').count()), (0, 3), "{token}");
     let shop = Shop::open_public(PublicStock::Exact).await;
     let sam = Client { authorization: Some(format!("Bearer {}", token.trim())), ..Client::clone(&shop) };

@@ -7,7 +7,9 @@ use onhand::domain::stock::PublicStock;
 use onhand::graphql::document::limits as max;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Shop, Socket};
+use onhand::graphql::Limits;
+
+use crate::support::{Client, Shop, Socket, Wanted};
 
 /// What a client sends.
 struct Sent {
@@ -230,6 +232,39 @@ async fn shoppers_may_ask_for_less_than_staff() {
             assert_eq!(over_http(client, &sent).await.0.as_deref(), right, "{who}, {cost}");
             assert_eq!(over_socket(client, &sent).await.as_deref(), right, "{who}, {cost}, over a websocket");
         }
+    }
+    shop.close().await;
+}
+
+/// A chain of fields that is so deep and goes round in a circle.
+fn circle(first: &[&str], circle: &[&str], depth: usize) -> String {
+    let steps: Vec<_> = first.iter().chain(circle.iter().cycle()).take(depth - 1).copied().collect();
+    format!("{{ {} {{ __typename {} }}", steps.join(" { "), "}".repeat(depth - 1))
+}
+
+/// As deep as it may ever be set, also without optimisation, where everything needs most of the stack.
+#[tokio::test]
+async fn the_greatest_depth_that_can_be_set_is_executed() {
+    let (deepest, introspection_depth) = (max::DEEPEST, max::DEEPEST_INTROSPECTION);
+    let documents = Limits { depth: deepest, introspection_depth, ..Limits::default() };
+    let shop = Shop::open_as(Wanted { documents, ..Wanted::default() }).await;
+    let mug = shop.product("MUG", 5).await;
+    let order = shop.order(&[(&mug, 1)]).await;
+    shop.pay_sandbox(&order, "succeed").await;
+    let (page, stock) = ("stockTransactions(last: 1)", format!("stock(productId: \"{mug}\")"));
+    let circles: [(usize, &[&str], &[&str]); 5] = [
+        (deepest, &["products(first: 1)", "nodes"], &["stock", "product"]),
+        (deepest, &[&stock], &["transactions(last: 1)", "edges", "node", "product", "stock"]),
+        (deepest, &[page, "nodes"], &["order", page, "nodes"]),
+        (deepest, &[page, "edges", "node"], &["order", "items", "product", "stock", "transactions(last: 1)", "nodes"]),
+        (introspection_depth, &["__schema", "types", "fields", "type"], &["ofType"]),
+    ];
+    for (depth, first, steps) in circles {
+        let sent = Sent::query(circle(first, steps, depth));
+        assert_eq!(over_http(&shop, &sent).await.0, None, "{}", sent.query);
+        assert_eq!(over_socket(&shop, &sent).await, None, "{}", sent.query);
+        let deeper = circle(first, steps, depth + 1);
+        assert_eq!(shop.code(&deeper, json!({})).await, "LIMIT_EXCEEDED", "{deeper}");
     }
     shop.close().await;
 }

@@ -79,7 +79,7 @@ async fn a_silent_gateway_keeps_the_units_until_it_confirms_that_it_cannot_charg
     // Long enough for several looks of recovery, none of which may release anything.
     let looks = "SELECT looks FROM payment WHERE looks >= 3";
     eventually("recovery has looked three times", || async {
-        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, looks);
+        let statement = sea_orm::Statement::from_string(shop.database().get_database_backend(), looks);
         sea_orm::ConnectionTrait::query_one_raw(shop.database(), statement).await.expect("an answer").is_some()
     })
     .await;
@@ -124,7 +124,8 @@ async fn nothing_is_charged_when_nothing_can_be_allocated() {
         shop.pay_with(json!({ "orderId": order, "gateway": "acme" })).await["userErrors"][0]["code"],
         "NOT_FOUND"
     );
-    let charges = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT 1 FROM sandbox_charge");
+    let charges =
+        sea_orm::Statement::from_string(shop.database().get_database_backend(), "SELECT 1 FROM sandbox_charge");
     let found = sea_orm::ConnectionTrait::query_one_raw(shop.database(), charges).await.expect("an answer");
     assert!(found.is_none(), "the gateway heard of nothing");
     shop.close().await;

@@ -151,6 +151,20 @@ fn its_limits_name_constants_that_exist() {
 }
 
 #[test]
+fn its_limits_name_settings_that_exist() {
+    let rows = Readme::read().section("Configuration").table("Variable");
+    let settings: BTreeSet<String> = rows.iter().map(|row| code(&row[0])).collect();
+    for row in Readme::read().section("Limits").table("What") {
+        assert!(
+            row[4] == "-" || settings.contains(&code(&row[4])),
+            "README.md, \"Limits\": \"{}\" names {}, which is no setting; name its variable, or - when it has none",
+            row[0],
+            row[4]
+        );
+    }
+}
+
+#[test]
 fn the_files_it_names_exist() {
     let readme = Readme::read();
     let is_path =

@@ -10,8 +10,10 @@ use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::Access;
 use onhand::domain::stock::PublicStock;
+use onhand::graphql::Limits;
 use onhand::server::{Door, Front, Gate, Times, Wire};
 use onhand::store::{migrate, open};
+use onhand::writer::MAX_QUEUED;
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
@@ -19,18 +21,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Process, Shop, Wanted, eventually, patient_times};
+use crate::support::{Place, Process, Shop, Wanted, eventually, patient_times};
 
 const CHECK_OUT: &str =
     "mutation Farewell($input: CheckOutInput!) { checkOut(input: $input) { order { id } userErrors { code } } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_of_the_log_is_one_object_and_tells_nothing_of_a_person() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Process::start_with(folder.path(), &["--log", "onhand=trace,info", "--log-format", "json"]).await;
+    let place = Place::new().await;
+    let server = Process::start_with(&place, &["--log", "onhand=trace,info", "--log-format", "json"]).await;
     let (url, client) = server.another();
     let cart = server.ask("mutation { createCart { cart { id } } }", json!({})).await.expect("an answer");
-    let database = Database::connect(format!("sqlite://{}/shop.db", folder.path().display())).await.expect("the file");
+    let database = Database::connect(place.url.as_str()).await.expect("the file");
     database.execute_unprepared("ALTER TABLE cart RENAME TO hidden").await.expect("a table");
     database.close().await.expect("the end");
 
@@ -83,9 +85,9 @@ async fn spans_name_the_operation_and_continue_the_callers_trace() {
         taken.windows(what.len()).any(|part| part == what)
     };
 
-    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::new().await;
     // Spans do not depend on what is logged.
-    let server = Process::start_with(folder.path(), &["--otlp", &collector, "--log", "off"]).await;
+    let server = Process::start_with(&place, &["--otlp", &collector, "--log", "off"]).await;
     let (url, client) = server.another();
     let query = "query Shelf($sku: String) { product(by: { sku: $sku }) { id } }";
     let body = json!({ "query": query, "variables": { "sku": "A-SECRET" } });
@@ -111,8 +113,8 @@ async fn a_collector_that_is_away_or_silent_holds_nobody_up() {
     let collectors = [address(&silent), address(&away)];
     drop(away);
     for collector in collectors {
-        let folder = tempfile::tempdir().expect("a folder");
-        let server = Process::start_with(folder.path(), &["--otlp", &collector]).await;
+        let place = Place::new().await;
+        let server = Process::start_with(&place, &["--otlp", &collector]).await;
         for _ in 0..200 {
             let answer = server.ask("mutation { createCart { cart { id } } }", json!({})).await.expect("an answer");
             assert!(answer.get("errors").is_none(), "{answer}");
@@ -138,13 +140,19 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
     is_turned_away(ask().await).await;
     is_turned_away(client.get(format!("{url}/")).send().await.expect("an answer")).await;
 
-    let folder = tempfile::tempdir().expect("a folder");
-    let databases = open(&format!("sqlite://{}/shop.db", folder.path().display())).await.expect("a database");
+    let place = Place::new().await;
+    let databases = open(&place.url).await.expect("a database");
     migrate(&databases).await.expect("migrations");
-    let settings = Settings { times: patient_times(), public_stock: PublicStock::Exact, has_sandbox: true };
+    let settings = Settings {
+        times: patient_times(),
+        public_stock: PublicStock::Exact,
+        has_sandbox: true,
+        max_queued: MAX_QUEUED,
+    };
     let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
     let gate = Gate::new(&Access::default()).await.expect("sound settings");
-    let serving = door.let_in(app, Front { gate, explore: true, wire }).expect("a sound schema");
+    let serving =
+        door.let_in(app, Front { gate, explore: true, documents: Limits::default(), wire }).expect("a sound schema");
     let serving = tokio::spawn(serving.until_drained());
     assert_eq!(look(&client, &url, "ready").await, (200, "ready\n".to_owned()));
     assert_eq!(ask().await.json::<Value>().await.expect("JSON"), json!({ "data": { "products": { "nodes": [] } } }));

@@ -36,6 +36,11 @@ impl Columns {
         self.column(name, "TEXT", ColumnDef::text)
     }
 
+    /// Text that is sorted or compared by its characters' numbers, which is how SQLite compares all text.
+    pub fn key_text(self, name: &'static str) -> ColumnDef {
+        self.column(name, "TEXT", |column| column.custom(r#"text COLLATE "C""#))
+    }
+
     /// A count.
     pub fn count(self, name: &'static str) -> ColumnDef {
         self.column(name, "INTEGER", ColumnDef::integer)

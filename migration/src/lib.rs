@@ -8,6 +8,7 @@ pub use sea_orm_migration::MigratorTrait;
 
 mod columns;
 mod m20261125_000001_first;
+mod m20261125_000002_feed;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -16,6 +17,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261125_000001_first::Migration)]
+        vec![Box::new(m20261125_000001_first::Migration), Box::new(m20261125_000002_feed::Migration)]
     }
 }

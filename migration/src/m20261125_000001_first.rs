@@ -2,6 +2,7 @@
 //! sandbox gateway's journal.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::columns::{Columns, key, nullable, reference};
 
@@ -17,7 +18,7 @@ impl MigrationTrait for Migration {
         for table in tables.into_iter().flatten() {
             manager.create_table(table).await?;
         }
-        for index in indexes() {
+        for index in indexes(columns) {
             manager.create_index(index).await?;
         }
         keep_log_append_only(manager).await
@@ -32,10 +33,10 @@ fn catalogue(c: Columns) -> Vec<TableCreateStatement> {
     let product = [
         key(c.uuid("id")),
         c.text("sku"),
-        c.text("sku_key"),
-        c.text("slug"),
+        c.key_text("sku_key"),
+        c.key_text("slug"),
         c.text("name"),
-        c.text("name_key"),
+        c.key_text("name_key"),
         nullable(c.text("description")),
         c.amount("price_amount"),
         c.text("price_currency"),
@@ -273,18 +274,29 @@ fn unique(name: &'static str, table: &'static str, columns: &[&'static str]) -> 
     index(name, table, columns).unique().take()
 }
 
-fn indexes() -> Vec<IndexCreateStatement> {
+/// A unique index on a column that rows are updated with. PostgreSQL takes the columns of a plain one for keys that
+/// others may refer to: an update that names them waits for whoever inserts a reference to the row, and the two may wait
+/// for each other. With a condition, even one that always holds, an index is nobody's key.
+fn unique_value(c: Columns, name: &'static str, table: &'static str, column: &'static str) -> IndexCreateStatement {
+    let mut index = unique(name, table, &[column]);
+    if c.0 == DbBackend::Postgres {
+        index.and_where(Expr::col(column).is_not_null());
+    }
+    index
+}
+
+fn indexes(c: Columns) -> Vec<IndexCreateStatement> {
     vec![
-        unique("product_sku_key", "product", &["sku_key"]),
-        unique("product_slug", "product", &["slug"]),
+        unique_value(c, "product_sku_key", "product", "sku_key"),
+        unique_value(c, "product_slug", "product", "slug"),
         index("product_by_name", "product", &["name_key", "id"]),
         unique("stock_transaction_id", "stock_transaction", &["id"]),
         unique("stock_transaction_sequence", "stock_transaction", &["product_id", "sequence"]),
         index("stock_transaction_by_time", "stock_transaction", &["created_at", "product_id", "sequence"]),
         index("stock_transaction_by_order", "stock_transaction", &["order_id"]),
         index("cart_by_status", "cart", &["status", "updated_at"]),
-        unique("order_number", "order", &["number"]),
-        unique("order_cart", "order", &["cart_id"]),
+        unique_value(c, "order_number", "order", "number"),
+        unique_value(c, "order_cart", "order", "cart_id"),
         index("order_by_time", "order", &["placed_at", "id"]),
         index("order_by_owner", "order", &["owner", "placed_at", "id"]),
         unique("order_item_line", "order_item", &["order_id", "line"]),
@@ -301,8 +313,11 @@ fn indexes() -> Vec<IndexCreateStatement> {
     ]
 }
 
-/// The log is append-only, whoever writes to the database..
+/// The log is append-only, whoever writes to the database. On PostgreSQL the next change sees to it.
 async fn keep_log_append_only(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    if manager.get_database_backend() != DbBackend::Sqlite {
+        return Ok(());
+    }
     for verb in ["UPDATE", "DELETE"] {
         let name = verb.to_lowercase();
         manager

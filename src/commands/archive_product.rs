@@ -20,7 +20,7 @@ impl Command for ArchiveProduct {
     type Answer = ProductId;
 
     fn footprint(&self) -> Footprint {
-        Footprint { products: vec![self.product], ..Footprint::default() }
+        Footprint { catalogue: vec![self.product], ..Footprint::default() }
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<ProductId, Refusal> {

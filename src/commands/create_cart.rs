@@ -19,13 +19,13 @@ impl Command for CreateCart {
     type Answer = CartId;
 
     fn footprint(&self) -> Footprint {
-        Footprint { products: self.items.iter().map(|item| item.product).collect(), ..Footprint::default() }
+        Footprint { seen: self.items.iter().map(|item| item.product).collect(), ..Footprint::default() }
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let id = CartId(context.random.secret_uuid());
         let mut cart = Cart::new(id, context.who.owner().map(str::to_owned), context.now);
-        change_lines(world, &mut cart, &self.items, Cart::add)?;
+        change_lines(world, &mut cart, (&self.items, Cart::add), context.who)?;
         world.carts.insert(id, cart);
         Ok(id)
     }

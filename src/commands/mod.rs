@@ -49,7 +49,7 @@ use crate::domain::stock::PublicStock;
 use crate::writer::world::World;
 
 /// Which rows a command needs. The writer loads the union of a whole batch, in stages: payments name their orders,
-/// carts and orders name their products, products bring their stock.
+/// orders name products whose stock may be changed, carts name products that are only looked at.
 #[derive(Debug, Default)]
 pub struct Footprint {
     /// Idempotency keys.
@@ -60,8 +60,12 @@ pub struct Footprint {
     pub orders: Vec<OrderId>,
     /// Payments, with their orders and the keys they were begun under.
     pub payments: Vec<PaymentId>,
-    /// Products, with their stock.
+    /// Products whose stock may be changed, with their stock.
     pub products: Vec<ProductId>,
+    /// Products that may themselves be changed, with their stock, which may be, too.
+    pub catalogue: Vec<ProductId>,
+    /// Products that are only looked at, with their stock: nobody has to wait for them.
+    pub seen: Vec<ProductId>,
     /// Keys of SKUs that the command wants to give away.
     pub skus: Vec<String>,
     /// Slugs that the command wants to give away; those that number them are loaded too.

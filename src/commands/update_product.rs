@@ -45,8 +45,9 @@ impl Command for UpdateProduct {
 
     fn footprint(&self) -> Footprint {
         Footprint {
-            products: vec![self.product],
-            slugs: self.changes.slug.iter().cloned().collect(),
+            catalogue: vec![self.product],
+            // One that cannot be taken is nobody's.
+            slugs: self.changes.slug.iter().filter_map(|slug| text::slug(slug).ok()).collect(),
             ..Footprint::default()
         }
     }

@@ -22,11 +22,15 @@ pub fn encode<C: Serialize>(kind: &str, place: &C) -> String {
 /// # Errors
 /// `BAD_CURSOR` for anything else.
 pub fn decode<C: DeserializeOwned>(kind: &str, text: &str) -> async_graphql::Result<C> {
-    let bad = || Code::BadCursor.error("This is not a cursor of this list.");
     if text.len() > MAX_LENGTH {
         return Err(bad());
     }
     let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
     let (found, place): (String, C) = serde_json::from_slice(&json).map_err(|_| bad())?;
     if found == kind && !json.windows(6).any(|part| part == br"\u0000") { Ok(place) } else { Err(bad()) }
+}
+
+/// What is answered to something that is no cursor here.
+pub fn bad() -> async_graphql::Error {
+    Code::BadCursor.error("This is not a cursor of this list.")
 }

@@ -1,5 +1,5 @@
 //! One slot per watched thing, holding its newest version. A slot is made for the first subscriber and dropped with the
-//! last. Only the writer publishes.
+//! last. Only the writer publishes, and the feed, which tells what other replicas' writers did.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -34,6 +34,33 @@ impl Hub {
         if !world.log.rows().is_empty() {
             self.0.log.send_replace(());
         }
+    }
+
+    /// Announces the stock of a product as another replica left it.
+    pub fn announce_stock(&self, stock: &Stock) {
+        self.0.stocks.publish(stock.product, stock.version, stock);
+    }
+
+    /// Announces that another replica changed an order.
+    pub fn announce_order(&self, order: OrderId, version: i32) {
+        self.0.orders.publish(order, version, &());
+    }
+
+    /// Announces that another replica may have added to the log.
+    pub fn announce_log(&self) {
+        self.0.log.send_replace(());
+    }
+
+    /// Whether somebody watches this product and has not been told of this version or a newer one.
+    #[must_use]
+    pub fn wants_stock(&self, product: ProductId, version: i32) -> bool {
+        self.0.stocks.wants(product, version)
+    }
+
+    /// The products and the orders that somebody watches.
+    #[must_use]
+    pub fn all_watched(&self) -> (Vec<ProductId>, Vec<OrderId>) {
+        (self.0.stocks.lock().keys().copied().collect(), self.0.orders.lock().keys().copied().collect())
     }
 
     /// Watches the stock of one product: every state that is published from now on, or a newer one.
@@ -96,6 +123,10 @@ impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
                 is_newer
             });
         }
+    }
+
+    fn wants(&self, key: K, version: i32) -> bool {
+        self.lock().get(&key).is_some_and(|slot| slot.borrow().as_ref().is_none_or(|(known, _)| version > *known))
     }
 
     fn watch(&self, key: K) -> Topic<K, V> {

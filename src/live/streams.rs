@@ -17,7 +17,7 @@ use crate::telemetry;
 
 use super::Hub;
 
-pub use crate::store::LogFilter;
+pub use crate::store::{LogFilter, LogPlace};
 
 /// How long a subscription waits before it reads again after the database did not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -89,27 +89,26 @@ pub async fn order_changes(
     }))
 }
 
-/// Every row of the log after a position, none merged, with the position of each.
+/// Every row of the log after a place, none merged, with the place of each.
 pub fn log_tail(
     store: Store,
     hub: &Hub,
     filter: LogFilter,
-    after: i64,
-) -> impl Stream<Item = (i64, StockTransaction)> + Send + use<> {
+    after: LogPlace,
+) -> impl Stream<Item = (LogPlace, StockTransaction)> + Send + use<> {
     let mut woken = hub.watch_log();
     async_stream::stream! {
-        let mut position = after;
+        let mut place = after;
         loop {
             // Marked before reading: what is added while we read wakes us again.
             woken.mark_unchanged();
             loop {
-                let rows = persist(|| store.transactions_after(&filter, position, LOG_PAGE)).await;
-                let is_last = u64::try_from(rows.len()).is_ok_and(|count| count < LOG_PAGE);
-                for (at, row) in rows {
-                    position = at;
-                    yield (at, row);
+                let found = persist(|| store.log_after(&filter, &place, LOG_PAGE)).await;
+                for row in found.rows {
+                    yield row;
                 }
-                if is_last {
+                place = found.next;
+                if found.is_end {
                     break;
                 }
             }

@@ -2,6 +2,7 @@
 //! has begun, whoever comes is told so and to come back; in between the router answers.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -22,7 +23,7 @@ use tower_http::trace::TraceLayer;
 use crate::app::App;
 
 use super::wire::{Places, Times};
-use super::{Front, MAX_DRAIN, health, listen, metrics, refusal, trace};
+use super::{Front, health, listen, metrics, refusal, trace};
 
 /// A listener that answers already.
 #[derive(Debug)]
@@ -48,11 +49,11 @@ impl Door {
     pub fn let_in(self, app: App, front: Front) -> anyhow::Result<Serving> {
         let Self { entrance, server, stop } = self;
         metrics::install();
-        let sockets = front.wire.sockets.clone();
+        let (sockets, drain) = (front.wire.sockets.clone(), front.wire.times.drain);
         let inside = super::router(super::served(app.clone(), front, stop.clone())?);
         // The door is used up here, so nothing was set before.
         let _ = entrance.inside.set(inside);
-        Ok(Serving { app, sockets, server, stop })
+        Ok(Serving { app, sockets, drain, server, stop })
     }
 }
 
@@ -62,23 +63,24 @@ impl Door {
 pub struct Serving {
     app: App,
     sockets: Places,
+    drain: Duration,
     server: AbortOnDropHandle<()>,
     stop: CancellationToken,
 }
 
 impl Serving {
     /// Serves until the shutdown begins, then drains: sockets are told to come back, and what was begun is finished, all
-    /// within [`MAX_DRAIN`].
+    /// within the time that a drain may take.
     ///
     /// # Errors
     /// When the server panics.
     pub async fn until_drained(self) -> anyhow::Result<()> {
-        let Self { app, sockets, mut server, stop } = self;
+        let Self { app, sockets, drain, mut server, stop } = self;
         tokio::select! {
             ended = &mut server => return ended.context("the server panicked"),
             () = stop.cancelled() => {}
         }
-        let deadline = Instant::now() + MAX_DRAIN;
+        let deadline = Instant::now() + drain;
         app.tasks.close();
         if timeout_at(deadline, &mut server).await.is_err() {
             tracing::warn!("some requests did not end in time");

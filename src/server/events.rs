@@ -14,10 +14,11 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use crate::graphql::Code;
 use crate::telemetry;
 
+use super::caller::Caller;
 use super::http::accepts;
-use super::operation::{self, Accepted, Answer, answer};
-use super::refusal::{full, refuse};
-use super::{Identity, Served, origin};
+use super::operation::{self, Accepted, Answer};
+use super::refusal::{full, refuse, too_many_sockets, unauthorized};
+use super::{Served, origin};
 
 /// The media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -34,14 +35,21 @@ pub fn are_wanted(headers: &HeaderMap, kind: Option<OperationType>) -> bool {
 pub fn stream(
     served: &Served,
     headers: &HeaderMap,
-    identity: Identity,
+    caller: Caller,
     accepted: Result<Accepted, Box<Answer>>,
 ) -> Response {
     if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
     }
+    if caller.identity.is_over(served.app.clock.now()) {
+        return unauthorized("This token has expired.");
+    }
     let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets. Nothing was executed; try again soon.");
+    };
+    let seat = match served.seat(&caller.person) {
+        Ok(seat) => seat,
+        Err(most) => return too_many_sockets(&caller.person, most),
     };
     let every = served.front.wire.times.comment;
     let over = {
@@ -49,15 +57,15 @@ pub fn stream(
         async move {
             tokio::select! {
                 () = served.stop.cancelled() => {}
-                () = served.expiry(Some(&identity)) => {}
+                () = served.expiry(Some(&caller.identity)) => {}
             }
         }
     };
     let end = stream::once(async { Event::default().event("complete").data("null") });
     let events = results(served, accepted).map(|answer| next(&answer)).chain(end);
     let events = events.take_until(Box::pin(over)).map(move |event| {
-        // The place is free again when the connection is gone.
-        let _ = &place;
+        // The place and the seat are free again when the connection is gone.
+        let _ = (&place, &seat);
         Ok::<_, std::convert::Infallible>(event)
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(every)).into_response();
@@ -73,9 +81,7 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
             let error: ServerError = Code::BadUserInput.error(message).into_server_error(async_graphql::Pos::default());
             stream::once(async { Answer::of_request_error(error) }).boxed()
         }
-        Ok(Accepted { kind, request, span }) => {
-            operation::results(&served.schema, request, span).map(move |response| answer(kind, response)).boxed()
-        }
+        Ok(accepted) => operation::results(served, accepted).boxed(),
     }
 }
 

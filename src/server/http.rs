@@ -1,6 +1,8 @@
 //! GraphQL over HTTP: POST with a JSON body, GET for queries only, and subscriptions as server-sent events on the same
 //! path. Forms, plain text and batches are refused, so that no other site's page can make a browser do anything here.
 
+use std::net::SocketAddr;
+
 use async_graphql::parser::types::OperationType;
 use async_graphql_axum::GraphQLResponse;
 use axum::Json;
@@ -8,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{FromRequest, Query, Request, State};
+use axum::extract::{ConnectInfo, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -18,8 +20,9 @@ use tracing::Instrument;
 use crate::graphql::Code;
 use crate::telemetry;
 
+use super::caller::Caller;
 use super::operation::{Accepted, Answer, Operation, answer};
-use super::refusal::{bad_request, full, refuse, refuse_with};
+use super::refusal::{bad_request, full, refuse, refuse_with, too_much};
 use super::{Served, caching, events, socket};
 
 /// The media type of a GraphQL response.
@@ -37,6 +40,7 @@ pub struct InUrl {
 
 /// How an operation came.
 struct Envelope {
+    caller: Caller,
     headers: HeaderMap,
     /// By GET: a query, and perhaps one that may be cached.
     is_get: bool,
@@ -45,20 +49,26 @@ struct Envelope {
 }
 
 /// POST: any operation.
-pub async fn post(State(served): State<Served>, request: Request) -> Response {
-    let envelope = Envelope {
-        headers: request.headers().clone(),
-        is_get: false,
-        due: Instant::now() + served.front.wire.times.request,
-    };
+pub async fn post(
+    State(served): State<Served>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let due = Instant::now() + served.front.wire.times.request;
     let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
+    let headers = request.headers().clone();
+    let caller = match served.admit(served.address(peer, &headers), &headers) {
+        Ok(caller) => caller,
+        Err(refused) => return *refused,
+    };
+    let envelope = Envelope { caller, headers, is_get: false, due };
     if !is_json(&envelope.headers) {
-        let message = "Send the operation as application/json.";
+        let message = "Send the operation as application/json, in UTF-8.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
     }
     let body = match timeout_at(envelope.due, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
-        Ok(Err(rejection)) => return unread(&rejection),
+        Ok(Err(rejection)) => return unread(&rejection, served.front.wire.room.body),
         Err(_) => {
             let message = "The body took too long to arrive. Nothing was executed.";
             return refuse(StatusCode::REQUEST_TIMEOUT, Code::LimitExceeded, message);
@@ -78,16 +88,23 @@ pub async fn post(State(served): State<Served>, request: Request) -> Response {
 /// GET: a websocket, or a query in the query string, or a subscription there.
 pub async fn get(
     State(served): State<Served>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     query: Result<Query<InUrl>, QueryRejection>,
 ) -> Response {
+    let address = served.address(peer, &headers);
     match upgrade {
-        Ok(upgrade) => return socket::upgrade(served, &headers, upgrade),
+        Ok(upgrade) => return socket::upgrade(served, &headers, address, upgrade),
         Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
         Err(_) => {}
     }
+    let due = Instant::now() + served.front.wire.times.request;
     let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
+    let caller = match served.admit(address, &headers) {
+        Ok(caller) => caller,
+        Err(refused) => return *refused,
+    };
     let Ok(Query(parts)) = query else { return bad_request("The query string could not be read.") };
     let mut objects = [None, None];
     for (object, text) in objects.iter_mut().zip([parts.variables, parts.extensions]) {
@@ -97,33 +114,31 @@ pub async fn get(
         }
     }
     let operation = Operation::from_parts(parts.query, parts.operation_name, objects);
-    let envelope = Envelope { headers, is_get: true, due: Instant::now() + served.front.wire.times.request };
+    let envelope = Envelope { caller, headers, is_get: true, due };
     execute(&served, envelope, operation).await
 }
 
-async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) -> Response {
-    let Ok(identity) = served.front.gate.admit_headers(&envelope.headers) else {
-        let bearer = (header::WWW_AUTHENTICATE, "Bearer");
-        return refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, "This token is not good.");
-    };
+async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> Response {
     if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
         return bad_request("Send a query in `query`, or POST an operation as JSON.");
     }
-    let resolved = operation.resolve(&served.persisted);
-    let viewer = served.viewer(identity.clone());
-    let outcome = resolved.and_then(|known| Ok((operation.accept(served, viewer)?, known)));
-    if events::are_wanted(&envelope.headers, outcome.as_ref().ok().map(|(accepted, _)| accepted.kind)) {
-        return events::stream(served, &envelope.headers, identity, outcome.map(|(accepted, _)| accepted));
+    let outcome = operation.accept(served, served.viewer(envelope.caller.identity.clone()));
+    let accepted = outcome.as_ref().ok();
+    if let Some(refused) = accepted.and_then(|one| served.go_on(&envelope.caller.person, one.cost).err()) {
+        return too_much(refused);
     }
-    let (mut accepted, sent) = match outcome {
-        Ok(outcome) => outcome,
+    if events::are_wanted(&envelope.headers, accepted.map(|accepted| accepted.kind)) {
+        return events::stream(served, &envelope.headers, envelope.caller, outcome);
+    }
+    let mut accepted = match outcome {
+        Ok(accepted) => accepted,
         Err(answer) => return respond(&envelope.headers, *answer),
     };
     if let Some(refused) = refuse_kind(accepted.kind, envelope.is_get) {
         return refused;
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
-    let Accepted { kind, request, span } = accepted;
+    let Accepted { kind, request, sent, span, .. } = accepted;
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
     let Ok(response) = timeout_at(envelope.due, served.schema.execute(request).instrument(span)).await else {
         let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
@@ -183,10 +198,10 @@ pub fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     kinds.any(|one| one.trim().eq_ignore_ascii_case(kind))
 }
 
-fn unread(rejection: &BytesRejection) -> Response {
+fn unread(rejection: &BytesRejection, max_body: usize) -> Response {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let message = "The body of a request is at most 256 kB.";
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, Code::LimitExceeded, message);
+        let message = format!("The body of a request has at most {max_body} bytes.");
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, Code::LimitExceeded, &message);
     }
     bad_request("The body could not be read.")
 }
@@ -195,7 +210,12 @@ fn overloaded() -> Response {
     full("The server has too much to do. Nothing was executed; try again soon.")
 }
 
+/// JSON, and in no other charset than UTF-8.
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let mut parts = kind.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    let is_utf8 = |value: &str| ["utf-8", "utf8"].iter().any(|one| value.trim_matches('"').eq_ignore_ascii_case(one));
+    is_json && parameters.all(|(name, value)| !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim()))
 }

@@ -1,11 +1,13 @@
 //! Takes connections and serves HTTP/1.1 on each, until it is told to stop; then it lets each finish the request that it
 //! is at, and meanwhile still answers who comes. What a request means is the router's.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -35,8 +37,8 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(serve(stream, router.clone(), times, stop.clone()));
+            Ok(accepted) => {
+                connections.spawn(serve(accepted, router.clone(), times, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -50,7 +52,7 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(tokio::spawn(serve(stream, router.clone(), times, late.clone()))),
+                Ok(accepted) => drop(tokio::spawn(serve(accepted, router.clone(), times, late.clone()))),
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
             () = connections.wait() => break,
@@ -58,15 +60,17 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, times: Times, stop: CancellationToken) {
+async fn serve((stream, peer): (TcpStream, SocketAddr), router: Router, times: Times, stop: CancellationToken) {
     // Small frames are sent at once. A connection that is gone already tells so when it is read.
     let _ = stream.set_nodelay(true);
     let (line, head) = Line::new(stream, times);
     let service = service_fn(move |request: Request<Incoming>| {
         head.has_come();
         let (head, router) = (head.clone(), router.clone());
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
         async move {
-            let answered = router.oneshot(request.map(Body::new)).await;
+            let answered = router.oneshot(request).await;
             // After an upgrade the line belongs to another protocol.
             if answered.as_ref().is_ok_and(|response| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
                 head.is_next();

@@ -5,7 +5,10 @@
 mod assets;
 mod auth;
 mod caching;
+mod caller;
+pub mod defaults;
 mod door;
+mod end;
 mod events;
 mod health;
 mod http;
@@ -16,13 +19,14 @@ mod metrics;
 mod operation;
 mod origin;
 mod persisted;
+mod person;
+mod rate;
 mod readiness;
 mod refusal;
+mod seats;
 mod socket;
 mod trace;
 mod wire;
-
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -40,13 +44,10 @@ use self::readiness::Readiness;
 
 pub use auth::{Gate, Identity, token};
 pub use door::{Door, Serving};
-pub use wire::{Places, Times, Wire};
-
-/// Largest body of a request, in bytes.
-const MAX_BODY: usize = 256 * 1_024;
-
-/// How long a shutdown waits for what was begun. Payments that take longer are recovery's at the next start.
-const MAX_DRAIN: Duration = Duration::from_secs(8);
+pub use person::Person;
+pub use rate::{Rate, Rates};
+pub use seats::Seats;
+pub use wire::{Places, Room, Times, Wire};
 
 /// Who is let in, and what they find.
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub struct Front {
     pub gate: Gate,
     /// Whether there is introspection, and the page to explore the API.
     pub explore: bool,
+    /// What one document may ask for.
+    pub documents: Limits,
     /// How much comes in at once, how long it may take, and from where.
     pub wire: Wire,
 }
@@ -91,6 +94,7 @@ impl Served {
 }
 
 fn router(served: Served) -> Router {
+    let max_body = DefaultBodyLimit::max(served.front.wire.room.body);
     let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
     let router = Router::new()
         .route("/graphql", api)
@@ -98,11 +102,12 @@ fn router(served: Served) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(assets::index))
-        .route("/assets/{name}", get(assets::asset));
+        .route("/assets/{name}", get(assets::asset))
+        .route("/stock-badge.js", get(assets::badge));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
     let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
-    router.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(served)
+    router.layer(max_body).with_state(served)
 }
 
 /// What every handler has at hand, with a watch on the database beside them.
@@ -111,7 +116,7 @@ fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Ser
     tokio::spawn(readiness.clone().watch(app.store.clone(), stop.clone()));
     Ok(Served {
         schema: schema(app.clone(), front.explore),
-        documents: Documents::new(Limits::default()).context("the schema is not valid")?,
+        documents: Documents::new(front.documents.clone()).context("the schema is not valid")?,
         front,
         app,
         persisted: Persisted::default(),

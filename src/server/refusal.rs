@@ -8,6 +8,10 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::graphql::Code;
+use crate::telemetry;
+
+use super::person::Person;
+use super::rate::{POINT, TooMuch};
 
 /// When a client that was turned away may come back, in seconds.
 const RETRY_AFTER: &str = "1";
@@ -28,6 +32,12 @@ pub fn refuse_with(header: (HeaderName, &'static str), status: StatusCode, code:
     ([header], refuse(status, code, message)).into_response()
 }
 
+/// Nobody comes in without a good token, or a better one.
+pub fn unauthorized(message: &str) -> Response {
+    let bearer = (header::WWW_AUTHENTICATE, "Bearer");
+    refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)
+}
+
 /// There is no place for one more.
 pub fn full(message: &str) -> Response {
     refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message)
@@ -36,6 +46,65 @@ pub fn full(message: &str) -> Response {
 /// The server is not there yet, or not any more.
 pub fn unavailable(message: &str) -> Response {
     refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
+}
+
+/// Somebody asks for more than they may in this time.
+pub fn too_much(refused: TooMuch) -> Response {
+    let (code, message) = told(refused);
+    let TooMuch::Now(_) = refused else { return refuse(StatusCode::BAD_REQUEST, code, &message) };
+    let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, code, &message);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds(refused).into());
+    response
+}
+
+/// Somebody has as many websockets and event streams as they may.
+pub fn too_many_sockets(person: &Person, most: usize) -> Response {
+    let message = sockets_told(person, most);
+    refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::TOO_MANY_REQUESTS, rate_limited(), &message)
+}
+
+/// The code and the sentence for somebody who asks for too much.
+pub fn told(refused: TooMuch) -> (Code, String) {
+    match refused {
+        TooMuch::Now(_) => {
+            let message = format!("Too many requests. Nothing was executed; try again in {} s.", seconds(refused));
+            (rate_limited(), message)
+        }
+        TooMuch::Ever { cost, most } => {
+            telemetry::refusal(Code::LimitExceeded.word());
+            let points =
+                |thousandths: u64| format!("{}.{:03}", thousandths / u64::from(POINT), thousandths % u64::from(POINT));
+            let message = format!(
+                "This request costs {} points, and at most {} can be spent at once. Ask for fewer rows or fields.",
+                points(cost),
+                points(most.into())
+            );
+            (Code::LimitExceeded, message)
+        }
+    }
+}
+
+/// The sentence for somebody who has too many sockets; short enough for the end of a websocket.
+pub fn sockets_told(person: &Person, most: usize) -> String {
+    let whose = match person {
+        Person::Guests(_) => "for all guests at one address",
+        Person::Staff(_) | Person::Customer(_) => "for one user",
+    };
+    format!("At most {most} sockets at a time {whose}")
+}
+
+/// The code, which is counted.
+fn rate_limited() -> Code {
+    telemetry::refusal(Code::RateLimited.word());
+    Code::RateLimited
+}
+
+/// Whole seconds until there are enough points, never none.
+fn seconds(refused: TooMuch) -> u64 {
+    match refused {
+        TooMuch::Now(time) => (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1),
+        TooMuch::Ever { .. } => 1,
+    }
 }
 
 /// The answer when a handler panicked. What it was is in the log.

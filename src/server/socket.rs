@@ -3,10 +3,11 @@
 //! Nothing is queued for a slow reader: an operation is only asked for its next result when the last one is written, so
 //! that a subscription skips to its newest value. A write that takes too long ends the connection.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::BoxStream;
@@ -15,30 +16,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
-use tokio_tungstenite::tungstenite;
 
 use crate::graphql::Code;
 use crate::telemetry::{self, Open};
 
 use super::auth::BadToken;
-use super::operation::{Answer, Operation, answer, results};
-use super::refusal::{full, refuse};
+use super::end::End;
+use super::operation::{Answer, Operation, results};
+use super::person::Person;
+use super::refusal::{full, refuse, sockets_told, told, too_many_sockets, too_much};
+use super::seats::Seat;
 use super::wire::Times;
 use super::{Identity, Served, origin};
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// Largest message of a client, in bytes.
-const MAX_MESSAGE: usize = 64 * 1_024;
 /// Buffer for reading, per socket, in bytes. What most clients send fits, and it grows for what does not.
 const READ_BUFFER: usize = 1_024;
-/// Most operations that run on one socket.
-const MAX_OPERATIONS: usize = 50;
 /// Longest id of an operation, in bytes.
 const MAX_ID: usize = 255;
-
-/// Why a connection ends: the code and the reason of the close frame, or nothing when the client is gone already.
-type End = Option<(u16, &'static str)>;
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -76,6 +72,10 @@ struct Connection {
     socket: WebSocket,
     served: Arc<Served>,
     times: Times,
+    address: IpAddr,
+    /// Who it is counted for: the guests at its address, until it has said who it is.
+    person: Person,
+    seat: Option<Seat>,
     identity: Option<Identity>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
     _open: Open,
@@ -83,37 +83,57 @@ struct Connection {
 }
 
 /// Takes a connection over, unless a page of another origin asks for it or there are too many.
-pub fn upgrade(served: Served, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+pub fn upgrade(served: Served, headers: &HeaderMap, address: IpAddr, upgrade: WebSocketUpgrade) -> Response {
     if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
     }
+    // Who has a token says so later; until then it counts for the guests at its address.
+    let person = Person::guests(address);
+    if let Err(refused) = served.begin(&person) {
+        return too_much(refused);
+    }
+    let seat = match served.seat(&person) {
+        Ok(seat) => seat,
+        Err(most) => return too_many_sockets(&person, most),
+    };
     let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets; try again soon.");
     };
     let served = Arc::new(served);
+    let max_message = served.front.wire.room.message;
     upgrade
         .protocols([PROTOCOL])
-        .max_message_size(MAX_MESSAGE)
-        .max_frame_size(MAX_MESSAGE)
+        .max_message_size(max_message)
+        .max_frame_size(max_message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
-        .on_upgrade(|socket| async {
-            Box::pin(run(socket, served)).await;
+        .on_upgrade(move |socket| async move {
+            Box::pin(run(socket, served, (address, person, seat))).await;
             drop(place);
         })
 }
 
-async fn run(socket: WebSocket, served: Arc<Served>) {
+async fn run(socket: WebSocket, served: Arc<Served>, (address, person, seat): (IpAddr, Person, Option<Seat>)) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
-    let (operations, times) = (StreamMap::new(), served.front.wire.times);
-    let last_heard = Instant::now();
-    let mut connection =
-        Connection { socket, served, times, identity: None, operations, last_heard, _open: Open::socket() };
-    let end = if is_ours { connection.serve().await } else { Some((4406, "Subprotocol not acceptable")) };
-    // What it watches is let go before the farewell, which may take a while.
+    let times = served.front.wire.times;
+    let mut connection = Connection {
+        socket,
+        served,
+        times,
+        address,
+        person,
+        seat,
+        identity: None,
+        operations: StreamMap::new(),
+        last_heard: Instant::now(),
+        _open: Open::socket(),
+    };
+    let end = if is_ours { connection.serve().await } else { End::closed(4406, "Subprotocol not acceptable") };
+    // What it watches and its seat are let go before the farewell, which may take a while.
     connection.operations.clear();
-    if let Some((code, reason)) = end {
-        let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+    connection.seat = None;
+    if let End::Closed(code, reason) = end {
+        let close = CloseFrame { code, reason: reason.into_owned().into() };
         // The client may be gone; there is nobody to tell then.
         let _ = timeout(times.write, connection.socket.send(Message::Close(Some(close)))).await;
     }
@@ -130,10 +150,10 @@ impl Connection {
                 message = self.socket.recv() => Box::pin(self.hear(message)).await,
                 Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
                 _ = pings.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
-                () = sleep_until(self.last_heard + self.times.silence) => Err(None),
-                () = sleep_until(hello), if self.identity.is_none() => Err(Some((4408, "Connection initialisation timeout"))),
-                () = self.served.expiry(self.identity.as_ref()) => Err(Some((4403, "Forbidden"))),
-                () = stop.cancelled() => Err(Some((1001, "The server is going away"))),
+                () = sleep_until(self.last_heard + self.times.silence) => Err(End::Gone),
+                () = sleep_until(hello), if self.identity.is_none() => Err(End::closed(4408, "Connection initialisation timeout")),
+                () = self.served.expiry(self.identity.as_ref()) => Err(End::closed(4403, "Forbidden")),
+                () = stop.cancelled() => Err(End::closed(1001, "The server is going away")),
             };
             if let Err(end) = step {
                 return end;
@@ -146,34 +166,27 @@ impl Connection {
         match message {
             Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                 Ok(message) => self.obey(message).await,
-                Err(_) => Err(Some((4400, "Invalid message"))),
+                Err(_) => Err(End::closed(4400, "Invalid message")),
             },
-            Some(Ok(Message::Binary(_))) => Err(Some((4400, "Binary frames are not supported"))),
+            Some(Ok(Message::Binary(_))) => Err(End::closed(4400, "Binary frames are not supported")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Close(_))) => {
                 // Hearing on sends the reply that ends it cleanly; a client that is gone already needs none.
                 let _ = timeout(self.times.write, self.socket.recv()).await;
-                Err(None)
+                Err(End::Gone)
             }
-            Some(Err(error)) => Err(fault(error)),
-            None => Err(None),
+            Some(Err(error)) => Err(End::of_fault(error, self.served.front.wire.room.message)),
+            None => Err(End::Gone),
         }
     }
 
     async fn obey(&mut self, message: FromClient) -> Result<(), End> {
         match message {
             FromClient::ConnectionInit { .. } if self.identity.is_some() => {
-                Err(Some((4429, "Too many initialisation requests")))
+                Err(End::closed(4429, "Too many initialisation requests"))
             }
             FromClient::ConnectionInit { payload } => {
-                let payload = payload.unwrap_or_default();
-                let sent = ["Authorization", "authorization"].iter().find_map(|name| payload.get(*name));
-                let identity = match sent {
-                    None | Some(Value::Null) => self.served.front.gate.admit(None),
-                    Some(Value::String(text)) => self.served.front.gate.admit(Some(text)),
-                    Some(_) => Err(BadToken),
-                };
-                self.identity = Some(identity.map_err(|BadToken| Some((4403, "Forbidden")))?);
+                self.identify(&payload.unwrap_or_default())?;
                 self.send(&json!({ "type": "connection_ack" })).await
             }
             FromClient::Ping { payload: Some(payload) } => {
@@ -182,7 +195,7 @@ impl Connection {
             FromClient::Ping { payload: None } => self.send(&json!({ "type": "pong" })).await,
             FromClient::Pong { .. } => Ok(()),
             FromClient::Subscribe { id, payload } => match self.identity.clone() {
-                None => Err(Some((4401, "Unauthorized"))),
+                None => Err(End::closed(4401, "Unauthorized")),
                 Some(identity) => self.subscribe(id, payload, identity).await,
             },
             FromClient::Complete { id } => {
@@ -192,15 +205,40 @@ impl Connection {
         }
     }
 
+    /// Finds out who it is, and counts it for them from now on.
+    fn identify(&mut self, payload: &serde_json::Map<String, Value>) -> Result<(), End> {
+        let sent = ["Authorization", "authorization"].iter().find_map(|name| payload.get(*name));
+        let identity = match sent {
+            None | Some(Value::Null) => self.served.front.gate.admit(None),
+            Some(Value::String(text)) => self.served.front.gate.admit(Some(text)),
+            Some(_) => Err(BadToken),
+        };
+        let now = self.served.app.clock.now();
+        let identity = identity.ok().filter(|identity| !identity.is_over(now));
+        let identity = identity.ok_or_else(|| End::closed(4403, "Forbidden"))?;
+        let person = Person::of(&identity.party, self.address);
+        if person != self.person {
+            self.seat = self.served.seat(&person).map_err(|most| End::closed(4429, sockets_told(&person, most)))?;
+            self.person = person;
+        }
+        self.identity = Some(identity);
+        Ok(())
+    }
+
     async fn subscribe(&mut self, id: String, operation: Operation, identity: Identity) -> Result<(), End> {
         if id.is_empty() || id.len() > MAX_ID {
-            return Err(Some((4400, "Invalid message")));
+            return Err(End::closed(4400, "Invalid message"));
         }
         if self.operations.contains_key(&id) {
-            return Err(Some((4409, "Subscriber for this id already exists")));
+            return Err(End::closed(4409, "Subscriber for this id already exists"));
         }
-        if self.operations.len() >= MAX_OPERATIONS {
-            let message = format!("At most {MAX_OPERATIONS} operations run on one socket.");
+        if let Err(refused) = self.served.begin(&self.person) {
+            let (code, message) = told(refused);
+            return self.send(&error(&id, code, &message)).await;
+        }
+        let most = self.served.front.wire.room.operations;
+        if self.operations.len() >= most {
+            let message = format!("At most {most} operations run on one socket.");
             return self.send(&error(&id, Code::LimitExceeded, &message)).await;
         }
         let accepted = match operation.accept(&self.served, self.served.viewer(identity)) {
@@ -209,12 +247,15 @@ impl Connection {
                 return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;
             }
         };
+        if let Err(refused) = self.served.go_on(&self.person, accepted.cost) {
+            let (code, message) = told(refused);
+            return self.send(&error(&id, code, &message)).await;
+        }
         if accepted.kind == OperationType::Mutation {
             let message = "Mutations are sent over HTTP, where they can be retried safely.";
             return self.send(&error(&id, Code::BadUserInput, message)).await;
         }
-        let results = results(&self.served.schema, accepted.request, accepted.span);
-        let events = results.map(move |response| Event::Result(Box::new(answer(accepted.kind, response))));
+        let events = results(&self.served, accepted).map(|answer| Event::Result(Box::new(answer)));
         self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
         Ok(())
     }
@@ -244,20 +285,8 @@ impl Connection {
     async fn write(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.times.write, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(None),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
-    }
-}
-
-/// The close code of a frame that could not be taken; nothing when the connection itself is broken.
-fn fault(error: axum::Error) -> End {
-    use tungstenite::Error;
-    match *error.into_inner().downcast().ok()? {
-        Error::Capacity(_) => Some((1009, "A message is at most 64 kB")),
-        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some((1002, "Not a frame of a websocket")),
-        Error::Utf8(_) => Some((1007, "Text is UTF-8")),
-        _ => None,
     }
 }
 

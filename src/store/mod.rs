@@ -10,8 +10,10 @@ mod order;
 mod page;
 mod product;
 mod snapshot;
+mod sqlite;
 mod upkeep;
 
+pub(crate) mod postgres;
 pub(crate) mod rows;
 
 use sea_orm::prelude::Uuid;
@@ -20,9 +22,11 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use crate::error::Error;
 
 pub use log::{LogCursor, LogFilter};
-pub use open::{Databases, migrate, open, open_read_only};
+pub use log::{LogPlace, LogRows};
+pub use open::{Databases, Kind, migrate, open, open_read_only, shown};
 pub use order::{OrderCursor, OrderFilter};
 pub use page::{MAX_PAGE, Page, PageRequest};
+pub use postgres::{Bell, Change, Changed, Look};
 pub use product::{ProductCursor, ProductFilter};
 pub use snapshot::{OrderPage, Snapshot};
 
@@ -37,6 +41,22 @@ impl Store {
     #[must_use]
     pub const fn new(db: DatabaseConnection) -> Self {
         Self { db }
+    }
+
+    /// Looks at the feed between replicas for the first time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look(&self) -> Result<Look, Error> {
+        Ok(Look::first(&self.db).await?)
+    }
+
+    /// What became visible since an earlier look, or `None` when that cannot be told any more, and the new look.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn changes_since(&self, earlier: &Look) -> Result<(Option<Vec<Change>>, Look), Error> {
+        Ok(earlier.again(&self.db).await?)
     }
 
     /// Looks whether the database answers.

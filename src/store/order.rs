@@ -12,7 +12,7 @@ use crate::domain::sandbox::Charge;
 use crate::domain::shipment::Shipment;
 use crate::error::Error;
 
-use super::page::{Page, PageRequest, Sorted, page, restrict};
+use super::page::{Page, PageRequest, Sorted, moment, page, restrict};
 use super::{Store, rows};
 
 /// Which orders are wanted; an empty list wants all.
@@ -30,7 +30,7 @@ pub struct OrderFilter {
 
 /// A place in the list of orders, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderCursor(Time, OrderId);
+pub struct OrderCursor(#[serde(deserialize_with = "moment")] Time, OrderId);
 
 impl OrderCursor {
     /// The place of this order.

@@ -8,8 +8,8 @@ use entity::{order, order_item, payment, stock, stock_transaction};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
 };
 
 use crate::domain::id::{OrderId, ProductId};
@@ -49,7 +49,10 @@ impl Snapshot {
     /// When the database does not answer.
     #[expect(clippy::disallowed_methods, reason = "a snapshot that only reads")]
     pub async fn begin(db: &DatabaseConnection) -> Result<Self, Error> {
-        Ok(Self(db.begin().await?))
+        // On SQLite every transaction that reads is a snapshot, read-only by its connection.
+        let isolation = (db.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let access = isolation.is_some().then_some(AccessMode::ReadOnly);
+        Ok(Self(db.begin_with_config(isolation, access).await?))
     }
 
     /// How many stock records, log rows and orders there are.

@@ -2,40 +2,71 @@
 //! changed, commit; only then answer and publish.
 //!
 //! A batch that the database refuses is halved until the one bad command stands alone: it never fails its neighbours.
+//! What somebody else holds is set aside, so that it stalls nobody else. A commit that may have happened is never
+//! repeated before it is known that it has not.
+
+use std::time::Duration;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
 use crate::commands::Footprint;
 use crate::domain::random::Random;
 use crate::domain::stock::PublicStock;
-use crate::error::is_connection_lost;
+use crate::error::{Trouble, trouble};
 use crate::live::Hub;
+use crate::store::postgres::{Bell, Committed, introduce, outcome};
 use crate::telemetry;
 
 use super::job::{End, Job};
-use super::world::World;
-use super::{load, save};
+use super::load::{Loaded, Locks, load};
+use super::{MAX_BATCH, save};
+
+/// Most commands that are set aside because somebody holds their rows; more are refused.
+const MAX_SET_ASIDE: usize = 1_024;
+
+/// How often the same commands are tried again after they came into another transaction's way, or after the database
+/// went away before they were committed.
+const MAX_TRIES: u32 = 4;
+
+/// The pause before such another try, times the number of tries.
+const TRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long we ask how a commit ended whose answer was lost: less than its callers wait.
+const MAX_ASKING: Duration = Duration::from_secs(4);
+
+/// The pause before we ask again.
+const ASK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs batches, one after the other.
 pub struct Batches {
     db: DatabaseConnection,
     hub: Hub,
+    bell: Bell,
     clock: Clock,
     random: Random,
     public_stock: PublicStock,
+    set_aside: Vec<Box<dyn Job>>,
+}
+
+/// Some commands that are to be tried together.
+struct Attempt {
+    jobs: Vec<Box<dyn Job>>,
+    locks: Locks,
+    tries: u32,
 }
 
 /// Why a batch did not go through.
 enum Failed {
     /// Nothing of it was executed.
     Before(DbErr),
-    /// The commit itself failed: nobody knows.
-    AtCommit(DbErr),
+    /// The commit itself failed, of the transaction with this number: nobody knows.
+    AtCommit(DbErr, Option<String>),
 }
 
 impl From<DbErr> for Failed {
@@ -45,70 +76,149 @@ impl From<DbErr> for Failed {
 }
 
 impl Batches {
-    pub fn new(db: DatabaseConnection, hub: Hub, clock: Clock, public_stock: PublicStock) -> Self {
-        Self { db, hub, clock, random: Random::unpredictable(), public_stock }
+    pub fn new(db: DatabaseConnection, hub: Hub, bell: Bell, clock: Clock, public_stock: PublicStock) -> Self {
+        Self { db, hub, bell, clock, random: Random::unpredictable(), public_stock, set_aside: Vec::new() }
     }
 
-    /// Brings every job to its end.
+    /// Whether commands wait for rows that somebody else holds.
+    pub fn has_set_aside(&self) -> bool {
+        !self.set_aside.is_empty()
+    }
+
+    /// Brings every job to its end, or sets it aside.
     pub async fn process(&mut self, jobs: Vec<Box<dyn Job>>) {
+        let mut all = std::mem::take(&mut self.set_aside);
+        // What had to be set aside is likely to be held still, so nobody waits for it a second time.
+        let locks = match self.db.get_database_backend() {
+            DbBackend::Sqlite => Locks::Needless,
+            _ if all.is_empty() => Locks::Wait,
+            _ => Locks::Skip,
+        };
+        all.extend(jobs);
         let now = Instant::now();
-        let (late, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.is_late(now));
+        let (late, mut all): (Vec<_>, Vec<_>) = all.into_iter().partition(|job| job.is_late(now));
         end(late, End::NotExecuted);
-        let mut waiting = vec![jobs];
-        let mut tried_alone = false;
-        while let Some(mut jobs) = waiting.pop() {
-            if jobs.is_empty() {
-                continue;
-            }
+        let mut waiting = Vec::new();
+        while !all.is_empty() {
+            let rest = all.split_off(all.len().min(MAX_BATCH));
+            waiting.push(Attempt { jobs: all, locks, tries: 0 });
+            all = rest;
+        }
+        waiting.reverse();
+        while let Some(mut attempt) = waiting.pop() {
             let began = Instant::now();
-            let span = span(&jobs);
-            let attempted = self.attempt(&mut jobs).instrument(span).await;
-            telemetry::batch(jobs.len(), began.elapsed());
+            let span = span(&attempt.jobs);
+            let attempted = self.attempt(&mut attempt).instrument(span).await;
+            telemetry::batch(attempt.jobs.len(), began.elapsed());
             match attempted {
-                Ok(world) => {
-                    self.hub.publish(&world);
-                    end(jobs, End::Committed);
-                }
-                Err(Failed::AtCommit(error)) => {
-                    tracing::error!(%error, commands = jobs.len(), "the outcome of a commit is unknown");
-                    end(jobs, End::Unknown);
-                }
-                Err(Failed::Before(error)) if is_connection_lost(&error) => {
-                    tracing::error!(%error, commands = jobs.len(), "the database cannot be reached");
-                    end(jobs, End::NotExecuted);
-                }
-                Err(Failed::Before(_)) if jobs.len() > 1 => {
-                    let second = jobs.split_off(jobs.len() / 2);
-                    waiting.extend([second, jobs]);
-                }
-                Err(Failed::Before(error)) => {
-                    let is_unique = matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)));
-                    if is_unique && !tried_alone {
-                        // Random values may collide; with fresh ones they do not collide again.
-                        tried_alone = true;
-                        waiting.push(jobs);
-                        continue;
-                    }
-                    tracing::error!(%error, "the database refused a command");
-                    end(jobs, if is_unique { End::Taken } else { End::Broken });
-                }
+                Ok(loaded) => self.finish(attempt, &loaded),
+                Err(Failed::Before(error)) => retry(&error, attempt, &mut waiting, &mut self.set_aside).await,
+                Err(Failed::AtCommit(error, id)) => self.ask(error, id, attempt, &mut waiting).await,
             }
-            tried_alone = false;
         }
     }
 
-    async fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<World, Failed> {
-        let footprint = union(jobs);
+    /// Tries once. Commands whose rows somebody else holds are set aside.
+    async fn attempt(&mut self, attempt: &mut Attempt) -> Result<Loaded, Failed> {
+        let footprint = union(&attempt.jobs);
         let transaction = begin(&self.db).await?;
-        let mut world = load::world(&transaction, footprint).await?;
-        let now = self.clock.now();
-        for job in jobs {
-            job.decide(&mut world, now, self.public_stock, &mut self.random);
+        let mut id = None;
+        if self.db.get_database_backend() == DbBackend::Postgres {
+            let identity = introduce(&transaction).await?;
+            self.clock.follow(identity.now);
+            id = Some(identity.id);
         }
-        save::changes(&transaction, &world).await?;
-        transaction.commit().await.map_err(Failed::AtCommit)?;
-        Ok(world)
+        let mut loaded = load(&transaction, footprint, attempt.locks).await?;
+        if !loaded.held.is_nothing() {
+            let all = std::mem::take(&mut attempt.jobs).into_iter();
+            let (held, free) = all.partition(|job| loaded.held.concerns(&job.footprint(), &loaded.world));
+            set_aside(&mut self.set_aside, held);
+            attempt.jobs = free;
+        }
+        let now = self.clock.now();
+        for job in &mut attempt.jobs {
+            job.decide(&mut loaded.world, now, self.public_stock, &mut self.random);
+        }
+        save::changes(&transaction, &loaded).await?;
+        transaction.commit().await.map_err(|error| Failed::AtCommit(error, id))?;
+        Ok(loaded)
     }
+
+    fn finish(&self, attempt: Attempt, loaded: &Loaded) {
+        self.hub.publish(&loaded.world);
+        self.bell.ring();
+        end(attempt.jobs, End::Committed);
+    }
+
+    /// Finds out how a commit ended, and goes on from there.
+    async fn ask(&mut self, error: DbErr, id: Option<String>, attempt: Attempt, waiting: &mut Vec<Attempt>) {
+        if id.is_some() && trouble(&error) != Trouble::Away {
+            // It was answered, and the answer is no.
+            return retry(&error, attempt, waiting, &mut self.set_aside).await;
+        }
+        tracing::warn!(%error, commands = attempt.jobs.len(), "the end of a commit was not heard");
+        let deadline = Instant::now() + MAX_ASKING;
+        while let Some(id) = id.as_deref().filter(|_| Instant::now() < deadline) {
+            match outcome(&self.db, id).await {
+                Ok(Committed::Yes) => {
+                    // What was written is there; subscribers hear of it by the feed.
+                    self.bell.ring();
+                    return end(attempt.jobs, End::Committed);
+                }
+                Ok(Committed::No) => return retry(&error, attempt, waiting, &mut self.set_aside).await,
+                Ok(Committed::Forgotten) => break,
+                Ok(Committed::NotYet) | Err(_) => sleep(ASK_PAUSE).await,
+            }
+        }
+        tracing::error!(commands = attempt.jobs.len(), "the outcome of a commit is unknown");
+        end(attempt.jobs, End::Unknown);
+    }
+}
+
+/// What becomes of commands that were not executed: they are tried again, together, in halves or later, or told so.
+async fn retry(error: &DbErr, mut attempt: Attempt, waiting: &mut Vec<Attempt>, aside: &mut Vec<Box<dyn Job>>) {
+    let is_first = attempt.tries == 0;
+    attempt.tries += 1;
+    match trouble(error) {
+        Trouble::Locked if attempt.locks == Locks::Wait => {
+            waiting.push(Attempt { locks: Locks::Skip, tries: 0, ..attempt });
+        }
+        Trouble::Away | Trouble::Conflict if attempt.tries < MAX_TRIES && !is_late(&attempt) => {
+            tracing::debug!(%error, "a batch is tried again");
+            sleep(TRY_PAUSE * attempt.tries).await;
+            waiting.push(attempt);
+        }
+        Trouble::Away => {
+            tracing::error!(%error, commands = attempt.jobs.len(), "the database cannot be reached");
+            end(attempt.jobs, End::NotExecuted);
+        }
+        _ if attempt.jobs.len() > 1 => {
+            let second = attempt.jobs.split_off(attempt.jobs.len() / 2);
+            waiting.push(Attempt { jobs: second, tries: 0, ..attempt });
+            waiting.push(Attempt { tries: 0, ..attempt });
+        }
+        Trouble::Locked | Trouble::Conflict => set_aside(aside, attempt.jobs),
+        // Random values may collide; with fresh ones they do not collide again.
+        Trouble::Taken if is_first => waiting.push(attempt),
+        Trouble::Taken => end(attempt.jobs, End::Taken),
+        Trouble::Refused => {
+            tracing::error!(%error, "the database refused a command");
+            end(attempt.jobs, End::Broken);
+        }
+    }
+}
+
+fn is_late(attempt: &Attempt) -> bool {
+    let now = Instant::now();
+    attempt.jobs.iter().all(|job| job.is_late(now))
+}
+
+/// Keeps commands for the next batch. The queue is bounded, and so is what waits beside it.
+fn set_aside(aside: &mut Vec<Box<dyn Job>>, mut jobs: Vec<Box<dyn Job>>) {
+    let room = MAX_SET_ASIDE.saturating_sub(aside.len()).min(jobs.len());
+    let too_many = jobs.split_off(room);
+    aside.extend(jobs);
+    end(too_many, End::NotExecuted);
 }
 
 /// Begins the only kind of transaction there is: one that may write from its first statement on. A deferred one would
@@ -144,6 +254,8 @@ fn union(jobs: &[Box<dyn Job>]) -> Footprint {
         all.orders.extend(one.orders);
         all.payments.extend(one.payments);
         all.products.extend(one.products);
+        all.catalogue.extend(one.catalogue);
+        all.seen.extend(one.seen);
         all.skus.extend(one.skus);
         all.slugs.extend(one.slugs);
         all.charges.extend(one.charges);

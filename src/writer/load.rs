@@ -1,19 +1,25 @@
-//! Loads the rows that a batch needs, in stages, each in the order of ids: what payments name, then carts and orders,
-//! then the products and stock that those name.
+//! Loads the rows that a batch needs, in stages: names, carts, orders, products, stock, each in the order of ids, and
+//! locks those that may be changed in just that order, so that no two replicas wait for each other.
 //!
-//! It reads only inside the writer's transaction, so nothing that it loads can change before the commit.
+//! It reads only inside the writer's transaction, so nothing that it locks can change before the commit.
 
 use std::collections::BTreeSet;
 
 use entity::{cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, stock};
 use sea_orm::prelude::Uuid;
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+    Value,
+};
 
 use crate::commands::Footprint;
 use crate::domain::id::ProductId;
 use crate::domain::payment::KeyId;
+use crate::store::postgres::lock_names;
 use crate::store::rows;
 
+use super::held::{Held, key_name, names};
 use super::world::{Unique, World};
 
 /// Most ids in one statement: databases bound the parameters of a statement.
@@ -22,145 +28,239 @@ const MAX_IDS: usize = 5_000;
 /// Most rows that are looked at to find a free number for one slug.
 const MAX_NUMBERED_SLUGS: u64 = 2_000;
 
+/// How rows are locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// Not at all: the transaction is the only one that writes.
+    Needless,
+    /// Waiting for whoever holds them, for a short time.
+    Wait,
+    /// Without waiting: what somebody holds is left out, and told.
+    Skip,
+}
+
+/// The rows of a batch.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The rows.
+    pub world: World,
+    /// What somebody else holds.
+    pub held: Held,
+    /// Stock records that may be changed.
+    pub stocks: BTreeSet<Uuid>,
+    /// Products that may be changed.
+    pub catalogue: BTreeSet<Uuid>,
+}
+
 /// Loads everything that the footprint names.
 ///
 /// # Errors
-/// When the database does not answer, or has a row that this release cannot read.
-pub async fn world(tx: &DatabaseTransaction, footprint: Footprint) -> Result<World, DbErr> {
-    let mut world = World::default();
+/// When the database does not answer, when a wait for a lock is over, or when there is a row that this release cannot
+/// read.
+pub async fn load(tx: &DatabaseTransaction, footprint: Footprint, locks: Locks) -> Result<Loaded, DbErr> {
+    let loader = Loader { tx, locks };
+    let mut loaded = Loaded::default();
+    let mut names = names(&footprint);
     let mut keys = footprint.keys;
     let mut orders: BTreeSet<Uuid> = footprint.orders.iter().map(|id| id.0).collect();
-    let mut products: BTreeSet<Uuid> = footprint.products.iter().map(|id| id.0).collect();
 
+    // A payment never changes its order nor its key, so they are read before anything is locked.
     let named = ids(footprint.payments.iter().map(|id| id.0));
-    for row in rows_by::<payment::Entity>(tx, payment::Column::Id, &named).await? {
+    for row in loader.plain::<payment::Entity>(payment::Column::Id, &named).await? {
         let payment = rows::payment(row)?;
         orders.insert(payment.order.0);
+        loaded.held.orders_of_payments.insert(payment.id.0, payment.order.0);
+        names.extend(payment.key.as_ref().map(key_name));
         keys.extend(payment.key);
     }
-    load_keys(tx, &mut world, keys).await?;
-    load_carts(tx, &mut world, &ids(footprint.carts.iter().map(|id| id.0)), &mut products).await?;
-    load_orders(tx, &mut world, &ids(orders), &mut products).await?;
-    load_products(tx, &mut world, &ids(products)).await?;
-    load_taken(tx, &mut world, footprint.skus, footprint.slugs).await?;
-    let charges = ids(footprint.charges.iter().map(|id| id.0));
-    for row in rows_by::<sandbox_charge::Entity>(tx, sandbox_charge::Column::PaymentId, &charges).await? {
-        let charge = rows::charge(&row)?;
-        world.charges.load(charge.payment, charge);
+    if locks != Locks::Needless {
+        loaded.held.names = lock_names(tx, &names, locks == Locks::Skip).await?;
     }
-    Ok(world)
+    loader.keys(&mut loaded.world, keys).await?;
+    let mut seen: BTreeSet<Uuid> = footprint.seen.iter().map(|id| id.0).collect();
+    loader.carts(&mut loaded, &ids(footprint.carts.iter().map(|id| id.0)), &mut seen).await?;
+    loaded.catalogue = footprint.catalogue.iter().map(|id| id.0).collect();
+    loaded.stocks = footprint.products.iter().map(|id| id.0).chain(loaded.catalogue.iter().copied()).collect();
+    loader.orders(&mut loaded, &ids(orders)).await?;
+    loader.products(&mut loaded, &seen).await?;
+    loader.stocks(&mut loaded, &seen).await?;
+    loader.taken(&mut loaded.world, footprint.skus, footprint.slugs).await?;
+    let charges = ids(footprint.charges.iter().map(|id| id.0));
+    for row in loader.plain::<sandbox_charge::Entity>(sandbox_charge::Column::PaymentId, &charges).await? {
+        let charge = rows::charge(&row)?;
+        loaded.world.charges.load(charge.payment, charge);
+    }
+    Ok(loaded)
 }
 
 fn ids(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
     ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// All rows whose column has one of these ids, in the order of ids.
-async fn rows_by<E: EntityTrait>(
-    tx: &DatabaseTransaction,
-    column: E::Column,
-    ids: &[Uuid],
-) -> Result<Vec<E::Model>, DbErr> {
-    let mut found = Vec::new();
-    for ids in ids.chunks(MAX_IDS) {
-        let query = E::find().filter(column.is_in(ids.iter().copied())).order_by_asc(column);
-        found.append(&mut query.all(tx).await?);
-    }
-    Ok(found)
+struct Loader<'a> {
+    tx: &'a DatabaseTransaction,
+    locks: Locks,
 }
 
-async fn load_keys(tx: &DatabaseTransaction, world: &mut World, keys: Vec<KeyId>) -> Result<(), DbErr> {
-    let wanted: BTreeSet<KeyId> = keys.into_iter().collect();
-    if wanted.is_empty() {
-        return Ok(());
+impl Loader<'_> {
+    /// All rows whose column has one of these ids, in the order of ids.
+    async fn plain<E: EntityTrait>(&self, column: E::Column, ids: &[Uuid]) -> Result<Vec<E::Model>, DbErr> {
+        self.rows::<E>(column, ids, None).await
     }
-    let scopes: BTreeSet<&str> = wanted.iter().map(|key| key.scope.as_str()).collect();
-    let found = idempotency_key::Entity::find()
-        .filter(idempotency_key::Column::Scope.is_in(scopes))
-        .filter(idempotency_key::Column::Key.is_in(wanted.iter().map(|key| key.key.as_str())))
-        .all(tx)
-        .await?;
-    for key in found.into_iter().map(rows::key).filter(|key| wanted.contains(&key.id)) {
-        world.keys.load(key.id.clone(), key);
-    }
-    Ok(())
-}
 
-async fn load_carts(
-    tx: &DatabaseTransaction,
-    world: &mut World,
-    ids: &[Uuid],
-    products: &mut BTreeSet<Uuid>,
-) -> Result<(), DbErr> {
-    let carts = rows_by::<cart::Entity>(tx, cart::Column::Id, ids).await?;
-    let lines = rows_by::<cart_item::Entity>(tx, cart_item::Column::CartId, ids).await?;
-    products.extend(lines.iter().map(|line| line.product_id));
-    let mut lines = rows::group(lines, |line| line.cart_id);
-    for row in carts {
-        let lines = lines.remove(&row.id).unwrap_or_default();
-        let cart = rows::cart(row, lines)?;
-        world.carts.load(cart.id, cart);
-    }
-    Ok(())
-}
-
-async fn load_orders(
-    tx: &DatabaseTransaction,
-    world: &mut World,
-    ids: &[Uuid],
-    products: &mut BTreeSet<Uuid>,
-) -> Result<(), DbErr> {
-    let orders = rows_by::<order::Entity>(tx, order::Column::Id, ids).await?;
-    let items = rows_by::<order_item::Entity>(tx, order_item::Column::OrderId, ids).await?;
-    products.extend(items.iter().map(|item| item.product_id));
-    let mut items = rows::group(items, |item| item.order_id);
-    for row in orders {
-        let items = items.remove(&row.id).unwrap_or_default();
-        let order = rows::order(row, items)?;
-        world.orders.load(order.id, order);
-    }
-    for row in rows_by::<payment::Entity>(tx, payment::Column::OrderId, ids).await? {
-        let payment = rows::payment(row)?;
-        world.payments.load(payment.id, payment);
-    }
-    Ok(())
-}
-
-async fn load_products(tx: &DatabaseTransaction, world: &mut World, ids: &[Uuid]) -> Result<(), DbErr> {
-    for row in rows_by::<product::Entity>(tx, product::Column::Id, ids).await? {
-        let product = rows::product(row)?;
-        world.products.load(product.id, product);
-    }
-    for row in rows_by::<stock::Entity>(tx, stock::Column::ProductId, ids).await? {
-        let stock = rows::stock(&row);
-        world.stocks.load(stock.product, stock);
-    }
-    Ok(())
-}
-
-/// What is taken of the SKUs and slugs that somebody wants, and of the numbered forms of those slugs.
-async fn load_taken(
-    tx: &DatabaseTransaction,
-    world: &mut World,
-    skus: Vec<String>,
-    slugs: Vec<String>,
-) -> Result<(), DbErr> {
-    for skus in skus.chunks(MAX_IDS) {
-        let query = product::Entity::find().filter(product::Column::SkuKey.is_in(skus));
-        for row in query.all(tx).await? {
-            world.taken.load((Unique::Sku, row.sku_key), ProductId(row.id));
+    /// The same, locked so that nobody else changes them, and which of them somebody else holds.
+    async fn locked<E: EntityTrait>(
+        &self,
+        column: E::Column,
+        ids: &[Uuid],
+        held: &mut BTreeSet<Uuid>,
+        lock: LockType,
+    ) -> Result<Vec<E::Model>, DbErr>
+    where
+        E::Model: ModelTrait<Entity = E>,
+    {
+        let id = |row: &E::Model| match row.get(column) {
+            Value::Uuid(id) => id,
+            _ => None,
+        };
+        let found = self.rows::<E>(column, ids, Some(lock)).await?;
+        if self.locks == Locks::Skip && found.len() < ids.len() {
+            let free: BTreeSet<Uuid> = found.iter().filter_map(id).collect();
+            let absent: Vec<Uuid> = ids.iter().copied().filter(|id| !free.contains(id)).collect();
+            held.extend(self.rows::<E>(column, &absent, None).await?.iter().filter_map(id));
         }
+        Ok(found)
     }
-    for slug in slugs.into_iter().collect::<BTreeSet<_>>() {
-        // In ASCII "." follows "-": the range holds exactly what begins with the slug and a hyphen.
-        let numbered = Condition::all()
-            .add(product::Column::Slug.gte(format!("{slug}-")))
-            .add(product::Column::Slug.lt(format!("{slug}.")));
-        let either = Condition::any().add(product::Column::Slug.eq(slug)).add(numbered);
-        let query = product::Entity::find().filter(either).order_by_asc(product::Column::Slug);
-        for row in query.limit(MAX_NUMBERED_SLUGS).all(tx).await? {
-            world.taken.load((Unique::Slug, row.slug), ProductId(row.id));
+
+    async fn rows<E: EntityTrait>(
+        &self,
+        column: E::Column,
+        ids: &[Uuid],
+        lock: Option<LockType>,
+    ) -> Result<Vec<E::Model>, DbErr> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(MAX_IDS) {
+            let query = E::find().filter(column.is_in(ids.iter().copied())).order_by_asc(column);
+            let query = match (lock, self.locks) {
+                (None, _) | (_, Locks::Needless) => query,
+                (Some(lock), Locks::Wait) => query.lock(lock),
+                (Some(lock), Locks::Skip) => query.lock_with_behavior(lock, LockBehavior::SkipLocked),
+            };
+            found.append(&mut query.all(self.tx).await?);
         }
+        Ok(found)
     }
-    Ok(())
+
+    async fn keys(&self, world: &mut World, keys: Vec<KeyId>) -> Result<(), DbErr> {
+        let wanted: BTreeSet<KeyId> = keys.into_iter().collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let scopes: BTreeSet<&str> = wanted.iter().map(|key| key.scope.as_str()).collect();
+        let found = idempotency_key::Entity::find()
+            .filter(idempotency_key::Column::Scope.is_in(scopes))
+            .filter(idempotency_key::Column::Key.is_in(wanted.iter().map(|key| key.key.as_str())))
+            .all(self.tx)
+            .await?;
+        for key in found.into_iter().map(rows::key).filter(|key| wanted.contains(&key.id)) {
+            world.keys.load(key.id.clone(), key);
+        }
+        Ok(())
+    }
+
+    async fn carts(&self, loaded: &mut Loaded, ids: &[Uuid], seen: &mut BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { world, held, .. } = loaded;
+        let carts = self.locked::<cart::Entity>(cart::Column::Id, ids, &mut held.carts, LockType::NoKeyUpdate).await?;
+        let lines = self.plain::<cart_item::Entity>(cart_item::Column::CartId, ids).await?;
+        seen.extend(lines.iter().map(|line| line.product_id));
+        let mut lines = rows::group(lines, |line| line.cart_id);
+        for row in carts {
+            let lines = lines.remove(&row.id).unwrap_or_default();
+            let cart = rows::cart(row, lines)?;
+            world.carts.load(cart.id, cart);
+        }
+        Ok(())
+    }
+
+    async fn orders(&self, loaded: &mut Loaded, ids: &[Uuid]) -> Result<(), DbErr> {
+        let Loaded { world, held, stocks, .. } = loaded;
+        let lock = LockType::NoKeyUpdate;
+        let orders = self.locked::<order::Entity>(order::Column::Id, ids, &mut held.orders, lock).await?;
+        let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
+        let items = self.plain::<order_item::Entity>(order_item::Column::OrderId, &ids).await?;
+        stocks.extend(items.iter().map(|item| item.product_id));
+        let mut items = rows::group(items, |item| item.order_id);
+        for row in orders {
+            let items = items.remove(&row.id).unwrap_or_default();
+            let order = rows::order(row, items)?;
+            world.orders.load(order.id, order);
+        }
+        for row in self.plain::<payment::Entity>(payment::Column::OrderId, &ids).await? {
+            let payment = rows::payment(row)?;
+            world.payments.load(payment.id, payment);
+        }
+        Ok(())
+    }
+
+    async fn products(&self, loaded: &mut Loaded, seen: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { world, held, stocks, catalogue } = loaded;
+        let (column, lock) = (product::Column::Id, LockType::NoKeyUpdate);
+        let wanted = ids(catalogue.iter().copied());
+        for row in self.locked::<product::Entity>(column, &wanted, &mut held.catalogue, lock).await? {
+            let product = rows::product(row)?;
+            world.products.load(product.id, product);
+        }
+        let is_loaded = |world: &World, id: &Uuid| world.products.get(&ProductId(*id)).is_some();
+        let others = ids(seen.union(stocks).copied().filter(|id| !is_loaded(world, id)));
+        let others = match self.locks {
+            // Rows that refer to a product wait for whoever takes it away altogether.
+            Locks::Skip => {
+                self.locked::<product::Entity>(column, &others, &mut held.products, LockType::KeyShare).await?
+            }
+            Locks::Needless | Locks::Wait => self.plain::<product::Entity>(column, &others).await?,
+        };
+        for row in others {
+            let product = rows::product(row)?;
+            world.products.load(product.id, product);
+        }
+        Ok(())
+    }
+
+    async fn stocks(&self, loaded: &mut Loaded, seen: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { world, held, stocks, .. } = loaded;
+        let (column, lock) = (stock::Column::ProductId, LockType::NoKeyUpdate);
+        let wanted = ids(stocks.iter().copied());
+        for row in self.locked::<stock::Entity>(column, &wanted, &mut held.stocks, lock).await? {
+            let stock = rows::stock(&row);
+            world.stocks.load(stock.product, stock);
+        }
+        let others = ids(seen.iter().copied().filter(|id| world.stocks.get(&ProductId(*id)).is_none()));
+        for row in self.plain::<stock::Entity>(column, &others).await? {
+            let stock = rows::stock(&row);
+            world.stocks.load(stock.product, stock);
+        }
+        Ok(())
+    }
+
+    /// What is taken of the SKUs and slugs that somebody wants, and of the numbered forms of those slugs.
+    async fn taken(&self, world: &mut World, skus: Vec<String>, slugs: Vec<String>) -> Result<(), DbErr> {
+        for skus in skus.chunks(MAX_IDS) {
+            let query = product::Entity::find().filter(product::Column::SkuKey.is_in(skus));
+            for row in query.all(self.tx).await? {
+                world.taken.load((Unique::Sku, row.sku_key), ProductId(row.id));
+            }
+        }
+        for slug in slugs.into_iter().collect::<BTreeSet<_>>() {
+            // In ASCII "." follows "-": the range holds exactly what begins with the slug and a hyphen.
+            let numbered = Condition::all()
+                .add(product::Column::Slug.gte(format!("{slug}-")))
+                .add(product::Column::Slug.lt(format!("{slug}.")));
+            let either = Condition::any().add(product::Column::Slug.eq(slug)).add(numbered);
+            let query = product::Entity::find().filter(either).order_by_asc(product::Column::Slug);
+            for row in query.limit(MAX_NUMBERED_SLUGS).all(self.tx).await? {
+                world.taken.load((Unique::Slug, row.slug), ProductId(row.id));
+            }
+        }
+        Ok(())
+    }
 }

@@ -4,6 +4,7 @@
 //! transaction. There is no timer: an idle server commits at once. Nothing is answered or published before the commit.
 
 mod batch;
+mod held;
 mod job;
 mod load;
 mod save;
@@ -18,7 +19,7 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::clock::Clock;
 use crate::commands::Command;
@@ -26,22 +27,27 @@ use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
 use crate::error::Error;
 use crate::live::Hub;
+use crate::store::postgres::Bell;
 use crate::telemetry;
 
 use batch::Batches;
 use job::Job;
 
-/// Most commands that wait for the writer; one more is refused as `OVERLOADED`.
+/// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = 4_096;
 
 /// Most commands in one transaction.
 pub const MAX_BATCH: usize = 256;
 
-/// How long a command may wait for its turn; after that it is dropped, not executed.
-pub const MAX_WAIT: Duration = Duration::from_secs(5);
+/// How long a command may wait for its turn; after that it is dropped, not executed. Less than a request may take, so that
+/// its caller hears just that.
+pub const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// How much longer its caller waits for the answer once it may have been executed.
 pub const MAX_EXECUTION: Duration = Duration::from_secs(5);
+
+/// The pause before commands are tried again whose rows somebody else held.
+const RETRY_PAUSE: Duration = Duration::from_millis(25);
 
 /// A way to the writer's queue. Cheap to clone.
 #[derive(Clone)]
@@ -50,19 +56,19 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on this connection. It ends, with everything that was queued done, when the last clone of the
-    /// handle is gone.
+    /// Starts the writer on this connection, with a queue for so many commands. It ends, with everything that was queued
+    /// done, when the last clone of the handle is gone. After each commit it announces what changed to this replica and
+    /// rings for the others.
     #[must_use]
-    pub fn start(db: DatabaseConnection, hub: Hub, clock: Clock, public_stock: PublicStock) -> (Self, JoinHandle<()>) {
-        let (queue, mut waiting) = mpsc::channel::<Box<dyn Job>>(MAX_QUEUED);
-        let mut batches = Batches::new(db, hub, clock, public_stock);
-        let task = tokio::spawn(async move {
-            let mut jobs = Vec::with_capacity(MAX_BATCH);
-            while waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
-                telemetry::queued(waiting.len());
-                batches.process(std::mem::take(&mut jobs)).await;
-            }
-        });
+    pub fn start(
+        db: DatabaseConnection,
+        (hub, bell): (Hub, Bell),
+        clock: Clock,
+        public_stock: PublicStock,
+        max_queued: usize,
+    ) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
+        let task = tokio::spawn(work(waiting, Batches::new(db, hub, bell, clock, public_stock)));
         (Self { queue }, task)
     }
 
@@ -84,6 +90,29 @@ impl Writer {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(Error::TimedOut),
         }
+    }
+}
+
+/// Takes whatever waits, again and again. What was set aside is tried again soon, also when nothing new comes.
+async fn work(mut waiting: mpsc::Receiver<Box<dyn Job>>, mut batches: Batches) {
+    let mut jobs = Vec::with_capacity(MAX_BATCH);
+    loop {
+        let is_open = if batches.has_set_aside() {
+            let soon = Instant::now() + RETRY_PAUSE;
+            let came = timeout_at(soon, waiting.recv_many(&mut jobs, MAX_BATCH)).await;
+            if came == Ok(0) {
+                // Nothing will come any more, but what was set aside is still to be brought to its end.
+                sleep_until(soon).await;
+            }
+            true
+        } else {
+            waiting.recv_many(&mut jobs, MAX_BATCH).await > 0
+        };
+        if !is_open {
+            return;
+        }
+        telemetry::queued(waiting.len());
+        batches.process(std::mem::take(&mut jobs)).await;
     }
 }
 

@@ -1,19 +1,24 @@
 //! Saves what a batch changed with a few statements of many rows each. It writes every changed row whole and nothing
-//! else, parents before children.
+//! else, parents before children; and for replicas, what changed. It never writes a row that was only looked at.
+
+use std::collections::BTreeSet;
 
 use entity::{
     cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, shipment, shipment_item,
     stock, stock_transaction,
 };
 use sea_orm::ActiveValue::NotSet;
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, Iterable,
-    PrimaryKeyToColumn, QueryFilter,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter,
 };
 
+use crate::store::postgres::record;
 use crate::store::rows;
 
+use super::load::Loaded;
 use super::world::World;
 
 /// Most parameters in one statement: the smallest bound among our databases, with room to spare.
@@ -22,8 +27,12 @@ const MAX_PARAMETERS: usize = 30_000;
 /// Saves everything that changed.
 ///
 /// # Errors
-/// When the database does not answer, or refuses a row that breaks one of its constraints.
-pub async fn changes(tx: &DatabaseTransaction, world: &World) -> Result<(), DbErr> {
+/// When the database does not answer, or refuses a row that breaks one of its constraints; when a command changed what
+/// its footprint does not name.
+pub async fn changes(tx: &DatabaseTransaction, loaded: &Loaded) -> Result<(), DbErr> {
+    let world = &loaded.world;
+    must_be_ours(world.stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
+    must_be_ours(world.products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
     upsert::<product::Entity>(tx, world.products.changes().map(rows::product_row)).await?;
     upsert::<stock::Entity>(tx, world.stocks.changes().map(rows::stock_row)).await?;
     let (carts, lines): (Vec<_>, Vec<_>) = world.carts.changes().map(rows::cart_rows).unzip();
@@ -43,7 +52,21 @@ pub async fn changes(tx: &DatabaseTransaction, world: &World) -> Result<(), DbEr
     upsert::<shipment_item::Entity>(tx, items.into_iter().flatten()).await?;
     append_log(tx, world).await?;
     save_keys(tx, world).await?;
-    upsert::<sandbox_charge::Entity>(tx, world.charges.changes().map(rows::charge_row)).await
+    upsert::<sandbox_charge::Entity>(tx, world.charges.changes().map(rows::charge_row)).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let stocks = world.stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
+        let orders = world.orders.changes().map(|order| ("order", order.id.0, order.version));
+        record(tx, &stocks.chain(orders).collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
+/// A row that was not locked may have been changed by another replica since it was read.
+fn must_be_ours(mut changed: impl Iterator<Item = Uuid>, locked: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+    match changed.find(|id| !locked.contains(id)) {
+        None => Ok(()),
+        Some(id) => Err(DbErr::Custom(format!("a command changed {id}, which its footprint only looks at"))),
+    }
 }
 
 /// Inserts rows, or replaces those that are there: the bulk update that every database speaks.

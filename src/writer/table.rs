@@ -86,6 +86,11 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
         of(true).chain(of(false)).filter_map(|key| self.kept.get(key))
     }
 
+    /// Keys of rows that were loaded and that the batch changed.
+    pub fn changed_keys(&self) -> impl Iterator<Item = &K> {
+        self.changed.iter().filter(|key| self.loaded.contains(key))
+    }
+
     /// Keys of rows that were loaded and that the batch took out.
     pub fn removals(&self) -> impl Iterator<Item = &K> {
         self.changed.iter().filter(|key| self.loaded.contains(key) && !self.kept.contains_key(key))

@@ -147,6 +147,11 @@ impl Client {
         payload["order"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
     }
 
+    /// An unpaid order of one unit.
+    pub async fn order_of(&self, product: &str) -> String {
+        self.order(&[(product, 1)]).await
+    }
+
     /// Reads an order.
     pub async fn read_order(&self, order: &str) -> Value {
         let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");

@@ -1,7 +1,9 @@
 //! A shop per test: a server of its own on a free port, on a database of its own, with a clock that can be set forward.
 
 mod actions;
+mod place;
 pub mod process;
+mod proxy;
 mod socket;
 
 use std::sync::Arc;
@@ -12,17 +14,21 @@ use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
+use onhand::graphql::Limits;
+use onhand::run::follow_replicas;
 use onhand::server::{Door, Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
+use onhand::writer::MAX_QUEUED;
 use onhand::{payment, verify};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use actions::{Paid, codes, paid};
+pub use place::{Place, is_postgres};
 pub use process::Process;
+pub use proxy::Proxy;
 pub use socket::Socket;
 
 /// How long a test waits for something that must come.
@@ -53,6 +59,17 @@ pub const fn short_times() -> PaymentTimes {
 /// The secret of shops that check tokens.
 pub const SECRET: &str = "a secret that only these tests know";
 
+/// Access by tokens that are signed with it.
+pub fn with_tokens() -> Access {
+    Access {
+        secret: Some(SECRET.to_owned()),
+        issuer: Some("tests".to_owned()),
+        audience: Some("shop".to_owned()),
+        sandbox: Some(true),
+        ..Access::default()
+    }
+}
+
 /// How a shop is to be.
 pub struct Wanted {
     /// Payment times.
@@ -61,11 +78,14 @@ pub struct Wanted {
     pub access: Access,
     /// What comes in, and how long it may take.
     pub wire: Wire,
+    /// What one document may ask for.
+    pub documents: Limits,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { times: patient_times(), access: Access::default(), wire: Wire::default() }
+        let (access, wire, documents) = (Access::default(), Wire::default(), Limits::default());
+        Self { times: patient_times(), access, wire, documents }
     }
 }
 
@@ -90,8 +110,8 @@ pub struct Shop {
     stop: CancellationToken,
     server: JoinHandle<anyhow::Result<()>>,
     databases: Databases,
-    // Dropped last: the files go when everything that uses them is gone.
-    _files: TempDir,
+    // Dropped last: it goes when everything that uses it is gone.
+    place: Arc<Place>,
 }
 
 impl std::ops::Deref for Shop {
@@ -151,23 +171,30 @@ impl Shop {
 
     /// An empty shop that checks tokens and shows counts to the public as this says.
     pub async fn open_public(public_stock: PublicStock) -> Self {
-        let access = Access {
-            secret: Some(SECRET.to_owned()),
-            issuer: Some("tests".to_owned()),
-            audience: Some("shop".to_owned()),
-            public_stock,
-            sandbox: Some(true),
-            ..Access::default()
-        };
+        let access = Access { public_stock, ..with_tokens() };
         Self::open_as(Wanted { access, ..Wanted::default() }).await
     }
 
     /// An empty shop.
     pub async fn open_as(wanted: Wanted) -> Self {
-        let Wanted { times, access, wire } = wanted;
-        let files = tempfile::tempdir().expect("a temporary folder");
-        let url = format!("sqlite://{}/shop.db", files.path().display());
-        let databases = open(&url).await.expect("a database");
+        let place = Arc::new(Place::new().await);
+        let url = place.url.clone();
+        Self::open_at(place, &url, wanted).await
+    }
+
+    /// An empty shop whose way to its database is this address.
+    pub async fn open_by(place: Place, url: &str) -> Self {
+        Self::open_at(Arc::new(place), url, Wanted::default()).await
+    }
+
+    /// One more replica of this shop. Only PostgreSQL can have several.
+    pub async fn replica(&self, wanted: Wanted) -> Self {
+        Self::open_at(Arc::clone(&self.place), &self.place.url, wanted).await
+    }
+
+    async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
+        let Wanted { times, access, wire, documents } = wanted;
+        let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
         let offset = Arc::clone(&ahead);
@@ -180,18 +207,20 @@ impl Shop {
             times,
             public_stock: access.public_stock,
             has_sandbox: access.sandbox.unwrap_or(is_development),
+            max_queued: MAX_QUEUED,
         };
         let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
+        follow_replicas(&app, &databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let front = Front { gate, explore: access.explore.unwrap_or(is_development), wire };
+        let front = Front { gate, explore: access.explore.unwrap_or(is_development), documents, wire };
         let door = Door::open(listener, front.wire.times, stop.clone());
         let server = tokio::spawn(door.let_in(app.clone(), front).expect("a sound schema").until_drained());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
-        Self { app, access, client, ahead, stop, server, databases, _files: files }
+        Self { app, access, client, ahead, stop, server, databases, place }
     }
 
     /// Somebody with a token that is good for an hour.
@@ -202,6 +231,13 @@ impl Shop {
     /// Somebody with a token that is good for so long.
     pub async fn signed_in_for(&self, role: Role, subject: &str, lifetime: Duration) -> Client {
         let token = token(&self.access, role, subject, lifetime, Clock::system().now()).await.expect("a token");
+        Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
+    }
+
+    /// Somebody whose token expired a minute ago.
+    pub async fn expired(&self, role: Role, subject: &str) -> Client {
+        let made_at = Clock::system().now() - Duration::from_mins(1);
+        let token = token(&self.access, role, subject, Duration::ZERO, made_at).await.expect("a token");
         Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 
@@ -219,6 +255,11 @@ impl Shop {
     /// Closes what is read from: a database that is away for good.
     pub async fn lose_database(&self) {
         self.databases.read.clone().close().await.expect("an end");
+    }
+
+    /// Where the shop keeps its things.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Checks every invariant of the shop, as `onhand verify` does.

@@ -1,6 +1,6 @@
 //! The real binary, as people start it: for what only a process can show, such as being killed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::PATIENCE;
+use super::{PATIENCE, Place};
 
 /// A running server process.
 pub struct Process {
@@ -24,16 +24,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a server on the database in this folder and waits until it listens.
-    pub async fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &[]).await
+    /// Starts a server on this database and waits until it listens.
+    pub async fn start(place: &Place) -> Self {
+        Self::start_with(place, &["--pay-gateway", "2s", "--pay-lease", "3s", "--pay-retry", "50ms"]).await
     }
 
-    /// The same with more arguments.
-    pub async fn start_with(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(folder)
-            .args(["--listen", "127.0.0.1:0", "--pay-gateway", "2s", "--pay-lease", "3s", "--pay-retry", "50ms"])
-            .args(arguments)
+    /// Starts a server with these settings.
+    pub async fn start_with(place: &Place, settings: &[&str]) -> Self {
+        let mut child = command(place)
+            .args(["--listen", "127.0.0.1:0"])
+            .args(settings)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -95,17 +95,17 @@ impl Process {
     }
 }
 
-/// Runs a command of the binary on the database in this folder: its exit code and its output.
-pub async fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
-    let output = command(folder).args(arguments).output().await.expect("a process");
+/// Runs a command of the binary on this database: its exit code and its output.
+pub async fn run(place: &Place, arguments: &[&str]) -> (i32, String) {
+    let output = command(place).args(arguments).output().await.expect("a process");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let text = text(&output.stdout) + &text(&output.stderr);
     (output.status.code().unwrap_or(-1), text)
 }
 
-fn command(folder: &Path) -> Command {
+fn command(place: &Place) -> Command {
     let binary: PathBuf = env!("CARGO_BIN_EXE_onhand").into();
     let mut command = Command::new(binary);
-    command.current_dir(folder).env_clear().env("DATABASE_URL", "sqlite://shop.db");
+    command.current_dir(place.folder()).env_clear().env("DATABASE_URL", &place.url);
     command
 }

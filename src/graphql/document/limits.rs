@@ -1,6 +1,9 @@
-//! How much one document may ask for. Every bound has a name here, and nothing is counted here.
+//! How much one document may ask for unless set otherwise. Every bound has a name here, and nothing is counted here.
 
 use crate::graphql::Viewer;
+
+/// The bounds in force.
+pub use crate::config::DocumentLimits as Limits;
 
 /// Longest document, in characters.
 pub const MAX_LENGTH: usize = 10_000;
@@ -34,51 +37,15 @@ pub const MAX_MUTATIONS: u64 = 5;
 pub const MAX_DEPTH: usize = 10;
 /// Fields inside fields where the schema is asked about itself: types of lists of types nest deep there.
 pub const MAX_INTROSPECTION_DEPTH: usize = 15;
+/// The greatest depth that may be set. So deep can be executed without fear for the stack, also without optimisation; half
+/// as much again cannot.
+pub const DEEPEST: usize = 16;
+/// The same where the schema is asked about itself, which takes much less.
+pub const DEEPEST_INTROSPECTION: usize = 30;
 /// What an operation of a shopper may cost.
 pub const MAX_COST_FOR_SHOPPERS: u64 = 1_000;
 /// What an operation of staff may cost.
 pub const MAX_COST_FOR_STAFF: u64 = 10_000;
-
-/// The bounds in force.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// See [`MAX_LENGTH`].
-    pub length: usize,
-    /// See [`MAX_TOKENS`].
-    pub tokens: usize,
-    /// See [`MAX_WORD`].
-    pub word: usize,
-    /// See [`MAX_NESTING`].
-    pub nesting: usize,
-    /// See [`MAX_VARIABLES_SIZE`].
-    pub variables_size: usize,
-    /// See [`MAX_OPERATIONS`].
-    pub operations: usize,
-    /// See [`MAX_FRAGMENTS`].
-    pub fragments: usize,
-    /// See [`MAX_VARIABLES`].
-    pub variables: usize,
-    /// See [`MAX_ALIASES`].
-    pub aliases: usize,
-    /// See [`MAX_DIRECTIVES_PER_PLACE`].
-    pub directives_per_place: usize,
-    /// See [`MAX_DIRECTIVES`].
-    pub directives: usize,
-    /// See [`MAX_FIELDS`].
-    pub fields: u64,
-    /// See [`MAX_ROOT_FIELDS`].
-    pub root_fields: u64,
-    /// See [`MAX_MUTATIONS`].
-    pub mutations: u64,
-    /// See [`MAX_DEPTH`].
-    pub depth: usize,
-    /// See [`MAX_INTROSPECTION_DEPTH`].
-    pub introspection_depth: usize,
-    /// See [`MAX_COST_FOR_SHOPPERS`].
-    pub cost_for_shoppers: u64,
-    /// See [`MAX_COST_FOR_STAFF`].
-    pub cost_for_staff: u64,
-}
 
 impl Default for Limits {
     fn default() -> Self {

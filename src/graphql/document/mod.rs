@@ -121,13 +121,13 @@ impl Documents {
         let mut faults = values::check(&self.schema, &compiled);
         faults.extend(compiled.operations.iter().filter_map(|operation| fragment_at_root(&compiled, operation)));
         if !faults.is_empty() {
-            fault::bound(&mut faults);
+            let _ = fault::bound(&mut faults);
             return Err(faults);
         }
         Ok(compiled)
     }
 
-    /// Looks at one operation of a document and its variables, and says of which kind it is.
+    /// Looks at one operation of a document and its variables, and says of which kind it is and what it costs.
     ///
     /// # Errors
     /// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` for the variables, `LIMIT_EXCEEDED`
@@ -138,12 +138,17 @@ impl Documents {
         name: Option<&str>,
         values: Option<&Map<String, Value>>,
         viewer: &Viewer,
-    ) -> Result<OperationType, Faults> {
+    ) -> Result<(OperationType, u64), Faults> {
         let Ok(operation) = document.compiled.operations.get(name) else {
             let message = "The document has no such operation, or several without a name.";
             return Err(fault(Code::ValidationFailed, message));
         };
         let variables = variables::coerce(&self.schema, operation, values, &self.limits)?;
+        let mut nulls = values::check_nulls(&self.schema, &document.compiled, operation, &variables);
+        if !nulls.is_empty() {
+            let _ = fault::bound(&mut nulls);
+            return Err(nulls);
+        }
         let (cost, budget) = (cost::of(&document.compiled, operation, &variables), self.limits.budget(viewer));
         if cost > budget {
             let message = format!(
@@ -152,11 +157,12 @@ impl Documents {
             );
             return Err(fault(Code::LimitExceeded, message));
         }
-        Ok(match operation.operation_type {
+        let kind = match operation.operation_type {
             ast::OperationType::Query => OperationType::Query,
             ast::OperationType::Mutation => OperationType::Mutation,
             ast::OperationType::Subscription => OperationType::Subscription,
-        })
+        };
+        Ok((kind, cost))
     }
 }
 
@@ -173,5 +179,7 @@ fn fragment_at_root(document: &ExecutableDocument, operation: &executable::Opera
     operation.is_subscription().then(|| located(Code::ValidationFailed, message, place.map(|range| range.start)))
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

@@ -52,11 +52,17 @@ impl StockSubscriptions {
         Viewer::of(context).must_be_staff()?;
         let app = context.data_unchecked::<App>();
         let filter = filter.unwrap_or_default().decode()?;
-        let position = match after {
-            Some(after) => cursor::decode(CURSOR, &after)?,
-            None => app.store.last_position().await.map_err(|error| failure(&error))?,
+        let place = match after {
+            Some(after) => {
+                let place = cursor::decode(CURSOR, &after)?;
+                if !app.store.is_our_place(&place).await.map_err(|error| failure(&error))? {
+                    return Err(cursor::bad());
+                }
+                place
+            }
+            None => app.store.log_end().await.map_err(|error| failure(&error))?,
         };
-        let rows = log_tail(app.store.clone(), &app.hub, filter, position);
-        Ok(rows.map(|(position, row)| Edge::new(cursor::encode(CURSOR, &position), StockTransaction(row))))
+        let rows = log_tail(app.store.clone(), &app.hub, filter, place);
+        Ok(rows.map(|(place, row)| Edge::new(cursor::encode(CURSOR, &place), StockTransaction(row))))
     }
 }

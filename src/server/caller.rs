@@ -1,0 +1,72 @@
+//! Who sends a request, and whether they may send one more now: the token, the address, and the points of the two.
+//!
+//! In development nobody is counted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::auth::BadToken;
+use super::person::{self, Person};
+use super::rate::TooMuch;
+use super::refusal::{too_much, unauthorized};
+use super::seats::Seat;
+use super::{Identity, Served};
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who they are.
+    pub identity: Identity,
+    /// As whom they are counted.
+    pub person: Person,
+}
+
+impl Served {
+    /// The address that something comes from.
+    pub fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        person::address(peer, headers, &self.front.wire.proxies)
+    }
+
+    /// Who sends this request, when their token is good and they have a point for it. A bad token costs its address one.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn admit(&self, address: IpAddr, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
+        let identity = self.front.gate.admit_headers(headers);
+        let person = match &identity {
+            Ok(identity) => Person::of(&identity.party, address),
+            Err(BadToken) => Person::guests(address),
+        };
+        self.begin(&person).map_err(|refused| Box::new(too_much(refused)))?;
+        let Ok(identity) = identity else {
+            return Err(Box::new(unauthorized("This token is not good.")));
+        };
+        Ok(Caller { identity, person })
+    }
+
+    /// Takes the point that every request costs.
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn begin(&self, person: &Person) -> Result<(), TooMuch> {
+        if self.front.gate.is_development() { Ok(()) } else { self.front.wire.rates.begin(person) }
+    }
+
+    /// Takes what an operation costs besides its point, before it is executed.
+    ///
+    /// # Errors
+    /// When there is less left.
+    pub fn go_on(&self, person: &Person, cost: u64) -> Result<(), TooMuch> {
+        if self.front.gate.is_development() { Ok(()) } else { self.front.wire.rates.go_on(person, cost) }
+    }
+
+    /// Takes a seat for a websocket or an event stream; none is needed in development.
+    ///
+    /// # Errors
+    /// When the person has as many as they may: how many that is.
+    pub fn seat(&self, person: &Person) -> Result<Option<Seat>, usize> {
+        if self.front.gate.is_development() { Ok(None) } else { self.front.wire.seats.take(person).map(Some) }
+    }
+}

@@ -1,0 +1,110 @@
+//! The doorbell between replicas: it says that there is something to look at, and nothing else. Losing it costs time,
+//! never a value, for everybody looks now and then anyway.
+//!
+//! It is rung after a commit, on a connection of its own: inside the transaction it would make commits queue up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{Postgres, prune, sql};
+
+/// The name that replicas listen to.
+const CHANNEL: &str = "onhand_change";
+
+/// The pause between two rings: more of them would tell nothing new.
+const RING_PAUSE: Duration = Duration::from_millis(5);
+
+/// The pause before a lost connection is made anew.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often what is old is swept up.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// The doorbell of one replica. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Bell {
+    /// This replica has something to tell.
+    out: Arc<Notify>,
+    /// Another has.
+    come: Arc<Notify>,
+}
+
+impl Bell {
+    /// Rings, soon. It never waits.
+    pub fn ring(&self) {
+        self.out.notify_one();
+    }
+
+    /// Waits until somebody rings.
+    pub async fn rung(&self) {
+        self.come.notified().await;
+    }
+
+    /// Carries rings in both directions until it is told to stop.
+    pub async fn carry(self, postgres: Postgres, stop: CancellationToken) {
+        tokio::select! {
+            () = self.send(&postgres) => {}
+            () = self.listen(&postgres) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn send(&self, postgres: &Postgres) {
+        let mut db = None;
+        let mut sweep_at = Instant::now() + SWEEP_EVERY;
+        loop {
+            let is_rung = tokio::select! {
+                () = self.out.notified() => true,
+                () = tokio::time::sleep_until(sweep_at) => false,
+            };
+            let done = send(postgres, &mut db, is_rung).await;
+            if let Err(error) = done {
+                tracing::warn!(%error, "the doorbell between replicas could not be rung");
+                db = None;
+                sleep(RECONNECT_PAUSE).await;
+            }
+            if !is_rung {
+                sweep_at = Instant::now() + SWEEP_EVERY;
+            }
+            sleep(RING_PAUSE).await;
+        }
+    }
+
+    async fn listen(&self, postgres: &Postgres) {
+        loop {
+            if let Err(error) = self.listen_once(postgres).await {
+                tracing::warn!(%error, "the doorbell between replicas was lost; it is hung up again");
+            }
+            sleep(RECONNECT_PAUSE).await;
+        }
+    }
+
+    async fn listen_once(&self, postgres: &Postgres) -> Result<(), sea_orm::sqlx::Error> {
+        let mut listener = PgListener::connect(&postgres.url).await?;
+        listener.listen(CHANNEL).await?;
+        loop {
+            // Something may have been missed while nobody listened, so a new connection counts as a ring.
+            self.come.notify_one();
+            listener.try_recv().await?;
+        }
+    }
+}
+
+async fn send(postgres: &Postgres, db: &mut Option<DatabaseConnection>, is_rung: bool) -> Result<(), DbErr> {
+    let db = match db {
+        Some(db) => db,
+        None => db.insert(postgres.errands().await?),
+    };
+    if is_rung {
+        db.execute_raw(sql("SELECT pg_notify($1, '')", [CHANNEL.into()])).await?;
+    } else {
+        prune(db).await?;
+    }
+    Ok(())
+}

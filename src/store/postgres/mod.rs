@@ -1,0 +1,214 @@
+//! What only PostgreSQL has words for: the way to it, its locks by name, the numbers of its transactions, the feed between
+//! replicas and its doorbell. The only SQL in the form of text; it never holds a value that came from outside, which
+//! are parameters always.
+
+mod bell;
+mod feed;
+mod transaction;
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement, Value};
+use tokio::time::{Instant, sleep};
+
+pub use bell::Bell;
+pub use feed::{Change, Changed, Look, Moment, became_visible, cluster, forget_other_clusters, prune};
+pub use transaction::{Committed, introduce, lock_names, outcome, record};
+
+/// Connections of one replica that read.
+const READERS: u32 = 8;
+
+/// How long a query waits for a connection: less than a request may take, so that its answer says what is the matter.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// How long one statement may take.
+const STATEMENT_TIMEOUT: &str = "5s";
+
+/// How long a statement outside the writer waits for a lock.
+const LOCK_TIMEOUT: &str = "2s";
+
+/// How long a transaction may do nothing.
+const IDLE_TIMEOUT: &str = "5s";
+
+/// How long one statement of a migration, or of `verify`, may take.
+const LONG_STATEMENT_TIMEOUT: &str = "1h";
+
+/// How long a start waits for the database to be there.
+const START_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a start waits while another replica migrates.
+const MIGRATION_WAIT: Duration = Duration::from_mins(10);
+
+/// How often it looks meanwhile.
+const START_PAUSE: Duration = Duration::from_millis(250);
+
+/// The lock that whoever migrates holds: any number that nobody else takes.
+const MIGRATION_LOCK: i64 = 0x6f6e_6861_6e64;
+
+/// The oldest release that has all we need: numbers of transactions with 64 bits.
+const OLDEST_VERSION: i32 = 130_000;
+
+/// A PostgreSQL, and how to get to it.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    url: String,
+}
+
+impl Postgres {
+    /// The database at this address.
+    ///
+    /// # Errors
+    /// When it is not an address; what is wrong with it is not told, for it may hold a password.
+    pub fn at(url: &str) -> anyhow::Result<Self> {
+        if !url.contains("://") || url.parse::<PgConnectOptions>().is_err() {
+            bail!("DATABASE_URL must look like postgres://user:password@host/database");
+        }
+        Ok(Self { url: url.to_owned() })
+    }
+
+    /// The address without what is secret.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        // It was understood when this was made.
+        let options = self.url.parse::<PgConnectOptions>().unwrap_or_default();
+        let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
+        format!("postgres://{user}@{host}:{port}/{}", options.get_database().unwrap_or(user))
+    }
+
+    /// Connections that read.
+    ///
+    /// # Errors
+    /// When the server cannot be reached for [`START_WAIT`], or is none that promises can be kept on.
+    pub async fn readers(&self) -> anyhow::Result<DatabaseConnection> {
+        let db = self.patiently("reader", READERS).await?;
+        check(&db).await?;
+        Ok(db)
+    }
+
+    /// The one connection that writes; it is the writer's.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn writer(&self) -> anyhow::Result<DatabaseConnection> {
+        self.patiently("writer", 1).await
+    }
+
+    /// One connection for something that takes long.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn patient_reader(&self) -> anyhow::Result<DatabaseConnection> {
+        Ok(self.connect("verify", 1, LONG_STATEMENT_TIMEOUT).await?)
+    }
+
+    /// A connection for rings of the doorbell and for sweeping up. It connects when it is needed first.
+    pub(crate) async fn errands(&self) -> Result<DatabaseConnection, DbErr> {
+        self.connect("errands", 1, STATEMENT_TIMEOUT).await
+    }
+
+    /// Brings the schema up to date. Of several replicas one does it, and the others wait.
+    ///
+    /// # Errors
+    /// When a change cannot be made; the changes before it stay made.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let guard = self.connect("migration lock", 1, STATEMENT_TIMEOUT).await?;
+        let deadline = Instant::now() + MIGRATION_WAIT;
+        while !locked(&guard).await? {
+            if Instant::now() > deadline {
+                bail!("another replica has been migrating the database for {} minutes", MIGRATION_WAIT.as_secs() / 60);
+            }
+            sleep(START_PAUSE).await;
+        }
+        let db = self.connect("migration", 1, LONG_STATEMENT_TIMEOUT).await?;
+        let migrated = Migrator::up(&db, None).await.context("the database could not be migrated");
+        let swept = forget_other_clusters(&db).await;
+        db.close().await?;
+        // The lock goes with its connection.
+        guard.close().await?;
+        migrated?;
+        Ok(swept?)
+    }
+
+    async fn patiently(&self, role: &'static str, connections: u32) -> anyhow::Result<DatabaseConnection> {
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            match self.connect(role, connections, STATEMENT_TIMEOUT).await {
+                Ok(db) => return Ok(db),
+                Err(error) if may_come(&error) && Instant::now() < deadline => {
+                    tracing::warn!(%error, "the database is not there yet");
+                }
+                Err(error) => return Err(error).with_context(|| format!("cannot connect to {}", self.shown())),
+            }
+            sleep(START_PAUSE).await;
+        }
+    }
+
+    async fn connect(
+        &self,
+        role: &str,
+        connections: u32,
+        statement_timeout: &'static str,
+    ) -> Result<DatabaseConnection, DbErr> {
+        let mut options = ConnectOptions::new(&self.url);
+        options.max_connections(connections).min_connections(0).acquire_timeout(WAIT).sqlx_logging(false);
+        options.set_application_name(format!("onhand {role}"));
+        options.map_sqlx_postgres_opts(move |postgres| {
+            postgres.options([
+                ("statement_timeout", statement_timeout),
+                ("lock_timeout", LOCK_TIMEOUT),
+                ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+            ])
+        });
+        Database::connect(options).await
+    }
+}
+
+/// Whether a server that could not be connected to may only be starting: waiting changes nothing about a wrong password.
+fn may_come(error: &DbErr) -> bool {
+    use sea_orm::sqlx::Error;
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
+    match &**error {
+        Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53")),
+        Error::Io(_) | Error::PoolTimedOut => true,
+        _ => false,
+    }
+}
+
+async fn locked(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let row = db.query_one_raw(sql("SELECT pg_try_advisory_lock($1) AS locked", [MIGRATION_LOCK.into()])).await?;
+    row.map_or(Ok(false), |row| row.try_get("", "locked"))
+}
+
+/// Refuses a server on which what was acknowledged could be lost, or that lacks what we need.
+async fn check(db: &DatabaseConnection) -> anyhow::Result<()> {
+    let settings = "SELECT current_setting('server_version_num')::integer AS version, current_setting('fsync') AS fsync, \
+        current_setting('full_page_writes') AS pages, current_setting('server_encoding') AS encoding, \
+        pg_is_in_recovery() AS is_standby";
+    let row = db.query_one_raw(sql(settings, [])).await?.context("the database says nothing of itself")?;
+    let version: i32 = row.try_get("", "version")?;
+    if version < OLDEST_VERSION {
+        bail!("PostgreSQL {} or newer is needed", OLDEST_VERSION / 10_000);
+    }
+    for (name, setting) in [("fsync", "fsync"), ("full_page_writes", "pages")] {
+        if row.try_get::<String>("", setting)? != "on" {
+            bail!(
+                "{name} is off on this PostgreSQL: what was acknowledged would not survive a power cut; switch it on"
+            );
+        }
+    }
+    if row.try_get::<String>("", "encoding")? != "UTF8" {
+        bail!("the database must be encoded in UTF8");
+    }
+    if row.try_get("", "is_standby")? {
+        bail!("this PostgreSQL is a standby: stock is written, and never read from a copy that may be late");
+    }
+    Ok(())
+}
+
+/// A statement in PostgreSQL's words, with its parameters.
+fn sql<const N: usize>(text: &str, parameters: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(sea_orm::DbBackend::Postgres, text, parameters)
+}
