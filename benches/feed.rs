@@ -78,7 +78,8 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
-    tokio::spawn(Feed::begin(app.clone()).await?.follow(stop.clone()));
+    let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
+    tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
     if let Kind::Postgres(postgres) = &databases.kind
         && has_bell
     {

@@ -118,8 +118,8 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
 /// When the database does not answer.
 pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
     if let Kind::Postgres(postgres) = kind {
-        let feed = Feed::begin(app.clone()).await?;
-        tokio::spawn(feed.follow(stop.clone()));
+        let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
+        tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
         tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
     }
     Ok(())
