@@ -3,6 +3,7 @@
 //! What is printed to standard output is for people who look; what is logged goes to standard error.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,10 +15,10 @@ use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
 use crate::live::Feed;
-use crate::server::{Front, Gate, Wire, token};
+use crate::server::{Door, Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
-use crate::{demo, export, graphql, import, payment, server, upkeep, verify};
+use crate::{demo, export, graphql, import, payment, upkeep, verify};
 
 /// Files that are open at the same time besides sockets: requests, and the database.
 const OTHER_FILES: u64 = 4_384;
@@ -79,10 +80,14 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
         tracing::warn!(%error, "the number of open files stays as it is");
     }
     let stop = stop_on_signal()?;
-    let databases = open(url).await?;
-    migrate(&databases).await?;
     let listener = TcpListener::bind(serve.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
+    let address = listener.local_addr()?;
+    let wire = Wire::new(limits, serve.allowed_origins.clone());
+    // A migration may take minutes. Whoever comes meanwhile is told so.
+    let door = Door::open(listener, wire.times, stop.clone());
+    let databases = open(url).await?;
+    migrate(&databases).await?;
     let Databases { read, write, kind } = databases;
     let settings = Settings {
         times: serve.payment,
@@ -93,14 +98,13 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let (app, writer) = App::start(read.clone(), write.clone(), settings, Clock::system());
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
     let explore = access.explore.unwrap_or(is_development);
-    greet(line, (is_development, explore), added, &listener)?;
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     follow_replicas(&app, &kind, &stop).await?;
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    let wire = Wire::new(limits, serve.allowed_origins.clone());
-    let front = Front { gate, explore, documents: limits.documents.clone(), wire };
-    server::serve(app, front, listener, stop).await?;
+    let serving = door.let_in(app, Front { gate, explore, documents: limits.documents.clone(), wire })?;
+    greet(line, (is_development, explore), added, address);
+    serving.until_drained().await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
@@ -117,8 +121,8 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
 /// When the database does not answer.
 pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
     if let Kind::Postgres(postgres) = kind {
-        let feed = Feed::begin(app.clone()).await?;
-        tokio::spawn(feed.follow(stop.clone()));
+        let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
+        tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
         tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
     }
     Ok(())
@@ -144,13 +148,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-fn greet(
-    line: &CommandLine,
-    (is_development, explore): (bool, bool),
-    added: usize,
-    listener: &TcpListener,
-) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
+fn greet(line: &CommandLine, (is_development, explore): (bool, bool), added: usize, address: SocketAddr) {
     let version = env!("CARGO_PKG_VERSION");
     if is_development {
         say(&format!("onhand {version}, for development: everybody is staff, and only this machine is listened to"));
@@ -175,7 +173,6 @@ fn greet(
     say(&format!("  health    http://{address}/health/ready"));
     say("");
     say("Ctrl-C stops it.");
-    Ok(())
 }
 
 fn tell(report: &Report) {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::clock::Clock;
 use crate::domain::id::ProductId;
 use crate::error::Error;
-use crate::store::{Changed, Look, MAX_PAGE};
+use crate::store::{Bell, Changed, Look, MAX_PAGE, Store};
+
+use super::Hub;
 
 /// How often it looks when nobody rings.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -25,7 +27,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// The feed of one replica.
 #[derive(Debug)]
 pub struct Feed {
-    app: App,
+    store: Store,
+    hub: Hub,
+    clock: Clock,
     last: Look,
 }
 
@@ -34,16 +38,16 @@ impl Feed {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin(app: App) -> Result<Self, Error> {
-        let last = app.store.look().await?;
-        Ok(Self { app, last })
+    pub async fn begin(store: Store, hub: Hub, clock: Clock) -> Result<Self, Error> {
+        let last = store.look().await?;
+        Ok(Self { store, hub, clock, last })
     }
 
     /// Follows until it is told to stop.
-    pub async fn follow(mut self, stop: CancellationToken) {
+    pub async fn follow(mut self, bell: Bell, stop: CancellationToken) {
         while !stop.is_cancelled() {
             tokio::select! {
-                () = self.app.bell.rung() => {}
+                () = bell.rung() => {}
                 () = sleep(LOOK_EVERY) => {}
                 () = stop.cancelled() => return,
             }
@@ -59,9 +63,9 @@ impl Feed {
     }
 
     async fn look(&mut self) -> Result<(), Error> {
-        let (changes, now) = self.app.store.changes_since(&self.last).await?;
-        self.app.clock.follow(now.at);
-        let hub = &self.app.hub;
+        let (changes, now) = self.store.changes_since(&self.last).await?;
+        self.clock.follow(now.at);
+        let hub = &self.hub;
         let stocks = match changes {
             None => {
                 let (stocks, orders) = hub.all_watched();
@@ -71,7 +75,7 @@ impl Feed {
                     "the feed was interrupted: all is read anew"
                 );
                 for orders in orders.chunks(page()) {
-                    for order in self.app.store.orders(orders).await? {
+                    for order in self.store.orders(orders).await? {
                         hub.announce_order(order.id, order.version);
                     }
                 }
@@ -100,8 +104,8 @@ impl Feed {
 
     async fn announce_stocks(&self, products: &[ProductId]) -> Result<(), Error> {
         for products in products.chunks(page()) {
-            for stock in self.app.store.stocks(products).await? {
-                self.app.hub.announce_stock(&stock);
+            for stock in self.store.stocks(products).await? {
+                self.hub.announce_stock(&stock);
             }
         }
         Ok(())
