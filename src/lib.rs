@@ -21,7 +21,7 @@
 //! - [`clock`], [`app`]: the time, and all of these together.
 //! - [`graphql`]: decode, call, encode.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
-//! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
+//! - [`verify`], [`probe`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`config`], [`run`]: settings, and the life of the process.
 //! - [`error`], [`telemetry`]: what crosses layers when something does not happen, and what an operator sees.
 //!
@@ -65,6 +65,8 @@ pub mod graphql;
 pub mod server;
 
 pub mod verify;
+
+pub mod probe;
 
 pub mod upkeep;
 

@@ -17,7 +17,7 @@ use crate::live::Feed;
 use crate::server::{Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
-use crate::{demo, graphql, payment, server, upkeep, verify};
+use crate::{demo, graphql, payment, probe, server, upkeep, verify};
 
 /// Files that are open at the same time besides sockets: requests, and the database.
 const OTHER_FILES: u64 = 4_384;
@@ -40,6 +40,11 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
         Command::Schema => {
             say(graphql::sdl().trim_end());
             Ok(true)
+        }
+        Command::Health => {
+            let answer = probe::ask(line.serve.listen).await?;
+            say(&answer.text);
+            Ok(answer.is_ready)
         }
         Command::Token { role, sub, ttl } => {
             say(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
