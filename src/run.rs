@@ -25,6 +25,9 @@ const OTHER_FILES: u64 = 4_384;
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 
+/// How long connections to the database may take to end: one that hangs ends with the process.
+const MAX_GOODBYE: Duration = Duration::from_secs(1);
+
 /// Does what the command line asks for. `true` when all is well, `false` when `verify` found differences.
 ///
 /// # Errors
@@ -106,8 +109,11 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
-    read.close().await?;
-    write.close().await?;
+    for connections in [read, write] {
+        if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
+            tracing::warn!("the database did not take leave in time");
+        }
+    }
     drop(kind);
     say("stopped");
     Ok(())
