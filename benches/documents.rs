@@ -1,13 +1,21 @@
-//! How long a document is looked at before it is executed, when it is new and when it has come before.
+//! How long a document is looked at before it is executed, when it is new and when it has come before, and how long an
+//! operation takes from there to its answer when nothing of it is left to be done.
 //!
 //! `cargo bench --bench documents`.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use async_graphql::{Request, Variables};
+use onhand::app::{App, Settings};
+use onhand::clock::Clock;
+use onhand::config::PaymentTimes;
 use onhand::domain::party::Party;
 use onhand::domain::stock::PublicStock;
-use onhand::graphql::{Documents, Limits, Viewer};
+use onhand::graphql::{ApiSchema, Documents, Limits, Viewer, prepare, schema};
+use onhand::store::{migrate, open};
+use onhand::writer::MAX_QUEUED;
 use serde_json::{Map, Value, json};
 
 /// How often each is looked at.
@@ -22,8 +30,14 @@ const DOCUMENTS: [(&str, &str); 3] = [
     ("introspection", include_str!("../tests/corpus/introspection.graphql")),
 ];
 
-fn main() -> Result<(), String> {
-    let documents = Documents::new(Limits::default()).map_err(|error| error.to_string())?;
+/// Validated as a whole, and executed without its fields.
+const SKIPPED: &str = "query($no: Boolean! = false) { products(first: 10) @include(if: $no) { nodes { id sku name price \
+    { amount currency } availability stock { total available allocated version updatedAt } } pageInfo { hasNextPage } } \
+    product(by: { sku: \"MUG\" }) @include(if: $no) { id stock { available } } __typename }";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let documents = Documents::new(Limits::default())?;
     let variables = json!({ "productIds": ["product_01j0000000e008000000000001"], "search": "mug" });
     let variables = variables.as_object().cloned().unwrap_or_default();
     println!("per document, in microseconds: new, and when it has come before");
@@ -32,7 +46,44 @@ fn main() -> Result<(), String> {
         let known = time(|_| look(&documents, text, &variables))?;
         println!("{what:15} {:8.1} {:8.1}", micros(new), micros(known));
     }
+    let folder = tempfile::tempdir()?;
+    let app = shop(folder.path()).await?;
+    let schema = schema(app.clone(), false);
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        answer(&documents, &app, &schema).await?;
+    }
+    println!("looked at and answered, without its fields: {:.1}", micros(began.elapsed() / TIMES));
     Ok(())
+}
+
+async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<(), String> {
+    let viewer = Viewer { party: Party::Guest, public_stock: PublicStock::Exact };
+    let document = documents.read(SKIPPED).map_err(|faults| format!("{faults:?}"))?;
+    documents.admit(&document, None, None, &viewer).map_err(|faults| format!("{faults:?}"))?;
+    let mut request = Request::new(SKIPPED).variables(Variables::default());
+    request.set_parsed_query(document.parsed());
+    let response = schema.execute(prepare(app, request, viewer)).await;
+    if response.is_err() { Err(format!("{:?}", response.errors)) } else { Ok(()) }
+}
+
+async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
+    let databases = open(&format!("sqlite://{}/shop.db", folder.display())).await?;
+    migrate(&databases).await?;
+    let second = Duration::from_secs(1);
+    let times = PaymentTimes {
+        pay_answer: second,
+        pay_gateway: second,
+        pay_lease: second * 2,
+        pay_retry: second,
+        pay_retry_max: second,
+        pay_give_up: second,
+    };
+    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
+    let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    // The lock lives as long as the process.
+    std::mem::forget(databases);
+    Ok(app)
 }
 
 /// What every request goes through before it is executed.

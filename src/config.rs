@@ -59,6 +59,9 @@ pub enum Command {
     /// Exits with 0 and says how much it checked, or with 1 and says what differs.
     Verify,
     /// Make a token for trying things out, signed with ONHAND_SECRET.
+    ///
+    /// ONHAND_ISSUER and ONHAND_AUDIENCE must be set as well (or --issuer and --audience), to the same values as those of
+    /// the server that is to take the token.
     Token {
         /// What its holder may do.
         #[arg(long)]
@@ -154,6 +157,14 @@ pub struct Serve {
     #[arg(long, env = "ONHAND_LOG", default_value = "onhand=info,warn", global = true)]
     pub log: String,
 
+    /// How a line of the log looks: "text" for people, or "json", one object a line, for collectors.
+    #[arg(long, env = "ONHAND_LOG_FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+
+    /// Where spans are sent: an OpenTelemetry collector that takes OTLP over HTTP, such as "http://127.0.0.1:4318".
+    #[arg(long, env = "ONHAND_OTLP", value_parser = collector, hide_env_values = true, global = true)]
+    pub otlp: Option<String>,
+
     /// How long paying may take.
     #[command(flatten)]
     pub payment: PaymentTimes,
@@ -161,6 +172,15 @@ pub struct Serve {
     /// Days after which a cart that nobody touched expires.
     #[arg(long, env = "ONHAND_CART_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
     pub cart_days: u32,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// How long paying may take, and when recovery looks at payments whose outcome is open. Times like "4s" or "15m".
@@ -208,6 +228,18 @@ fn duration(text: &str) -> Result<Duration, String> {
     if duration > longest { Err("a time is at most 30 days".to_owned()) } else { Ok(duration) }
 }
 
+/// Reads the address of a collector, without the path that every collector has.
+fn collector(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches('/');
+    let is_address = ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+    let is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#'));
+    if is_address && is_plain {
+        Ok(text.to_owned())
+    } else {
+        Err("a collector looks like http://127.0.0.1:4318".to_owned())
+    }
+}
+
 /// Reads an origin as browsers send it: a scheme, a host, and a port that is not the scheme's own.
 fn origin(text: &str) -> Result<String, String> {
     let text = text.trim().to_ascii_lowercase();
@@ -247,6 +279,15 @@ mod tests {
         assert_eq!(public_stock("capped:10"), Ok(PublicStock::Capped(10)));
         for bad in ["", "capped", "capped:", "capped:0", "capped:-1", "Exact", "capped:2000000000"] {
             assert!(public_stock(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn collectors_are_read() {
+        assert_eq!(collector("http://127.0.0.1:4318/").as_deref(), Ok("http://127.0.0.1:4318"));
+        assert_eq!(collector("https://otel.example/tenant").as_deref(), Ok("https://otel.example/tenant"));
+        for bad in ["", "http://", "127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://a b", "http://a?b"] {
+            assert!(collector(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -23,7 +23,8 @@
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`probe`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`config`], [`run`]: settings, and the life of the process.
-//! - [`error`], [`telemetry`]: what crosses layers when something does not happen, and what an operator sees.
+//! - [`error`]: what crosses layers when something does not happen.
+//! - [`telemetry`], [`logs`], [`spans`]: what an operator sees, in numbers, in lines and in traces.
 //!
 //! # One mutation, from end to end
 //!
@@ -79,3 +80,7 @@ pub mod run;
 pub mod error;
 
 pub mod telemetry;
+
+pub mod logs;
+
+pub mod spans;

@@ -3,6 +3,7 @@
 //! What is printed to standard output is for people who look; what is logged goes to standard error.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,10 +15,10 @@ use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
 use crate::live::Feed;
-use crate::server::{Front, Gate, Wire, token};
+use crate::server::{Door, Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
-use crate::{demo, graphql, payment, probe, server, upkeep, verify};
+use crate::{demo, graphql, payment, probe, upkeep, verify};
 
 /// Files that are open at the same time besides sockets: requests, and the database.
 const OTHER_FILES: u64 = 4_384;
@@ -84,10 +85,14 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
         tracing::warn!(%error, "the number of open files stays as it is");
     }
     let stop = stop_on_signal()?;
-    let databases = open(url).await?;
-    migrate(&databases).await?;
     let listener = TcpListener::bind(serve.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
+    let address = listener.local_addr()?;
+    let wire = Wire::new(limits, serve.allowed_origins.clone());
+    // A migration may take minutes. Whoever comes meanwhile is told so.
+    let door = Door::open(listener, wire.times, stop.clone());
+    let databases = open(url).await?;
+    migrate(&databases).await?;
     let Databases { read, write, kind } = databases;
     let settings = Settings {
         times: serve.payment,
@@ -98,14 +103,13 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let (app, writer) = App::start(read.clone(), write.clone(), settings, Clock::system());
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
     let explore = access.explore.unwrap_or(is_development);
-    greet(line, (is_development, explore), added, &listener)?;
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     follow_replicas(&app, &kind, &stop).await?;
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
-    let wire = Wire::new(limits, serve.allowed_origins.clone());
-    let front = Front { gate, explore, documents: limits.documents.clone(), wire };
-    server::serve(app, front, listener, stop).await?;
+    let serving = door.let_in(app, Front { gate, explore, documents: limits.documents.clone(), wire })?;
+    greet(line, (is_development, explore), added, address);
+    serving.until_drained().await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
@@ -152,13 +156,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-fn greet(
-    line: &CommandLine,
-    (is_development, explore): (bool, bool),
-    added: usize,
-    listener: &TcpListener,
-) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
+fn greet(line: &CommandLine, (is_development, explore): (bool, bool), added: usize, address: SocketAddr) {
     let version = env!("CARGO_PKG_VERSION");
     if is_development {
         say(&format!("onhand {version}, for development: everybody is staff, and only this machine is listened to"));
@@ -183,7 +181,6 @@ fn greet(
     say(&format!("  health    http://{address}/health/ready"));
     say("");
     say("Ctrl-C stops it.");
-    Ok(())
 }
 
 fn tell(report: &Report) {

@@ -183,7 +183,7 @@ async fn a_token_that_is_not_good_makes_nobody_a_guest() {
     let (head, rest) = good.split_at(good.len() - 4);
     let unsigned =
         "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEiLCJpc3MiOiJ0ZXN0cyIsImF1ZCI6InNob3AiLCJleHAiOjQwMDAwMDAwMDB9.";
-    let expired = shop.signed_in_for(Role::Customer, "ada", Duration::ZERO).await.authorization.expect("a token");
+    let expired = shop.expired(Role::Customer, "ada").await.authorization.expect("a token");
     let bad = [
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
@@ -294,6 +294,11 @@ async fn settings_that_do_not_fit_together_are_refused_and_tokens_can_be_made() 
         let (code, said) = run(&place, &arguments).await;
         assert!(code == 2 && said.contains(complaint), "{arguments:?}: {said}");
     }
+    let (code, help) = run(&place, &["token", "--help"]).await;
+    assert!(
+        code == 0 && ["ONHAND_ISSUER", "ONHAND_AUDIENCE", "server"].iter().all(|word| help.contains(word)),
+        "{help}"
+    );
     let mut arguments = vec!["token", "--role", "staff", "--sub", "sam", "--issuer", "tests", "--audience", "shop"];
     arguments.extend(secret);
     let (code, token) = run(&place, &arguments).await;

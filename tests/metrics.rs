@@ -78,7 +78,7 @@ async fn an_id_from_outside_is_kept_when_it_is_short_and_plain() {
 async fn in_production_metrics_are_for_staff() {
     let shop = Shop::open_public(PublicStock::Exact).await;
     assert_eq!(scrape(&shop).await.0, 401);
-    assert_eq!(scrape(&shop.signed_in(Role::Customer, "ada").await).await.0, 401);
+    assert_eq!(scrape(&shop.signed_in(Role::Customer, "ada").await).await.0, 403);
     assert_eq!(scrape(&shop.signed_in(Role::Staff, "sam").await).await.0, 200);
     shop.close().await;
 }

@@ -1,8 +1,10 @@
 //! Lists: filters, order, pages in both directions, and every kind of thing by its id.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::Shop;
+use crate::support::{Shop, Socket};
 
 /// The values of one field of all nodes of a connection.
 fn column(connection: &Value, field: &str) -> Vec<String> {
@@ -102,7 +104,7 @@ async fn orders_and_the_log_are_filtered() {
     let newest = rows(json!({ "orderId": paid })).await["nodes"][0]["createdAt"].clone();
     assert_eq!(column(&rows(json!({ "since": newest })).await, "action"), ["ALLOCATE"], "its own moment is in it");
     assert_eq!(column(&rows(json!({ "until": newest })).await, "action").len(), 3);
-    assert_eq!(column(&rows(json!({ "productIds": [] })).await, "action").len(), 0, "none of no products");
+    assert_eq!(column(&rows(json!({ "productIds": [] })).await, "action").len(), 3, "an empty list is none");
     shop.close().await;
 }
 
@@ -135,5 +137,53 @@ async fn everything_has_a_global_id() {
     assert_eq!(kinds[..8], right.map(|kind| json!(kind)));
     assert_eq!(nodes["nodes"][8], json!(null));
     assert_eq!(found["stockTransactions"]["nodes"].as_array().map(Vec::len), Some(2));
+    shop.close().await;
+}
+
+/// One rule for every list that something is filtered by: an empty one is as if it were not given.
+#[tokio::test]
+async fn an_empty_list_in_a_filter_filters_nothing() {
+    let shop = Shop::open().await;
+    let (mug, old) = (shop.product("MUG", 5).await, shop.product("OLD", 5).await);
+    shop.archive(&old).await;
+    shop.order(&[(&mug, 1)]).await;
+    let sku = "nodes { sku }";
+    for (plain, empty) in [
+        (
+            format!("products {{ {sku} }}"),
+            ["availability: []", "status: []", "availability: [], status: []"]
+                .map(|arguments| format!("products({arguments}) {{ {sku} }}"))
+                .to_vec(),
+        ),
+        (
+            "orders { nodes { id } }".to_owned(),
+            vec!["orders(filter: { status: [], payment: [], shipping: [] }) { nodes { id } }".to_owned()],
+        ),
+        (
+            "stockTransactions { nodes { id } }".to_owned(),
+            ["productIds", "actions", "reasons"]
+                .map(|list| format!("stockTransactions(filter: {{ {list}: [] }}) {{ nodes {{ id }} }}"))
+                .to_vec(),
+        ),
+        (
+            format!("stock(productId: \"{mug}\") {{ transactions {{ nodes {{ id }} }} }}"),
+            vec![format!("stock(productId: \"{mug}\") {{ transactions(actions: []) {{ nodes {{ id }} }} }}")],
+        ),
+    ] {
+        let all = shop.data(&format!("{{ {plain} }}"), json!({})).await;
+        assert!(all.to_string().contains("[{"), "there is something: {all}");
+        for empty in empty {
+            assert_eq!(shop.data(&format!("{{ {empty} }}"), json!({})).await, all, "{empty}");
+        }
+    }
+    let mut socket = Socket::open(&shop).await;
+    let query =
+        "subscription { stockTransactionAdded(filter: { productIds: [], actions: [], reasons: [] }) { cursor } }";
+    socket.subscribe("log", query, json!({})).await;
+    // Nothing tells when it has begun to follow, so there is something to hear of until it has.
+    shop.adjust(&mug, "INCREMENT", 1).await;
+    while socket.is_silent_for(Duration::from_millis(50)).await {
+        shop.adjust(&mug, "INCREMENT", 1).await;
+    }
     shop.close().await;
 }

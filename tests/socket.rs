@@ -172,18 +172,19 @@ async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
 
 #[tokio::test]
 async fn clients_that_vanish_leave_nothing_behind() {
+    const VANISH: usize = 300;
     let wire = Wire::default();
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;
     let mug = shop.product("MUG", 5).await;
-    let mut open = Vec::new();
-    for _ in 0..20 {
+    let open = stream::iter(0..VANISH).map(|_| async {
         let mut socket = Socket::open(&shop).await;
         socket.subscribe("1", STOCK, json!({ "ids": [mug] })).await;
         socket.data("1").await;
-        open.push(socket);
-    }
-    assert_eq!((sockets.taken(), shop.app.hub.watched()), (20, 1));
+        socket
+    });
+    let open: Vec<_> = open.buffer_unordered(50).collect().await;
+    assert_eq!((sockets.taken(), shop.app.hub.watched()), (VANISH, 1));
     open.into_iter().for_each(Socket::reset);
     eventually("no socket is open", || async { sockets.taken() == 0 && shop.app.hub.watched() == 0 }).await;
     shop.close().await;

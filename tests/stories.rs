@@ -1,5 +1,7 @@
 //! The order flow, told as stories.
 
+use onhand::config::Role;
+use onhand::domain::stock::PublicStock;
 use serde_json::json;
 
 use crate::support::{Shop, codes, paid};
@@ -24,8 +26,8 @@ async fn one_order_from_cart_to_shipped() {
 
 #[tokio::test]
 async fn a_refused_cart_names_neither_product_nor_count() {
-    let shop = Shop::open().await;
-    let rare = shop.product("RARE-THING", 3).await;
+    let shop = Shop::open_public(PublicStock::Exact).await;
+    let rare = shop.signed_in(Role::Staff, "sam").await.product("RARE-THING", 3).await;
     let cart = shop.cart(&[(&rare, 2)]).await;
     let refused = shop.add_to_cart(&cart, &[(&rare, 2)]).await;
     assert_eq!(codes(&refused), ["INSUFFICIENT_STOCK"]);

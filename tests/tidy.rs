@@ -111,12 +111,17 @@ fn every_module_says_what_it_is_for() {
     }
 }
 
-/// The page is built ahead and committed, so that the server needs no Node. The build writes down what it was made of.
+/// What browsers get is built ahead and committed, so that the server needs no Node. The build writes down what it was
+/// made of.
 #[test]
-fn the_built_page_is_not_stale() {
-    let page = root().join("web/graphiql");
-    let mut sources: Vec<PathBuf> =
-        ["package-lock.json", "package.json", "index.html", "vite.config.js"].map(|name| page.join(name)).into();
+fn what_is_built_for_browsers_is_not_stale() {
+    assert_fresh("web/graphiql", &["package-lock.json", "package.json", "index.html", "vite.config.js"]);
+    assert_fresh("web/stock-badge", &["package-lock.json", "package.json", "tsconfig.json", "vite.config.js"]);
+}
+
+fn assert_fresh(folder: &str, root_files: &[&str]) {
+    let page = root().join(folder);
+    let mut sources: Vec<PathBuf> = root_files.iter().map(|name| page.join(name)).collect();
     let mut folders = vec![page.join("src")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
@@ -139,6 +144,6 @@ fn the_built_page_is_not_stale() {
     assert_eq!(
         built.trim(),
         format!("{digest:x}"),
-        "web/graphiql/dist is stale: run `npm ci && npm run build` in web/graphiql and commit it"
+        "{folder}/dist is stale: run `npm ci && npm run build` in {folder} and commit it"
     );
 }

@@ -25,7 +25,7 @@ impl Command for CreateCart {
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let id = CartId(context.random.secret_uuid());
         let mut cart = Cart::new(id, context.who.owner().map(str::to_owned), context.now);
-        change_lines(world, &mut cart, &self.items, Cart::add)?;
+        change_lines(world, &mut cart, (&self.items, Cart::add), context.who)?;
         world.carts.insert(id, cart);
         Ok(id)
     }

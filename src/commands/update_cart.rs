@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::cart::Cart;
 use crate::domain::id::{CartId, ProductId};
+use crate::domain::party::Party;
 use crate::domain::rejection::{Refusal, Rejection};
 use crate::writer::world::World;
 
@@ -22,9 +23,9 @@ pub struct CartChange {
 /// Changes what is in a cart.
 #[derive(Debug)]
 pub enum UpdateCart {
-    /// Adds to what the cart has.
+    /// Adds to what the cart has; a product that comes several times counts together.
     Add(CartId, Vec<CartChange>),
-    /// Sets quantities; 0 removes the line.
+    /// Sets quantities; 0 removes the line. Each product once.
     Set(CartId, Vec<CartChange>),
 }
 
@@ -49,18 +50,35 @@ impl Command for UpdateCart {
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let (id, items, change) = self.parts();
+        if matches!(self, Self::Set(..)) {
+            must_be_named_once(items)?;
+        }
         let mut cart = world.cart(id, context.who).map_err(|r| r.at(["cartId"]))?.clone();
         cart.must_be_open()?;
-        change_lines(world, &mut cart, items, change)?;
+        change_lines(world, &mut cart, (items, change), context.who)?;
         cart.updated_at = cart.updated_at.max(context.now);
         world.carts.insert(id, cart);
         Ok(id)
     }
 }
 
+/// Refuses to set the quantity of one product to two numbers.
+fn must_be_named_once(items: &[CartChange]) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    let twice = |(i, _)| Rejection::invalid_input("A product is set only once in one call.").at(field(i, "productId"));
+    let again = items.iter().enumerate().filter(|(_, item)| !seen.insert(item.product));
+    let refusal: Refusal = again.map(twice).collect();
+    if refusal.is_empty() { Ok(()) } else { Err(refusal) }
+}
+
 /// Changes the lines of a cart and checks what grew. Lowering or removing is always allowed, whatever has become of the
-/// product since.
-pub fn change_lines(world: &World, cart: &mut Cart, items: &[CartChange], change: Change) -> Result<(), Refusal> {
+/// product since. Only staff are told which item there is not enough of.
+pub fn change_lines(
+    world: &World,
+    cart: &mut Cart,
+    (items, change): (&[CartChange], Change),
+    who: &Party,
+) -> Result<(), Refusal> {
     let before = cart.clone();
     for (i, item) in items.iter().enumerate() {
         world.product(item.product).map_err(|r| r.at(field(i, "productId")))?;
@@ -76,7 +94,14 @@ pub fn change_lines(world: &World, cart: &mut Cart, items: &[CartChange], change
         return Ok(());
     }
     subtotal(world, cart).map_err(|r| r.at(["items"]))?;
-    Ok(must_be_available(world, grown.iter().map(|product| (*product, cart.quantity_of(*product))))?)
+    let wanted = |product: &ProductId| (*product, cart.quantity_of(*product));
+    let Err(refused) = must_be_available(world, grown.iter().map(wanted)) else { return Ok(()) };
+    let is_short = |item: &CartChange| must_be_available(world, [wanted(&item.product)]).is_err();
+    let first = || items.iter().position(|item| grown.contains(&item.product) && is_short(item));
+    Err(match who.is_staff().then(first).flatten() {
+        Some(i) => refused.at(field(i, "quantity")).into(),
+        None => refused.into(),
+    })
 }
 
 fn field(i: usize, name: &str) -> [String; 3] {

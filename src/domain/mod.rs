@@ -19,7 +19,7 @@ pub mod shipment;
 pub mod stock;
 pub mod text;
 pub mod transaction;
-mod words;
+pub(crate) mod words;
 
 /// A moment in UTC. The whole program keeps microseconds and nothing finer.
 pub type Time = chrono::DateTime<chrono::Utc>;

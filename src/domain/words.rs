@@ -1,6 +1,6 @@
-//! Enums whose values are written as words in the database. It must never give two values the same word.
+//! Enums whose values are written as words, in the database or in answers. It must never give two values the same word.
 
-/// Declares an enum together with the word that stands for each value in the database.
+/// Declares an enum together with the word that stands for each value.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$value_meta:meta])* $value:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -11,13 +11,13 @@ macro_rules! words {
             /// Every value, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$value),+];
 
-            /// The word that stands for this value in the database.
+            /// The word that stands for this value.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$value => $word),+ }
             }
 
-            /// The value that a word of the database stands for, if it is one of ours.
+            /// The value that a word stands for, if it is one of ours.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$value),)+ _ => None }
@@ -26,4 +26,4 @@ macro_rules! words {
     };
 }
 
-pub(super) use words;
+pub(crate) use words;

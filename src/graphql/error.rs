@@ -4,67 +4,47 @@ use async_graphql::{ErrorExtensionValues, Response, ServerError, SimpleObject};
 use uuid::Uuid;
 
 use crate::domain::rejection::{Refusal, Rejection};
+use crate::domain::words::words;
 use crate::error::Error;
 use crate::telemetry;
 
-/// Why a request, or a field of it, was not answered: `extensions.code`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// The document is no GraphQL.
-    ParseFailed,
-    /// The document does not fit the schema.
-    ValidationFailed,
-    /// An argument or a variable is not acceptable.
-    BadUserInput,
-    /// Not an id, or an id of another kind.
-    BadId,
-    /// Not a cursor of this list.
-    BadCursor,
-    /// Over a limit of the request.
-    LimitExceeded,
-    /// No token where one is needed, or one that is not good.
-    Unauthenticated,
-    /// Not allowed.
-    Forbidden,
-    /// There is no such thing.
-    NotFound,
-    /// The hash of a persisted query is not known; send the query along with it.
-    PersistedQueryNotFound,
-    /// More than one may ask for in this time; not executed.
-    RateLimited,
-    /// Too much to do; not executed.
-    Overloaded,
-    /// Not executed.
-    Unavailable,
-    /// The outcome is unknown; retry with the key.
-    Timeout,
-    /// Our own failure.
-    Internal,
+words! {
+    /// Why a request, or a field of it, was not answered: `extensions.code`.
+    Code {
+        /// The document is no GraphQL.
+        ParseFailed = "GRAPHQL_PARSE_FAILED",
+        /// The document does not fit the schema.
+        ValidationFailed = "GRAPHQL_VALIDATION_FAILED",
+        /// An argument or a variable is not acceptable.
+        BadUserInput = "BAD_USER_INPUT",
+        /// Not an id, or an id of another kind.
+        BadId = "BAD_ID",
+        /// Not a cursor of this list.
+        BadCursor = "BAD_CURSOR",
+        /// Over a limit of the request.
+        LimitExceeded = "LIMIT_EXCEEDED",
+        /// No token where one is needed, or one that is not good.
+        Unauthenticated = "UNAUTHENTICATED",
+        /// Not allowed.
+        Forbidden = "FORBIDDEN",
+        /// There is no such thing.
+        NotFound = "NOT_FOUND",
+        /// Too many requests in too short a time; not executed.
+        RateLimited = "RATE_LIMITED",
+        /// Too much to do; not executed.
+        Overloaded = "OVERLOADED",
+        /// Not executed.
+        Unavailable = "UNAVAILABLE",
+        /// The outcome is unknown; retry with the key.
+        Timeout = "TIMEOUT",
+        /// The hash of a persisted query is not known; send the query along with it.
+        PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
+        /// Our own failure.
+        Internal = "INTERNAL",
+    }
 }
 
 impl Code {
-    /// The word in `extensions.code`.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
-            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::BadId => "BAD_ID",
-            Self::BadCursor => "BAD_CURSOR",
-            Self::LimitExceeded => "LIMIT_EXCEEDED",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::NotFound => "NOT_FOUND",
-            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Overloaded => "OVERLOADED",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Timeout => "TIMEOUT",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
     /// An error with this code.
     pub fn error(self, message: impl Into<String>) -> async_graphql::Error {
         telemetry::refusal(self.word());
@@ -122,7 +102,8 @@ pub struct UserError {
     code: UserErrorCode,
     /// A sentence for people.
     message: String,
-    /// Path into the input; null for INSUFFICIENT_STOCK in the order flow, and where no field is to blame.
+    /// Path into the input; null where no field is to blame. Of INSUFFICIENT_STOCK in the order flow staff only are told the
+    /// item, where the input has items.
     field: Option<Vec<String>>,
 }
 

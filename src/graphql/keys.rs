@@ -35,6 +35,12 @@ pub fn ids<I: FromStr<Err = IdError>>(ids: &[ID]) -> async_graphql::Result<Vec<I
     ids.iter().map(id).collect()
 }
 
+/// A list that something is filtered by. An empty one is as if it were not given, in every filter: that is what front ends
+/// send when nothing is chosen.
+pub fn any_of<T>(values: Option<Vec<T>>) -> Option<Vec<T>> {
+    values.filter(|values| !values.is_empty())
+}
+
 /// Refuses a list that is too long.
 ///
 /// # Errors

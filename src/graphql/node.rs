@@ -37,6 +37,18 @@ pub enum Node {
     Shipment(Shipment),
 }
 
+/// What can be found by its id.
+const KINDS: [&str; 8] = [
+    ProductId::KIND,
+    StockId::KIND,
+    StockTransactionId::KIND,
+    CartId::KIND,
+    OrderId::KIND,
+    OrderItemId::KIND,
+    PaymentId::KIND,
+    ShipmentId::KIND,
+];
+
 /// Queries by global id.
 #[derive(Debug, Default)]
 pub struct NodeQueries;
@@ -61,8 +73,11 @@ impl NodeQueries {
 
 async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
     let Some((kind, uuid)) = split(id) else {
-        let shown: String = id.chars().filter(|c| !c.is_control()).take(MAX_ID_LENGTH).collect();
-        return Err(Code::BadId.error(format!("This is not an id: {shown}")));
+        return Err(Code::BadId.error(format!(
+            "An id of {} was expected, but this is not an id: {}",
+            kinds(),
+            shown(id)
+        )));
     };
     let who = Viewer::of(context);
     Ok(match kind {
@@ -88,8 +103,19 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
             Some(it) if owns(context, it.order).await? => Some(Node::Shipment(Shipment(it))),
             _ => None,
         },
-        _ => return Err(Code::BadId.error("There are no things of this kind.")),
+        _ => {
+            let message = format!("An id of {} was expected, but this is one of kind \"{}\".", kinds(), shown(kind));
+            return Err(Code::BadId.error(message));
+        }
     })
+}
+
+fn kinds() -> String {
+    format!("kind \"{}\"", KINDS.join("\", \""))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_ID_LENGTH).collect()
 }
 
 async fn owns(context: &Context<'_>, order: OrderId) -> async_graphql::Result<bool> {

@@ -32,10 +32,18 @@ impl Viewer {
     /// # Errors
     /// `UNAUTHENTICATED` for guests, `FORBIDDEN` for customers.
     pub fn must_be_staff(&self) -> async_graphql::Result<()> {
+        self.must_be_staff_for("This")
+    }
+
+    /// The same, naming what is for staff only.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` for guests, `FORBIDDEN` for customers.
+    pub fn must_be_staff_for(&self, what: &str) -> async_graphql::Result<()> {
         match self.party {
             Party::System | Party::Staff(_) => Ok(()),
-            Party::Customer(_) => Err(Code::Forbidden.error("This is for staff only.")),
-            Party::Guest => Err(Code::Unauthenticated.error("This is for staff only; sign in.")),
+            Party::Customer(_) => Err(Code::Forbidden.error(format!("{what} is for staff only."))),
+            Party::Guest => Err(Code::Unauthenticated.error(format!("{what} is for staff only; sign in."))),
         }
     }
 

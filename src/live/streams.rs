@@ -122,7 +122,8 @@ pub fn log_tail(
 /// Reads until the database answers: a subscription outlives an absence of the database.
 async fn persist<T, F: Future<Output = Result<T, Error>>>(read: impl Fn() -> F) -> T {
     loop {
-        match read().await {
+        // What a query needs while it runs is not kept by everybody who only waits for the next change.
+        match Box::pin(read()).await {
             Ok(value) => return value,
             Err(error) => tracing::warn!(%error, "a subscription could not read; it tries again"),
         }

@@ -1,9 +1,11 @@
-//! The page to explore the API, served from the binary. It asks nothing of another host, and its policy says so.
+//! What browsers are served from the binary: the page to explore the API, which asks nothing of another host, and the
+//! stock badge, which shops' pages of other origins load. Nothing here depends on who asks.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -15,12 +17,23 @@ const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; f
 /// Names in `assets/` change with their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
+/// The badge keeps its name when it changes, so it is asked for again soon.
+const FIVE_MINUTES: &str = "public, max-age=300";
+
+/// The name of the badge's script.
+const BADGE: &str = "stock-badge.js";
+
 use super::Served;
 
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
 #[exclude = "sources.sha256"]
 struct Page;
+
+#[derive(RustEmbed)]
+#[folder = "web/stock-badge/dist"]
+#[include = "stock-badge.js"]
+struct Badge;
 
 /// The page.
 pub async fn index(State(served): State<Served>) -> Response {
@@ -45,12 +58,43 @@ pub async fn asset(State(served): State<Served>, Path(name): Path<String>) -> Re
     }
 }
 
+/// The script of the stock badge. In production, too, and to the pages of every origin: it holds nothing that is not public.
+/// Whether such a page may subscribe is decided when it does.
+pub async fn badge(headers: HeaderMap) -> Response {
+    let Some(file) = Badge::get(BADGE) else { return StatusCode::NOT_FOUND.into_response() };
+    // Weak, because it is sent compressed or not.
+    let tag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()));
+    let shared = [
+        (header::CACHE_CONTROL, FIVE_MINUTES.to_owned()),
+        (header::ETAG, tag.clone()),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    if is_known(&headers, &tag) {
+        return (StatusCode::NOT_MODIFIED, shared).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (shared, kind, content(file)).into_response()
+}
+
+/// Whether a browser has this already, by any of the tags that it names.
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|one| one.trim() == tag || one.trim() == "*")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn respond(path: &str, file: EmbeddedFile, cache: &'static str) -> Response {
     let kind = mime_guess::from_path(path).first_or_octet_stream();
-    let body = match file.data {
-        Cow::Borrowed(bytes) => bytes.into_response(),
-        Cow::Owned(bytes) => bytes.into_response(),
-    };
+    let body = content(file);
     let headers = [
         (header::CONTENT_TYPE, kind.as_ref()),
         (header::CACHE_CONTROL, cache),
@@ -59,4 +103,12 @@ fn respond(path: &str, file: EmbeddedFile, cache: &'static str) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     (headers, body).into_response()
+}
+
+/// The bytes of a file; those in the binary are not copied.
+fn content(file: EmbeddedFile) -> Response {
+    match file.data {
+        Cow::Borrowed(bytes) => bytes.into_response(),
+        Cow::Owned(bytes) => bytes.into_response(),
+    }
 }

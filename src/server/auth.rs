@@ -31,6 +31,10 @@ const MAX_SUBJECT: usize = 255;
 /// Shortest secret, in bytes: as long as the signature that it makes.
 const MIN_SECRET: usize = 32;
 
+/// By how many seconds the clock of whoever makes tokens may differ from ours: so long after its `exp`, and before its
+/// `nbf`, a token is still good for a request. What goes on, a socket or a stream of events, ends with `exp` itself.
+const LEEWAY: u64 = 5;
+
 /// Who somebody is, and until when their token says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -38,6 +42,14 @@ pub struct Identity {
     pub party: Party,
     /// When the token expires; never without one.
     pub expires_at: Option<Time>,
+}
+
+impl Identity {
+    /// Whether the token has expired by now: it may be within its leeway, but nothing that goes on begins with it.
+    #[must_use]
+    pub fn is_over(&self, now: Time) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
 }
 
 /// The token is not good.
@@ -128,8 +140,8 @@ impl Gate {
         let key = keys.find(token).ok_or(BadToken)?;
         // The algorithm is the key's, never the token's: a public key is not a secret to sign with.
         let mut validation = Validation::new(key.algorithm);
-        validation.leeway = 0;
-        // A token is over in the second that it names.
+        validation.leeway = LEEWAY;
+        // A token, with its leeway, is over in the second that it names.
         validation.reject_tokens_expiring_in_less_than = 1;
         validation.validate_nbf = true;
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);

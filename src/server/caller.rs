@@ -4,15 +4,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
-
-use crate::graphql::Code;
 
 use super::auth::BadToken;
 use super::person::{self, Person};
 use super::rate::TooMuch;
-use super::refusal::{refuse_with, too_much};
+use super::refusal::{too_much, unauthorized};
 use super::seats::Seat;
 use super::{Identity, Served};
 
@@ -43,9 +41,7 @@ impl Served {
         };
         self.begin(&person).map_err(|refused| Box::new(too_much(refused)))?;
         let Ok(identity) = identity else {
-            let bearer = (header::WWW_AUTHENTICATE, "Bearer");
-            let message = "This token is not good.";
-            return Err(Box::new(refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)));
+            return Err(Box::new(unauthorized("This token is not good.")));
         };
         Ok(Caller { identity, person })
     }

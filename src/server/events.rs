@@ -16,8 +16,8 @@ use crate::telemetry;
 
 use super::caller::Caller;
 use super::http::accepts;
-use super::operation::{self, Accepted, Answer, answer};
-use super::refusal::{full, refuse, too_many_sockets};
+use super::operation::{self, Accepted, Answer};
+use super::refusal::{full, refuse, too_many_sockets, unauthorized};
 use super::{Served, origin};
 
 /// The media type of server-sent events.
@@ -40,6 +40,9 @@ pub fn stream(
 ) -> Response {
     if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
+    }
+    if caller.identity.is_over(served.app.clock.now()) {
+        return unauthorized("This token has expired.");
     }
     let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets. Nothing was executed; try again soon.");
@@ -78,9 +81,7 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
             let error: ServerError = Code::BadUserInput.error(message).into_server_error(async_graphql::Pos::default());
             stream::once(async { Answer::of_request_error(error) }).boxed()
         }
-        Ok(Accepted { kind, request, .. }) => {
-            operation::results(&served.schema, request).map(move |response| answer(kind, response)).boxed()
-        }
+        Ok(accepted) => operation::results(served, accepted).boxed(),
     }
 }
 

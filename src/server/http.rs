@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::graphql::Code;
 use crate::telemetry;
@@ -62,7 +63,7 @@ pub async fn post(
     };
     let envelope = Envelope { caller, headers, is_get: false, due };
     if !is_json(&envelope.headers) {
-        let message = "Send the operation as application/json.";
+        let message = "Send the operation as application/json, in UTF-8.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
     }
     let body = match timeout_at(envelope.due, Bytes::from_request(request, &())).await {
@@ -117,31 +118,29 @@ pub async fn get(
     execute(&served, envelope, operation).await
 }
 
-async fn execute(served: &Served, envelope: Envelope, mut operation: Operation) -> Response {
+async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> Response {
     if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
         return bad_request("Send a query in `query`, or POST an operation as JSON.");
     }
-    let resolved = operation.resolve(&served.persisted);
-    let viewer = served.viewer(envelope.caller.identity.clone());
-    let outcome = resolved.and_then(|known| Ok((operation.accept(served, viewer)?, known)));
-    let accepted = outcome.as_ref().ok().map(|(accepted, _)| accepted);
+    let outcome = operation.accept(served, served.viewer(envelope.caller.identity.clone()));
+    let accepted = outcome.as_ref().ok();
     if let Some(refused) = accepted.and_then(|one| served.go_on(&envelope.caller.person, one.cost).err()) {
         return too_much(refused);
     }
     if events::are_wanted(&envelope.headers, accepted.map(|accepted| accepted.kind)) {
-        return events::stream(served, &envelope.headers, envelope.caller, outcome.map(|(accepted, _)| accepted));
+        return events::stream(served, &envelope.headers, envelope.caller, outcome);
     }
-    let (mut accepted, sent) = match outcome {
-        Ok(outcome) => outcome,
+    let mut accepted = match outcome {
+        Ok(accepted) => accepted,
         Err(answer) => return respond(&envelope.headers, *answer),
     };
     if let Some(refused) = refuse_kind(accepted.kind, envelope.is_get) {
         return refused;
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
-    let Accepted { kind, request, .. } = accepted;
+    let Accepted { kind, request, sent, span, .. } = accepted;
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
-    let Ok(response) = timeout_at(envelope.due, served.schema.execute(request)).await else {
+    let Ok(response) = timeout_at(envelope.due, served.schema.execute(request).instrument(span)).await else {
         let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
         return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
     };
@@ -211,7 +210,12 @@ fn overloaded() -> Response {
     full("The server has too much to do. Nothing was executed; try again soon.")
 }
 
+/// JSON, and in no other charset than UTF-8.
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let mut parts = kind.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    let is_utf8 = |value: &str| ["utf-8", "utf8"].iter().any(|one| value.trim_matches('"').eq_ignore_ascii_case(one));
+    is_json && parameters.all(|(name, value)| !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim()))
 }

@@ -1,5 +1,5 @@
 //! Takes connections and serves HTTP/1.1 on each, until it is told to stop; then it lets each finish the request that it
-//! is at. What a request means is the router's.
+//! is at, and meanwhile still answers who comes. What a request means is the router's.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -37,8 +37,8 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn(serve((stream, peer), router.clone(), times, stop.clone()));
+            Ok(accepted) => {
+                connections.spawn(serve(accepted, router.clone(), times, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -46,9 +46,18 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
             }
         }
     }
-    drop(listener);
     connections.close();
-    connections.wait().await;
+    let late = CancellationToken::new();
+    let _ends_them = late.clone().drop_guard();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => drop(tokio::spawn(serve(accepted, router.clone(), times, late.clone()))),
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            () = connections.wait() => break,
+        }
+    }
 }
 
 async fn serve((stream, peer): (TcpStream, SocketAddr), router: Router, times: Times, stop: CancellationToken) {

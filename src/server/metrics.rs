@@ -7,9 +7,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::domain::party::Party;
+use crate::graphql::Code;
 use crate::telemetry;
 
-use super::Served;
+use super::auth::BadToken;
+use super::refusal::{refuse, unauthorized};
+use super::{Identity, Served};
 
 /// The media type of the text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -43,7 +47,9 @@ fn handle() -> Option<&'static PrometheusHandle> {
 pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Response {
     match served.front.gate.admit_headers(&headers) {
         Ok(identity) if identity.party.is_staff() => {}
-        Ok(_) | Err(_) => return StatusCode::UNAUTHORIZED.into_response(),
+        Ok(Identity { party: Party::Guest, .. }) => return unauthorized("Metrics are for staff; send a token."),
+        Ok(_) => return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Metrics are for staff."),
+        Err(BadToken) => return unauthorized("This token is not good."),
     }
     let Some(handle) = handle() else { return StatusCode::NOT_FOUND.into_response() };
     handle.run_upkeep();

@@ -7,6 +7,7 @@ mod auth;
 mod caching;
 mod caller;
 pub mod defaults;
+mod door;
 mod end;
 mod events;
 mod health;
@@ -20,41 +21,33 @@ mod origin;
 mod persisted;
 mod person;
 mod rate;
+mod readiness;
 mod refusal;
 mod seats;
 mod socket;
+mod trace;
 mod wire;
 
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, Request};
-use axum::middleware::{from_fn, map_request};
+use axum::middleware::from_fn;
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
 
 use crate::app::App;
 use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
 
 use self::persisted::Persisted;
+use self::readiness::Readiness;
 
 pub use auth::{Gate, Identity, token};
+pub use door::{Door, Serving};
 pub use person::Person;
 pub use rate::{Rate, Rates};
 pub use seats::Seats;
 pub use wire::{Places, Room, Times, Wire};
-
-/// Where the id of a request stands.
-const REQUEST_ID: &str = "x-request-id";
-
-/// Longest id of a request that is taken from outside, in bytes.
-const MAX_REQUEST_ID: usize = 64;
 
 /// Who is let in, and what they find.
 #[derive(Clone, Debug)]
@@ -77,6 +70,7 @@ struct Served {
     schema: ApiSchema,
     documents: Documents,
     persisted: Persisted,
+    readiness: Readiness,
     stop: CancellationToken,
 }
 
@@ -108,66 +102,25 @@ fn router(served: Served) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/", get(assets::index))
-        .route("/assets/{name}", get(assets::asset));
+        .route("/assets/{name}", get(assets::asset))
+        .route("/stock-badge.js", get(assets::badge));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
     let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
-    // From the outside in: a request gets an id, what is logged about it bears the id, and the answer tells it.
-    let router = router.layer(PropagateRequestIdLayer::x_request_id());
-    let router = router.layer(TraceLayer::new_for_http().make_span_with(span));
-    let router = router.layer(SetRequestIdLayer::x_request_id(MakeRequestUuid));
-    let router = router.layer(map_request(drop_unfit_id));
-    router.layer(CatchPanicLayer::custom(refusal::panicked)).layer(max_body).with_state(served)
+    router.layer(max_body).with_state(served)
 }
 
-/// An id that came from outside is kept when it is short and plain; otherwise the request gets one of ours.
-async fn drop_unfit_id<B>(mut request: Request<B>) -> Request<B> {
-    let is_fit = |id: &HeaderValue| id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    if request.headers().get(REQUEST_ID).is_some_and(|id| !is_fit(id)) {
-        request.headers_mut().remove(REQUEST_ID);
-    }
-    request
-}
-
-/// What is logged about a request: its id, method and path. Never its query string, its headers or its body, which may
-/// hold tokens and people's data.
-fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
-}
-
-/// Serves until `stop` is cancelled, then drains: no new connections, sockets are told to come back, and what was begun
-/// is finished, all within the time that a drain may take.
-///
-/// # Errors
-/// When the server panics.
-pub async fn serve(app: App, front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    metrics::install();
-    let (times, sockets) = (front.wire.times, front.wire.sockets.clone());
-    let served = Served {
+/// What every handler has at hand, with a watch on the database beside them.
+fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Served> {
+    let readiness = Readiness::default();
+    tokio::spawn(readiness.clone().watch(app.store.clone(), stop.clone()));
+    Ok(Served {
         schema: schema(app.clone(), front.explore),
         documents: Documents::new(front.documents.clone()).context("the schema is not valid")?,
         front,
-        app: app.clone(),
+        app,
         persisted: Persisted::default(),
-        stop: stop.clone(),
-    };
-    let mut server = tokio::spawn(listen::listen(listener, router(served), times, stop.clone()));
-    tokio::select! {
-        ended = &mut server => return ended.context("the server panicked"),
-        () = stop.cancelled() => {}
-    }
-    let deadline = Instant::now() + times.drain;
-    app.tasks.close();
-    if timeout_at(deadline, &mut server).await.is_err() {
-        tracing::warn!("some requests did not end in time");
-        server.abort();
-    }
-    if timeout_at(deadline, sockets.all_free()).await.is_err() {
-        tracing::warn!("some sockets did not close in time");
-    }
-    if timeout_at(deadline, app.tasks.wait()).await.is_err() {
-        tracing::warn!("some payments did not end in time; recovery takes them up at the next start");
-    }
-    Ok(())
+        readiness,
+        stop,
+    })
 }

@@ -1,19 +1,24 @@
 //! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
 //! error when it goes out.
 
-use async_graphql::parser::types::OperationType;
-use async_graphql::{Pos, Request, Response, ServerError, Variables};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Name, Pos, Request, Response, ServerError, Variables};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span, field};
 
 use crate::graphql::document::fault::{self, Faults};
-use crate::graphql::{ApiSchema, Code, Viewer, finish, prepare};
+use crate::graphql::{Code, Viewer, finish, prepare};
+use crate::spans;
 use crate::telemetry::Open;
 
 use super::Served;
 use super::persisted::{Hash, Persisted};
+
+/// Where an answer says how many of its errors are left out, in its `extensions`.
+const LEFT_OUT: &str = "errorsLeftOut";
 
 /// A JSON object that may be missing.
 pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
@@ -40,6 +45,10 @@ pub struct Accepted {
     pub cost: u64,
     /// What to execute.
     pub request: Request,
+    /// What is logged and traced about it.
+    pub span: Span,
+    /// The query and its hash, if both were sent: to be remembered once it was executed.
+    pub sent: Option<(Hash, String)>,
 }
 
 /// A response, and whether it is a request error: one that came before anything was executed.
@@ -61,12 +70,11 @@ impl Operation {
         self.query.is_some() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
     }
 
-    /// Puts the query in place of its hash. Answers the hash with the query when both were sent, so that they can be
-    /// remembered when the query has turned out to be good.
+    /// Puts the query in place of its hash. Answers the hash with the query when both were sent.
     ///
     /// # Errors
     /// The answer that says what is wrong with the hash, or that there is no query.
-    pub fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
+    fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
         let extension = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
         let resolved = match extension {
             Some(extension) => persisted.resolve(&mut self.query, extension),
@@ -78,11 +86,12 @@ impl Operation {
         Ok(hash.zip(self.query.clone()))
     }
 
-    /// Checks the document and its variables; what they ask for may then be executed.
+    /// Finds the document and checks it and its variables; what they ask for may then be executed.
     ///
     /// # Errors
     /// The answer that says what is wrong with them.
-    pub fn accept(self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
+    pub fn accept(mut self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
+        let sent = self.resolve(&served.persisted)?;
         let refuse = |faults| Box::new(Answer::of_faults(faults));
         let query = self.query.unwrap_or_default();
         let document = served.documents.read(&query).map_err(refuse)?;
@@ -94,26 +103,43 @@ impl Operation {
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
         let (kind, cost) = admitted.map_err(refuse)?;
         let mut request = Request::new(query);
-        request.set_parsed_query(document.parsed());
+        let parsed = document.parsed();
+        let span = span(kind, called(name.as_deref(), &parsed));
+        request.set_parsed_query(parsed);
         request.operation_name = name;
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        Ok(Accepted { kind, cost, request: prepare(&served.app, request, viewer) })
+        Ok(Accepted { kind, cost, request: prepare(&served.app, request, viewer), span, sent })
     }
 }
 
+/// The name of the operation that is executed; none when it has none.
+fn called<'a>(asked: Option<&'a str>, document: &'a ExecutableDocument) -> &'a str {
+    let only = || document.operations.iter().next().and_then(|(name, _)| name).map(Name::as_str);
+    asked.or_else(only).unwrap_or_default()
+}
+
+/// The span of an operation: its kind and its name, never its text or its variables.
+fn span(kind: OperationType, operation: &str) -> Span {
+    let span = tracing::info_span!("operation", %kind, operation, otel.name = field::Empty);
+    spans::name(&span, || format!("{kind} {operation}").trim_end().to_owned());
+    span
+}
+
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
-/// root says that there will be no events.
-pub fn answer(kind: OperationType, mut response: Response) -> Answer {
+/// root says that there will be no events. Its errors are few and short; where that leaves some out, it says how many.
+pub fn answer(kind: OperationType, response: Response) -> Answer {
     let deepest = usize::from(kind == OperationType::Subscription);
     let is_request_error = response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.len() <= deepest);
-    if is_request_error {
-        fault::bound(&mut response.errors);
+    let mut response = finish(response);
+    let left_out = fault::bound(&mut response.errors);
+    if left_out > 0 {
+        response.extensions.insert(LEFT_OUT.to_owned(), left_out.into());
     }
-    Answer { response: finish(response), is_request_error }
+    Answer { response, is_request_error }
 }
 
 impl Answer {
@@ -138,27 +164,49 @@ impl serde::Serialize for Answer {
         if !self.is_request_error {
             map.serialize_entry("data", &self.response.data)?;
         }
+        if !self.response.extensions.is_empty() {
+            map.serialize_entry("extensions", &self.response.extensions)?;
+        }
         map.end()
     }
 }
 
-/// The results of an operation, one at a time: the next is worked out when the last one was taken.
+/// The results of an operation, one at a time: the next is worked out when the last one was taken. A query that came with
+/// its hash is remembered with its first result.
 ///
 /// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
 /// stops reading would leave a query half done, and with it one of the few connections to the database.
-pub fn results(schema: &ApiSchema, request: Request) -> impl Stream<Item = Response> + Send + use<> {
-    let (sender, receiver) = mpsc::channel(1);
-    let mut results = schema.execute_stream(request);
+pub fn results(served: &Served, accepted: Accepted) -> impl Stream<Item = Answer> + Send + use<> {
+    let Accepted { kind, request, mut sent, span, .. } = accepted;
+    let persisted = served.persisted.clone();
+    let answers = served.schema.execute_stream(request).map(move |response| {
+        let answer = answer(kind, response);
+        if let Some((hash, query)) = sent.take_if(|_| !answer.is_request_error) {
+            persisted.remember(hash, &query);
+        }
+        answer
+    });
+    ahead(answers, span)
+}
+
+/// The span ends with the first result: a subscription may go on for days.
+fn ahead(
+    mut results: impl Stream<Item = Answer> + Send + Unpin + 'static,
+    span: Span,
+) -> impl Stream<Item = Answer> + Send {
+    // Boxed, because a channel keeps room for more than it lets wait, and thousands of these only wait.
+    let (sender, receiver) = mpsc::channel::<Box<Answer>>(1);
+    let mut span = Some(span);
     let work = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Ok(place) = sender.reserve().await {
-            match results.next().await {
-                Some(result) => place.send(result),
+            match results.next().instrument(span.take().unwrap_or_else(Span::none)).await {
+                Some(result) => place.send(Box::new(result)),
                 None => break,
             }
         }
     }));
     stream::unfold((receiver, work, Open::operation()), |(mut receiver, work, open)| async move {
         let result = receiver.recv().await?;
-        Some((result, (receiver, work, open)))
+        Some((*result, (receiver, work, open)))
     })
 }

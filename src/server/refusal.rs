@@ -32,9 +32,20 @@ pub fn refuse_with(header: (HeaderName, &'static str), status: StatusCode, code:
     ([header], refuse(status, code, message)).into_response()
 }
 
+/// Nobody comes in without a good token, or a better one.
+pub fn unauthorized(message: &str) -> Response {
+    let bearer = (header::WWW_AUTHENTICATE, "Bearer");
+    refuse_with(bearer, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)
+}
+
 /// There is no place for one more.
 pub fn full(message: &str) -> Response {
     refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message)
+}
+
+/// The server is not there yet, or not any more.
+pub fn unavailable(message: &str) -> Response {
+    refuse_with((header::RETRY_AFTER, RETRY_AFTER), StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
 }
 
 /// Somebody asks for more than they may in this time.

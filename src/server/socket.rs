@@ -4,6 +4,7 @@
 //! that a subscription skips to its newest value. A write that takes too long ends the connection.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -21,7 +22,7 @@ use crate::telemetry::{self, Open};
 
 use super::auth::BadToken;
 use super::end::End;
-use super::operation::{Answer, Operation, answer, results};
+use super::operation::{Answer, Operation, results};
 use super::person::Person;
 use super::refusal::{full, refuse, sockets_told, told, too_many_sockets, too_much};
 use super::seats::Seat;
@@ -30,8 +31,8 @@ use super::{Identity, Served, origin};
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// Buffer for reading, per socket, in bytes.
-const READ_BUFFER: usize = 4 * 1_024;
+/// Buffer for reading, per socket, in bytes. What most clients send fits, and it grows for what does not.
+const READ_BUFFER: usize = 1_024;
 /// Longest id of an operation, in bytes.
 const MAX_ID: usize = 255;
 
@@ -65,9 +66,11 @@ enum Event {
     End,
 }
 
+/// There are thousands of these, and most of them only listen. So what is rarely needed is not kept in the loop of each:
+/// it is allocated when it is needed.
 struct Connection {
     socket: WebSocket,
-    served: Served,
+    served: Arc<Served>,
     times: Times,
     address: IpAddr,
     /// Who it is counted for: the guests at its address, until it has said who it is.
@@ -96,6 +99,7 @@ pub fn upgrade(served: Served, headers: &HeaderMap, address: IpAddr, upgrade: We
     let Some(place) = served.front.wire.sockets.take() else {
         return full("There are too many open sockets; try again soon.");
     };
+    let served = Arc::new(served);
     let max_message = served.front.wire.room.message;
     upgrade
         .protocols([PROTOCOL])
@@ -104,12 +108,12 @@ pub fn upgrade(served: Served, headers: &HeaderMap, address: IpAddr, upgrade: We
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .on_upgrade(move |socket| async move {
-            run(socket, served, (address, person, seat)).await;
+            Box::pin(run(socket, served, (address, person, seat))).await;
             drop(place);
         })
 }
 
-async fn run(socket: WebSocket, served: Served, (address, person, seat): (IpAddr, Person, Option<Seat>)) {
+async fn run(socket: WebSocket, served: Arc<Served>, (address, person, seat): (IpAddr, Person, Option<Seat>)) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
     let times = served.front.wire.times;
     let mut connection = Connection {
@@ -143,7 +147,7 @@ impl Connection {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
-                message = self.socket.recv() => self.hear(message).await,
+                message = self.socket.recv() => Box::pin(self.hear(message)).await,
                 Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
                 _ = pings.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
                 () = sleep_until(self.last_heard + self.times.silence) => Err(End::Gone),
@@ -209,7 +213,9 @@ impl Connection {
             Some(Value::String(text)) => self.served.front.gate.admit(Some(text)),
             Some(_) => Err(BadToken),
         };
-        let identity = identity.map_err(|BadToken| End::closed(4403, "Forbidden"))?;
+        let now = self.served.app.clock.now();
+        let identity = identity.ok().filter(|identity| !identity.is_over(now));
+        let identity = identity.ok_or_else(|| End::closed(4403, "Forbidden"))?;
         let person = Person::of(&identity.party, self.address);
         if person != self.person {
             self.seat = self.served.seat(&person).map_err(|most| End::closed(4429, sockets_told(&person, most)))?;
@@ -249,8 +255,7 @@ impl Connection {
             let message = "Mutations are sent over HTTP, where they can be retried safely.";
             return self.send(&error(&id, Code::BadUserInput, message)).await;
         }
-        let results = results(&self.served.schema, accepted.request);
-        let events = results.map(move |response| Event::Result(Box::new(answer(accepted.kind, response))));
+        let events = results(&self.served, accepted).map(|answer| Event::Result(Box::new(answer)));
         self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
         Ok(())
     }

@@ -12,6 +12,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
 use crate::commands::Footprint;
@@ -106,7 +107,8 @@ impl Batches {
         waiting.reverse();
         while let Some(mut attempt) = waiting.pop() {
             let began = Instant::now();
-            let attempted = self.attempt(&mut attempt).await;
+            let span = span(&attempt.jobs);
+            let attempted = self.attempt(&mut attempt).instrument(span).await;
             telemetry::batch(attempt.jobs.len(), began.elapsed());
             match attempted {
                 Ok(loaded) => self.finish(attempt, &loaded),
@@ -228,6 +230,15 @@ async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
         ..TransactionOptions::default()
     };
     db.begin_with_options(options).await
+}
+
+/// The span of a batch, linked to those of its callers.
+fn span(jobs: &[Box<dyn Job>]) -> Span {
+    let span = tracing::info_span!("batch", commands = jobs.len());
+    for job in jobs {
+        span.follows_from(job.span());
+    }
+    span
 }
 
 fn end(jobs: Vec<Box<dyn Job>>, end: End) {

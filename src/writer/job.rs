@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::commands::{Command, Context, Footprint};
 use crate::domain::Time;
@@ -37,6 +38,8 @@ pub enum End {
 pub trait Job: Send {
     /// The rows that it needs.
     fn footprint(&self) -> Footprint;
+    /// What its caller is at.
+    fn span(&self) -> &Span;
     /// Whether its caller's time is over.
     fn is_late(&self, now: Instant) -> bool;
     /// Decides; what it staged is kept when it is accepted and undone when it is refused or panics.
@@ -51,6 +54,7 @@ struct Pending<C: Command> {
     deadline: Instant,
     decided: Option<Result<C::Answer, Error>>,
     reply: oneshot::Sender<Result<C::Answer, Error>>,
+    span: Span,
 }
 
 /// Where the answer to a command will come.
@@ -59,12 +63,16 @@ pub type Answer<C> = oneshot::Receiver<Result<<C as Command>::Answer, Error>>;
 /// A job for the queue, and where its answer will come.
 pub fn queue_up<C: Command>(command: C, who: Party, deadline: Instant) -> (Box<dyn Job>, Answer<C>) {
     let (reply, answer) = oneshot::channel();
-    (Box::new(Pending { command, who, deadline, decided: None, reply }), answer)
+    (Box::new(Pending { command, who, deadline, decided: None, reply, span: Span::current() }), answer)
 }
 
 impl<C: Command> Job for Pending<C> {
     fn footprint(&self) -> Footprint {
         self.command.footprint()
+    }
+
+    fn span(&self) -> &Span {
+        &self.span
     }
 
     fn is_late(&self, now: Instant) -> bool {

@@ -50,6 +50,10 @@ async fn only_json_is_taken() {
         (Some("text/plain"), &body),
         (Some("text/plain; application/json"), &body),
         (Some("application/jsonp"), &body),
+        (Some("application/json; charset=utf-16"), &body),
+        (Some("application/json; Charset = \"latin1\""), &body),
+        (Some("application/json; charset="), &body),
+        (Some("application/json; charset=utf-8; charset=utf-16"), &body),
         (Some("application/graphql"), &stand.order()),
         (Some("application/x-www-form-urlencoded"), &form),
         (Some("multipart/form-data; boundary=x"), &multipart),
@@ -59,7 +63,7 @@ async fn only_json_is_taken() {
         assert_eq!(outcome(&answer), "error BAD_USER_INPUT");
     }
     assert_eq!(stand.looks().await, stand.before);
-    for kind in ["application/json; charset=utf-8", "Application/JSON"] {
+    for kind in ["application/json; charset=utf-8", "Application/JSON; a=b;Charset=\"UTF-8\"", "application/json;"] {
         assert_eq!(stand.post(Some(kind), body.clone()).await.0, StatusCode::OK, "{kind}");
     }
     stand.shop.close().await;

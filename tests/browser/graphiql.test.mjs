@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { buildClientSchema, getIntrospectionQuery, parse, validate } from 'graphql';
 import { BLUE_MUG, DEMO_PRODUCTS } from '../../web/graphiql/src/demo-ids.js';
 import { adjustStock, request, watchStock } from './support/api.mjs';
-import { launch, Line, openPage } from './support/page.mjs';
+import { launch } from './support/browser.mjs';
+import { Line, openPage } from './support/page.mjs';
 
 const EXAMPLES = ['Browse', 'Cart', 'CheckOut', 'Pay', 'Ship', 'Watch', 'Log', 'AdjustStock'];
 const RED_MUG = DEMO_PRODUCTS[1];

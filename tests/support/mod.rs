@@ -16,10 +16,10 @@ use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
 use onhand::graphql::Limits;
 use onhand::run::follow_replicas;
-use onhand::server::{Front, Gate, Wire, token};
+use onhand::server::{Door, Front, Gate, Wire, token};
 use onhand::store::{Databases, migrate, open};
 use onhand::writer::MAX_QUEUED;
-use onhand::{payment, server, verify};
+use onhand::{payment, verify};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -216,7 +216,8 @@ impl Shop {
         follow_replicas(&app, &databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
         let front = Front { gate, explore: access.explore.unwrap_or(is_development), documents, wire };
-        let server = tokio::spawn(server::serve(app.clone(), front, listener, stop.clone()));
+        let door = Door::open(listener, front.wire.times, stop.clone());
+        let server = tokio::spawn(door.let_in(app.clone(), front).expect("a sound schema").until_drained());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
         Self { app, access, client, ahead, stop, server, databases, place }
@@ -233,6 +234,13 @@ impl Shop {
         Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 
+    /// Somebody whose token expired a minute ago.
+    pub async fn expired(&self, role: Role, subject: &str) -> Client {
+        let made_at = Clock::system().now() - Duration::from_mins(1);
+        let token = token(&self.access, role, subject, Duration::ZERO, made_at).await.expect("a token");
+        Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
+    }
+
     /// Sets the shop's clock forward.
     pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).expect("a short time");
@@ -242,6 +250,11 @@ impl Shop {
     /// The database below, for what no client can do.
     pub fn database(&self) -> &sea_orm::DatabaseConnection {
         &self.databases.write
+    }
+
+    /// Closes what is read from: a database that is away for good.
+    pub async fn lose_database(&self) {
+        self.databases.read.clone().close().await.expect("an end");
     }
 
     /// Where the shop keeps its things.

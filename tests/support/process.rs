@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{PATIENCE, Place};
@@ -17,6 +19,8 @@ pub struct Process {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
     client: reqwest::Client,
+    log: Arc<Mutex<String>>,
+    logged: JoinHandle<()>,
 }
 
 impl Process {
@@ -31,6 +35,7 @@ impl Process {
             .args(["--listen", "127.0.0.1:0"])
             .args(settings)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("a process");
@@ -44,8 +49,17 @@ impl Process {
         };
         // Its output is read to the end, so that it never waits for a reader.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let log = Arc::<Mutex<String>>::default();
+        let mut said = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let kept = Arc::clone(&log);
+        let logged = tokio::spawn(async move {
+            while let Ok(Some(line)) = said.next_line().await {
+                eprintln!("{line}");
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) += &(line + "\n");
+            }
+        });
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
-        Self { child, url, client }
+        Self { child, url, client, log, logged }
     }
 
     /// Sends an operation; `None` when no answer came.
@@ -55,17 +69,24 @@ impl Process {
         sent.json().await.ok()
     }
 
+    /// What it has logged, and will have.
+    pub fn log(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.log)
+    }
+
     /// Ends it as a power cut would.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it was running");
     }
 
-    /// Asks it to stop with this signal, and returns how it ended.
+    /// Asks it to stop with this signal, and returns how it ended. Its log is whole then.
     pub async fn stop(mut self, signal: &str) -> std::process::ExitStatus {
         let id = self.child.id().expect("it is running").to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status().await.expect("kill");
         assert!(sent.success());
-        timeout(Duration::from_secs(10), self.child.wait()).await.expect("it stops within 10 s").expect("its end")
+        let ended = timeout(Duration::from_secs(10), self.child.wait()).await.expect("it stops within 10 s");
+        timeout(PATIENCE, self.logged).await.expect("its log ends").expect("no panic");
+        ended.expect("its end")
     }
 
     /// A client of this server that lives on its own.

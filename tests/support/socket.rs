@@ -23,6 +23,16 @@ impl Socket {
         socket
     }
 
+    /// Connects and says hello, when there is a server that lets it.
+    pub async fn try_hello(client: &Client) -> Result<Self, ()> {
+        let mut socket = Self::try_open(&client.url, "graphql-transport-ws", &[]).await.map_err(|_| ())?;
+        let payload = json!({ "Authorization": client.authorization });
+        let hello = json!({ "type": "connection_init", "payload": payload });
+        socket.0.send(Message::Text(hello.to_string().into())).await.map_err(|_| ())?;
+        let answer = socket.try_next().await.ok_or(())?;
+        if answer == json!({ "type": "connection_ack" }) { Ok(socket) } else { Err(()) }
+    }
+
     /// Connects, and says nothing yet.
     pub async fn connect(url: &str, protocol: &str) -> Self {
         Self::try_open(url, protocol, &[]).await.expect("a socket")
@@ -82,6 +92,24 @@ impl Socket {
         let message = json!({ "type": "subscribe", "id": id, "payload": { "query": query } });
         let sent = timeout(PATIENCE, self.0.send(Message::Text(message.to_string().into()))).await;
         sent.is_ok_and(|sent| sent.is_ok())
+    }
+
+    /// Begins an operation, unless the socket is closed.
+    pub async fn try_subscribe_with(&mut self, id: &str, query: &str, variables: Value) -> bool {
+        let payload = json!({ "query": query, "variables": variables });
+        let message = json!({ "type": "subscribe", "id": id, "payload": payload });
+        self.0.send(Message::Text(message.to_string().into())).await.is_ok()
+    }
+
+    /// The next message of the server; `None` when the socket ends.
+    pub async fn try_next(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await?.ok()? {
+                Message::Text(text) => return serde_json::from_str(&text).ok(),
+                Message::Close(_) => return None,
+                _ => {}
+            }
+        }
     }
 
     /// The next message of the server.

@@ -17,7 +17,7 @@ use super::types::Cart;
 /// A cart to be made.
 #[derive(Debug, Default, InputObject)]
 pub struct CreateCartInput {
-    /// What is in it at first. At most 100.
+    /// What is in it at first. At most 100; a product that comes several times counts together.
     items: Option<Vec<CartItemInput>>,
 }
 
@@ -35,7 +35,7 @@ pub struct CartItemInput {
 pub struct AddToCartInput {
     /// Which cart.
     cart_id: ID,
-    /// What to add. At most 100.
+    /// What to add. At most 100; a product that comes several times counts together.
     items: Vec<CartItemInput>,
     /// The same key with the same input has one effect and one answer, for 24 hours.
     idempotency_key: Option<String>,
@@ -46,7 +46,7 @@ pub struct AddToCartInput {
 pub struct UpdateCartInput {
     /// Which cart.
     cart_id: ID,
-    /// The quantities to set; 0 removes the item. At most 100.
+    /// The quantities to set; 0 removes the item. At most 100, each product once: a second one is INVALID_INPUT.
     items: Vec<CartItemInput>,
 }
 
@@ -93,7 +93,7 @@ impl CartMutations {
         submit(context, Keyed { key, command }).await
     }
 
-    /// Sets quantities; 0 removes the item.
+    /// Sets quantities; 0 removes the item. A product that comes twice in one call is refused as INVALID_INPUT.
     async fn update_cart(
         &self,
         context: &Context<'_>,

@@ -8,8 +8,10 @@ use async_graphql::{Pos, ServerError};
 
 use crate::graphql::Code;
 
-/// Most errors in an answer about a request.
+/// Most errors in an answer.
 pub const MAX_ERRORS: usize = 10;
+/// Longest list of errors in an answer, as JSON, in bytes: with what is around it, less than 8 kB.
+pub const MAX_SIZE: usize = 7 * 1_024;
 /// Longest message of an error, in bytes. Ten of them, quoted for JSON, stay below 8 kB.
 pub const MAX_MESSAGE: usize = 300;
 /// How much of the end of a message that is too long is kept.
@@ -52,13 +54,21 @@ fn sentence(error: &impl ToString) -> String {
     format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.'))
 }
 
-/// Bounds errors that say what is wrong with a request.
-pub fn bound(errors: &mut Faults) {
+/// Bounds the errors of an answer: how many they are, how long each is, and how long all are together. Answers how many
+/// are left out. What is kept has its whole path, so that it can be put beside the data.
+pub fn bound(errors: &mut Faults) -> usize {
+    let count = errors.len();
     errors.truncate(MAX_ERRORS);
-    for error in errors {
+    let mut size = 0;
+    let mut kept = 0;
+    for error in errors.iter_mut() {
         error.locations.truncate(2);
         shorten(&mut error.message);
+        size += serde_json::to_string(error).map_or(0, |text| text.len() + 1);
+        kept += usize::from(kept == 0 || size <= MAX_SIZE);
     }
+    errors.truncate(kept);
+    count - kept
 }
 
 /// Makes one line of a message, and takes its middle out when it is too long.
@@ -94,5 +104,22 @@ mod tests {
             shorten(&mut text);
             assert!(text.len() <= MAX_MESSAGE && text.starts_with("begin ") && text.ends_with(" end"), "{text}");
         }
+    }
+
+    #[test]
+    fn errors_are_few_and_together_short() {
+        let error = |length: usize| ServerError::new("\"".repeat(length), None);
+        for (count, length, kept) in [(0, 1, 0), (10, 100, 10), (11, 100, 10), (500, 10, 10), (10, 5_000, 10)] {
+            let mut errors: Faults = (0..count).map(|_| error(length)).collect();
+            assert_eq!(bound(&mut errors), count - kept);
+            assert!(serde_json::to_string(&errors).unwrap().len() <= MAX_SIZE + 2);
+        }
+        let segment = |at| async_graphql::PathSegment::Field(format!("{at}{}", "a".repeat(99)));
+        let mut errors: Faults =
+            (0..10).map(|_| ServerError { path: (0..9).map(segment).collect(), ..error(300) }).collect();
+        let left_out = bound(&mut errors);
+        assert!(left_out > 0 && errors.len() == 10 - left_out, "long paths leave room for fewer");
+        assert!(serde_json::to_string(&errors).unwrap().len() <= MAX_SIZE + 2);
+        assert!(errors.iter().all(|error| error.path.len() == 9), "and each is whole");
     }
 }

@@ -121,7 +121,7 @@ impl Documents {
         let mut faults = values::check(&self.schema, &compiled);
         faults.extend(compiled.operations.iter().filter_map(|operation| fragment_at_root(&compiled, operation)));
         if !faults.is_empty() {
-            fault::bound(&mut faults);
+            let _ = fault::bound(&mut faults);
             return Err(faults);
         }
         Ok(compiled)
@@ -144,6 +144,11 @@ impl Documents {
             return Err(fault(Code::ValidationFailed, message));
         };
         let variables = variables::coerce(&self.schema, operation, values, &self.limits)?;
+        let mut nulls = values::check_nulls(&self.schema, &document.compiled, operation, &variables);
+        if !nulls.is_empty() {
+            let _ = fault::bound(&mut nulls);
+            return Err(nulls);
+        }
         let (cost, budget) = (cost::of(&document.compiled, operation, &variables), self.limits.budget(viewer));
         if cost > budget {
             let message = format!(
@@ -174,5 +179,7 @@ fn fragment_at_root(document: &ExecutableDocument, operation: &executable::Opera
     operation.is_subscription().then(|| located(Code::ValidationFailed, message, place.map(|range| range.start)))
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

@@ -8,15 +8,14 @@ use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
-use async_graphql::ScalarType;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::graphql::Code;
-use crate::graphql::scalars::{DateTime, Long};
 
 use super::Limits;
 use super::fault::{Faults, fault, shorten};
+use super::values::{ONE_OF, scalar_fits};
 
 /// The variables of an operation, with defaults filled in.
 ///
@@ -53,7 +52,7 @@ pub fn coerce(
     Ok(coerced)
 }
 
-/// What the compiler does not know: our own scalars, and objects of which one field is given.
+/// What the compiler does not know: what the library takes for some scalars, and objects of which one field is given.
 fn check(schema: &Schema, kind: &Type, value: &JsonValue, path: &str) -> Result<(), String> {
     match (value, schema.types.get(kind.inner_named_type())) {
         (JsonValue::Array(items), _) if kind.is_list() => {
@@ -61,7 +60,7 @@ fn check(schema: &Schema, kind: &Type, value: &JsonValue, path: &str) -> Result<
             items.try_for_each(|(at, item)| check(schema, kind.item_type(), item, &format!("{path}.{at}")))
         }
         (JsonValue::Object(given), Some(ExtendedType::InputObject(object))) => {
-            if object.directives.has("oneOf") && (given.len() != 1 || given.values().any(JsonValue::is_null)) {
+            if object.directives.has(ONE_OF) && (given.len() != 1 || given.values().any(JsonValue::is_null)) {
                 return Err(format!("`{path}` has exactly one of the fields of {}", object.name));
             }
             given.iter().try_for_each(|(name, value)| match object.fields.get(name.as_str()) {
@@ -71,13 +70,8 @@ fn check(schema: &Schema, kind: &Type, value: &JsonValue, path: &str) -> Result<
         }
         (JsonValue::Null, _) | (_, None) => Ok(()),
         (_, Some(scalar)) => {
-            let is_valid = match scalar.name().as_str() {
-                "Long" => Long::is_valid,
-                "DateTime" => DateTime::is_valid,
-                _ => return Ok(()),
-            };
-            let given = async_graphql::to_value(value).is_ok_and(|value| is_valid(&value));
-            if given { Ok(()) } else { Err(format!("`{path}` is no {}", scalar.name())) }
+            let given = async_graphql::to_value(value).unwrap_or_default();
+            if scalar_fits(scalar.name(), &given) { Ok(()) } else { Err(format!("`{path}` is no {}", scalar.name())) }
         }
     }
 }

@@ -137,7 +137,7 @@ impl OrderMutations {
             }
         }
         if input.gateway.as_deref().unwrap_or(app.gateways.default_name()) == MANUAL {
-            who.must_be_staff()?;
+            who.must_be_staff_for(&format!("The gateway \"{MANUAL}\""))?;
         }
         let request = PayRequest {
             order,

@@ -21,14 +21,14 @@ const CURSOR: &str = "order";
 /// Most values in a filter of the list.
 const MAX_FILTER: usize = 10;
 
-/// Which orders are wanted; what is not given is not filtered by.
+/// Which orders are wanted; what is not given, or is an empty list, is not filtered by.
 #[derive(Debug, Default, InputObject)]
 pub struct OrderFilter {
-    /// Any of these.
+    /// Any of these; all when empty or not given.
     status: Option<Vec<OrderStatus>>,
-    /// Any of these.
+    /// Any of these; all when empty or not given.
     payment: Option<Vec<OrderPaymentStatus>>,
-    /// Any of these.
+    /// Any of these; all when empty or not given.
     shipping: Option<Vec<OrderShippingStatus>>,
 }
 

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::domain::id::ProductId;
 use crate::domain::product::Status;
 use crate::graphql::error::{Nullable, failure, nullable};
-use crate::graphql::keys::{at_most, id};
+use crate::graphql::keys::{any_of, at_most, id};
 use crate::graphql::loaders::load;
 use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::{Code, Viewer};
@@ -65,8 +65,9 @@ impl ProductQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Looks in sku and name.")] search: Option<String>,
-        #[graphql(desc = "Any of these.")] availability: Option<Vec<Availability>>,
-        #[graphql(desc = "ACTIVE only unless given; others for staff.")] status: Option<Vec<ProductStatus>>,
+        #[graphql(desc = "Any of these; all when empty or not given.")] availability: Option<Vec<Availability>>,
+        #[graphql(desc = "Any of these; others than ACTIVE for staff. ACTIVE only when empty or not given.")]
+        status: Option<Vec<ProductStatus>>,
         #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
@@ -75,7 +76,7 @@ impl ProductQueries {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;
             let availability = availability.unwrap_or_default();
-            let status = status.unwrap_or_else(|| vec![ProductStatus::Active]);
+            let status = any_of(status).unwrap_or_else(|| vec![ProductStatus::Active]);
             if status.contains(&ProductStatus::Archived) {
                 Viewer::of(context).must_be_staff()?;
             }

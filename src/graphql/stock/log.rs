@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use crate::app::App;
 use crate::domain::transaction;
 use crate::graphql::error::{Nullable, failure, nullable};
-use crate::graphql::keys::{at_most, id, ids};
+use crate::graphql::keys::{any_of, at_most, id, ids};
 use crate::graphql::order::Order;
 use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::product::Product;
@@ -173,16 +173,16 @@ pub enum StockReason {
     OrderShipped,
 }
 
-/// Which rows of the log are wanted; what is not given is not filtered by.
+/// Which rows of the log are wanted; what is not given, or is an empty list, is not filtered by.
 #[derive(Debug, Default, InputObject)]
 pub struct StockTransactionFilter {
-    /// Of any of these products. At most 100.
+    /// Of any of these products; of all when empty or not given. At most 100.
     product_ids: Option<Vec<ID>>,
     /// Caused by this order.
     order_id: Option<ID>,
-    /// Any of these.
+    /// Any of these; all when empty or not given.
     actions: Option<Vec<StockAction>>,
-    /// Any of these.
+    /// Any of these; all when empty or not given.
     reasons: Option<Vec<StockReason>>,
     /// At this moment or later.
     since: Option<DateTime>,
@@ -199,10 +199,10 @@ impl StockTransactionFilter {
         let longest = self.actions.as_ref().map_or(0, Vec::len).max(self.reasons.as_ref().map_or(0, Vec::len));
         at_most("values", longest, MAX_FILTER)?;
         Ok(LogFilter {
-            products: self.product_ids.as_deref().map(ids).transpose()?,
+            products: any_of(self.product_ids).as_deref().map(ids).transpose()?,
             order: self.order_id.as_ref().map(id).transpose()?,
-            actions: self.actions.map(|actions| actions.into_iter().map(Into::into).collect()),
-            reasons: self.reasons.map(|reasons| reasons.into_iter().map(Into::into).collect()),
+            actions: any_of(self.actions).map(|actions| actions.into_iter().map(Into::into).collect()),
+            reasons: any_of(self.reasons).map(|reasons| reasons.into_iter().map(Into::into).collect()),
             since: self.since.map(|time| time.0),
             until: self.until.map(|time| time.0),
         })

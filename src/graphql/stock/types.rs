@@ -7,7 +7,7 @@ use crate::domain::id::StockId;
 use crate::domain::stock;
 use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, nullable};
-use crate::graphql::keys::at_most;
+use crate::graphql::keys::{any_of, at_most};
 use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Availability, Product};
@@ -70,7 +70,7 @@ impl Stock {
     async fn transactions(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Any of these; all unless given.")] actions: Option<Vec<StockAction>>,
+        #[graphql(desc = "Any of these; all when empty or not given.")] actions: Option<Vec<StockAction>>,
         #[graphql(desc = "At this moment or later.")] since: Option<DateTime>,
         #[graphql(desc = "At this moment or earlier.")] until: Option<DateTime>,
         #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
@@ -82,7 +82,7 @@ impl Stock {
             at_most("values", actions.as_ref().map_or(0, Vec::len), MAX_FILTER)?;
             let filter = LogFilter {
                 products: Some(vec![self.0.product]),
-                actions: actions.map(|actions| actions.into_iter().map(Into::into).collect()),
+                actions: any_of(actions).map(|actions| actions.into_iter().map(Into::into).collect()),
                 since: since.map(|time| time.0),
                 until: until.map(|time| time.0),
                 ..LogFilter::default()

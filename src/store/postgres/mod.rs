@@ -63,7 +63,7 @@ impl Postgres {
     /// # Errors
     /// When it is not an address; what is wrong with it is not told, for it may hold a password.
     pub fn at(url: &str) -> anyhow::Result<Self> {
-        if url.parse::<PgConnectOptions>().is_err() {
+        if !url.contains("://") || url.parse::<PgConnectOptions>().is_err() {
             bail!("DATABASE_URL must look like postgres://user:password@host/database");
         }
         Ok(Self { url: url.to_owned() })

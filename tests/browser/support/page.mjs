@@ -2,28 +2,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 
 /** Where the server under test is. */
 export const SERVER = process.env.ONHAND_URL;
 assert.ok(SERVER, 'ONHAND_URL says where the server is, for example http://127.0.0.1:8000');
 
 const LONGEST_WAIT_MS = 15_000;
-
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
-}
 
 /**
  * Opens the page as a visitor who was never here, unless `context` is somebody's browser already. `line` is a

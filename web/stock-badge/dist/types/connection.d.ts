@@ -1,0 +1,15 @@
+import type { Ear, Link } from './link.js';
+export declare class Connection {
+    #private;
+    constructor(endpoint: string, ear: Omit<Ear, 'ended'> & {
+        lost(): void;
+    });
+    /** The link, once it can be subscribed on. */
+    get link(): Link | undefined;
+    /** Begins, and follows what becomes of the page. */
+    start(): void;
+    stop(): void;
+    /** Begins anew at once, as somebody else perhaps. */
+    restart(): void;
+    handleEvent(event: Event): void;
+}

@@ -1,0 +1,2 @@
+import type { OpenLink } from './link.js';
+export declare const openStream: OpenLink;
