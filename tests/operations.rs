@@ -178,8 +178,9 @@ async fn the_rights_that_the_page_grants_are_enough_to_serve() {
         assert!(serving.execute_unprepared(forbidden).await.is_err(), "{forbidden}");
     }
     serving.close().await.expect("an end");
-    shop.close().await;
-    execute(&admin, &format!("DROP OWNED BY {role}, {owner} CASCADE")).await;
+    assert!(shop.verify().await.differences.is_empty());
+    execute(&admin, &format!("REASSIGN OWNED BY {owner} TO CURRENT_USER")).await;
+    execute(&admin, &format!("DROP OWNED BY {role}, {owner}")).await;
     execute(&admin, &format!("DROP ROLE {role}, {owner}")).await;
 }
 
