@@ -1,9 +1,13 @@
 //! How many payments a second go through the writer, against how many commits a second the disk under it takes.
 //!
-//! Both are measured in the same run, on the same kind of file: what matters is the ratio. `cargo bench --bench writer`.
+//! Both are measured in the same run, on the same kind of file: what matters is the ratio. `cargo bench --bench writer`;
+//! with `TEST_DATABASE_URL` on that PostgreSQL, in a database of its own.
+
+#[path = "../tests/support/place.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "shared with the tests")]
+mod place;
 
 use std::future::Future;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -15,9 +19,13 @@ use onhand::domain::id::{OrderId, ProductId};
 use onhand::domain::party::Party;
 use onhand::domain::payment::Method;
 use onhand::domain::stock::PublicStock;
+use onhand::run::follow_replicas;
 use onhand::store::{migrate, open};
 use onhand::writer::MAX_QUEUED;
 use sea_orm::ConnectionTrait;
+use tokio_util::sync::CancellationToken;
+
+use place::Place;
 
 /// Plain commits that are timed.
 const COMMITS: usize = 500;
@@ -29,11 +37,11 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    let folder = tempfile::tempdir()?;
-    let limit = plain_commits(folder.path()).await?;
+    let (plain, place) = (Place::new().await, Place::new().await);
+    let limit = plain_commits(&plain.url).await?;
     println!("plain commits of one row, one after the other: {limit:.0} a second");
     println!("{:>7}  {:>12}  {:>8}  {:>10}", "buyers", "payments/s", "ratio", "latency");
-    let app = shop(folder.path()).await?;
+    let app = shop(&place.url).await?;
     for (buyers, payments) in ROUNDS {
         let hot = product(&app, payments).await?;
         let orders = orders(&app, hot, payments).await?;
@@ -48,9 +56,9 @@ async fn main() -> Outcome<()> {
 }
 
 /// Commits a second of the smallest transaction there is, on a file like the shop's.
-async fn plain_commits(folder: &Path) -> Outcome<f64> {
-    let databases = open(&format!("sqlite://{}/plain.db", folder.display())).await?;
-    databases.write.execute_unprepared("CREATE TABLE plain (id INTEGER PRIMARY KEY, count INTEGER) STRICT").await?;
+async fn plain_commits(url: &str) -> Outcome<f64> {
+    let databases = open(url).await?;
+    databases.write.execute_unprepared("CREATE TABLE plain (id INTEGER PRIMARY KEY, count INTEGER)").await?;
     databases.write.execute_unprepared("INSERT INTO plain VALUES (1, 0)").await?;
     let began = Instant::now();
     for _ in 0..COMMITS {
@@ -59,8 +67,8 @@ async fn plain_commits(folder: &Path) -> Outcome<f64> {
     Ok(as_float(COMMITS) / began.elapsed().as_secs_f64())
 }
 
-async fn shop(folder: &Path) -> Outcome<App> {
-    let databases = open(&format!("sqlite://{}/shop.db", folder.display())).await?;
+async fn shop(url: &str) -> Outcome<App> {
+    let databases = open(url).await?;
     migrate(&databases).await?;
     let second = Duration::from_secs(1);
     let times = PaymentTimes {
@@ -73,6 +81,7 @@ async fn shop(folder: &Path) -> Outcome<App> {
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    follow_replicas(&app, &databases.kind, &CancellationToken::new()).await?;
     // The lock lives as long as the process.
     std::mem::forget(databases);
     Ok(app)

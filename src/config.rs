@@ -24,7 +24,8 @@ pub struct CommandLine {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// The database: a file, made when it is not there.
+    /// The database: a file, made when it is not there, or postgres://user@host/database, which any number of servers may
+    /// share.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://onhand.db", global = true, hide_env_values = true)]
     pub database_url: String,
 

@@ -42,6 +42,14 @@
 //! A browser subscribes to `stockChanged` over `server::socket`. [`live::stock_changes`] registers with the hub, then
 //! reads the present state, then follows: whatever is committed in between is in one or the other. Each watched product
 //! has one slot with its newest state; a reader that is slow finds the newest there, and nothing waits for it.
+//!
+//! # Several replicas
+//!
+//! On SQLite the process is alone, and its transaction is the lock. On PostgreSQL the writers of several processes meet in
+//! the database: `writer::load` locks the rows that may change in one fixed order, and what somebody holds for too long is
+//! set aside (`writer::held`). A writer writes down what it changed in the same transaction and rings the doorbell after the
+//! commit; [`live::Feed`] of every other process looks what became visible since its last look, reads the stock that
+//! somebody watches there, and tells it to its hub. `store::postgres` is the only place with SQL as text.
 
 #![warn(missing_docs)]
 

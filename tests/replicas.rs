@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use onhand::commands::ClaimPayment;
+use onhand::config::PaymentTimes;
 use onhand::domain::id::ProductId;
+use onhand::domain::party::Party;
 use onhand::store::{Changed, Store};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::support::{Paid, Place, Proxy, Shop, Socket, Wanted, codes, eventually, is_postgres, paid};
+use crate::support::{Paid, Place, Proxy, Shop, Socket, Wanted, codes, eventually, is_postgres, paid, patient_times};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { available version } }";
 const ORDER: &str = "subscription($id: ID!) { orderChanged(id: $id) { payment } }";
@@ -18,13 +21,18 @@ const LOG: &str = "subscription { stockTransactionAdded { node { sequence } } }"
 
 /// A shop with more replicas; `None` on SQLite.
 async fn replicas<const N: usize>() -> Option<[Shop; N]> {
+    replicas_with(patient_times()).await
+}
+
+/// The same with these payment times.
+async fn replicas_with<const N: usize>(times: PaymentTimes) -> Option<[Shop; N]> {
     if !is_postgres() {
         return None;
     }
-    let first = Shop::open().await;
+    let first = Shop::open_with(times).await;
     let mut all = Vec::new();
     for _ in 1..N {
-        all.push(first.replica(Wanted::default()).await);
+        all.push(first.replica(Wanted { times, ..Wanted::default() }).await);
     }
     all.insert(0, first);
     all.try_into().ok()
@@ -366,4 +374,34 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
         assert_eq!(stock["available"], 100 - round, "subscribers hear of it all the same");
     }
     shop.close().await;
+}
+
+/// Recovery on every replica may want the same payment at the same moment; the lease is one replica's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_whose_outcome_is_open_is_one_replicas_to_recover() {
+    let lease = Duration::from_hours(1);
+    let wait = Duration::from_millis(300);
+    let times = PaymentTimes { pay_answer: wait, pay_gateway: wait, pay_lease: lease, ..patient_times() };
+    let Some(shops) = replicas_with::<3>(times).await else { return };
+    let [a, ..] = &shops;
+    let mug = a.product("MUG", 1).await;
+    let order = a.order_of(&mug).await;
+    assert_eq!(a.pay_sandbox(&order, "never:charged").await, paid("IN_PROGRESS", "IN_PROGRESS", &[]));
+    let payment = a.read_order(&order).await["payments"][0]["id"].as_str().expect("an id").to_owned();
+    let claim = async |at: usize| {
+        let claim = ClaimPayment { payment: payment.parse().expect("an id"), lease };
+        shop_at(&shops, at).app.writer.submit(&Party::System, claim).await.expect("an answer")
+    };
+    assert!(claim(1).await.is_none(), "the attempt itself holds it");
+    for round in 0..5 {
+        // The lease is over; when recovery looks next is another column, so it does not interfere.
+        let over = "UPDATE payment SET leased_until = '2000-01-01T00:00:00Z'";
+        a.database().execute_unprepared(over).await.expect("a row");
+        let taken = join_all((0..12).map(&claim)).await.into_iter().flatten().count();
+        assert_eq!(taken, 1, "round {round}");
+    }
+    let due = "UPDATE payment SET leased_until = created_at, look_at = created_at";
+    a.database().execute_unprepared(due).await.expect("a row");
+    eventually("recovery settles it", || async { a.read_order(&order).await["payment"] == "PAID" }).await;
+    close(shops).await;
 }

@@ -89,7 +89,7 @@ async fn spans_name_the_operation_and_continue_the_callers_trace() {
     // Spans do not depend on what is logged.
     let server = Process::start_with(&place, &["--otlp", &collector, "--log", "off"]).await;
     let (url, client) = server.another();
-    let query = "query Shelf($sku: String) { product(by: { sku: $sku }) { id } }";
+    let query = "query Shelf($sku: String!) { product(by: { sku: $sku }) { id } }";
     let body = json!({ "query": query, "variables": { "sku": "A-SECRET" } });
     let caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let asked = client.post(format!("{url}/graphql")).header("traceparent", caller).json(&body).send().await;
