@@ -53,6 +53,10 @@ pub enum Command {
     Migrate,
     /// Print the GraphQL schema.
     Schema,
+    /// Ask the server that listens at ONHAND_LISTEN whether it is ready. For containers, which have no other program.
+    ///
+    /// Exits with 0 when it is, or with 1.
+    Health,
     /// Fold the whole log and compare it with every stock record and every order. Runs beside a server.
     ///
     /// Exits with 0 and says how much it checked, or with 1 and says what differs.

@@ -21,7 +21,7 @@
 //! - [`clock`], [`app`]: the time, and all of these together.
 //! - [`graphql`]: decode, call, encode.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
-//! - [`verify`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
+//! - [`verify`], [`probe`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`import`], [`export`], [`sheet`]: files of products, row by row, in and out.
 //! - [`config`], [`run`]: settings, and the life of the process.
 //! - [`error`]: what crosses layers when something does not happen.
@@ -81,6 +81,8 @@ pub mod sheet;
 pub mod import;
 
 pub mod export;
+
+pub mod probe;
 
 pub mod upkeep;
 

@@ -18,13 +18,16 @@ use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
 use crate::verify::Report;
-use crate::{demo, export, graphql, import, payment, upkeep, verify};
+use crate::{demo, export, graphql, import, payment, probe, upkeep, verify};
 
 /// Files that are open at the same time besides sockets: requests, and the database.
 const OTHER_FILES: u64 = 4_384;
 
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
+
+/// How long connections to the database may take to end: one that hangs ends with the process.
+const MAX_GOODBYE: Duration = Duration::from_secs(1);
 
 /// Does what the command line asks for. `true` when all is well, `false` when `verify` found differences or
 /// an import refused rows.
@@ -42,6 +45,11 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
         Command::Schema => {
             say(graphql::sdl().trim_end());
             Ok(true)
+        }
+        Command::Health => {
+            let answer = probe::ask(line.serve.listen).await?;
+            say(&answer.text);
+            Ok(answer.is_ready)
         }
         Command::Token { role, sub, ttl } => {
             say(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
@@ -108,8 +116,11 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
-    read.close().await?;
-    write.close().await?;
+    for connections in [read, write] {
+        if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
+            tracing::warn!("the database did not take leave in time");
+        }
+    }
     drop(kind);
     say("stopped");
     Ok(())

@@ -24,6 +24,7 @@ mod key_sets;
 mod limits;
 mod live;
 mod metrics;
+mod operations;
 mod pages;
 mod payments;
 mod persisted;

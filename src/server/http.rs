@@ -142,6 +142,7 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
     let Ok(response) = timeout_at(envelope.due, served.schema.execute(request).instrument(span)).await else {
         let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
+        telemetry::refusal(Code::Timeout.word());
         return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
     };
     let answer = answer(kind, response);

@@ -1,5 +1,5 @@
 //! Where a shop keeps its things: a folder and a database of its own, which go when it is dropped. With
-//! `TEST_DATABASE_URL`, the address of a PostgreSQL whose role may make databases, the database is one of those.
+//! `TEST_DATABASE_URL`, the address of a PostgreSQL whose role may make databases and roles, the database is one of those.
 
 use std::path::Path;
 

@@ -124,7 +124,7 @@ impl Postgres {
             sleep(START_PAUSE).await;
         }
         let db = self.connect("migration", 1, LONG_TIMEOUT).await?;
-        let migrated = Migrator::up(&db, None).await.context("the database could not be migrated");
+        let migrated = bring_up_to_date(&db).await.context("the database could not be migrated");
         let swept = forget_other_clusters(&db).await;
         db.close().await?;
         // The lock goes with its connection.
@@ -177,6 +177,14 @@ fn may_come(error: &DbErr) -> bool {
         Error::Io(_) | Error::PoolTimedOut => true,
         _ => false,
     }
+}
+
+/// Makes what is missing. Where nothing is, it only reads: a role that serves needs no right to make tables.
+async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if Migrator::get_pending_migrations_read_only(db).await?.is_empty() {
+        return Ok(());
+    }
+    Migrator::up(db, None).await
 }
 
 async fn locked(db: &DatabaseConnection) -> Result<bool, DbErr> {
