@@ -80,7 +80,7 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
         pay_give_up: second,
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
-    let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    let (app, _) = App::start(&databases, settings, Clock::system());
     // The lock lives as long as the process.
     std::mem::forget(databases);
     Ok(app)

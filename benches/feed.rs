@@ -77,7 +77,7 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
         pay_give_up: second * 900,
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
-    let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    let (app, _) = App::start(&databases, settings, Clock::system());
     let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
     tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
     if let Kind::Postgres(postgres) = &databases.kind

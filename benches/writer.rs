@@ -80,7 +80,7 @@ async fn shop(url: &str) -> Outcome<App> {
         pay_give_up: second * 900,
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
-    let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    let (app, _) = App::start(&databases, settings, Clock::system());
     follow_replicas(&app, &databases.kind, &CancellationToken::new()).await?;
     // The lock lives as long as the process.
     std::mem::forget(databases);

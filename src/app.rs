@@ -2,7 +2,6 @@
 //!
 //! Cheap to clone and handed on as the first argument. It owns nothing that cannot be shared.
 
-use sea_orm::DatabaseConnection;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -11,8 +10,8 @@ use crate::config::PaymentTimes;
 use crate::domain::stock::PublicStock;
 use crate::live::Hub;
 use crate::payment::Gateways;
-use crate::store::{Bell, Store};
-use crate::writer::Writer;
+use crate::store::{Bell, Databases, Store};
+use crate::writer::{Connection, Writer};
 
 /// What an app is started with.
 #[derive(Debug, Clone, Copy)]
@@ -51,20 +50,15 @@ pub struct App {
 }
 
 impl App {
-    /// Starts the writer on these connections. The handle ends when the last clone of the app is gone.
+    /// Starts the writer on this database. The handle ends when the last clone of the app is gone.
     #[must_use]
-    pub fn start(
-        read: DatabaseConnection,
-        write: DatabaseConnection,
-        settings: Settings,
-        clock: Clock,
-    ) -> (Self, JoinHandle<()>) {
+    pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let Settings { times, public_stock, has_sandbox, max_queued } = settings;
         let hub = Hub::default();
         let bell = Bell::default();
-        let store = Store::new(read);
+        let store = Store::new(databases.read.clone());
         let links = (hub.clone(), bell.clone());
-        let (writer, task) = Writer::start(write, links, clock.clone(), public_stock, max_queued);
+        let (writer, task) = Writer::start(Connection::of(databases), links, clock.clone(), public_stock, max_queued);
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
         (Self { store, writer, hub, bell, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
     }

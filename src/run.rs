@@ -96,18 +96,17 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let door = Door::open(listener, wire.times, stop.clone());
     let databases = open(url).await?;
     migrate(&databases).await?;
-    let Databases { read, write, kind } = databases;
     let settings = Settings {
         times: serve.payment,
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
         max_queued: limits.room.queued,
     };
-    let (app, writer) = App::start(read.clone(), write.clone(), settings, Clock::system());
+    let (app, writer) = App::start(&databases, settings, Clock::system());
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
     let explore = access.explore.unwrap_or(is_development);
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
-    follow_replicas(&app, &kind, &stop).await?;
+    follow_replicas(&app, &databases.kind, &stop).await?;
     tokio::spawn(payment::recover(app.clone(), stop.clone()));
     tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
     let serving = door.let_in(app, Front { gate, explore, documents: limits.documents.clone(), wire })?;
@@ -116,6 +115,7 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
+    let Databases { read, write, kind } = databases;
     for connections in [read, write] {
         if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
             tracing::warn!("the database did not take leave in time");

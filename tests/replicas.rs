@@ -376,6 +376,31 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
     shop.close().await;
 }
 
+/// A network that swallows everything says nothing: the writer gives up after a while, connects anew and asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_stops_the_writer_for_a_while_only() {
+    if !is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let proxy = Proxy::before(&place.url).await;
+    let shop = Shop::open_by(place, &proxy.url).await;
+    let mug = shop.product("MUG", 5).await;
+    let order = shop.order_of(&mug).await;
+    proxy.swallow_answer_of_commit();
+    let pay = "mutation($id: ID!) { payOrder(input: { orderId: $id }) { order { payment } } }";
+    assert_eq!(shop.code(pay, json!({ "id": order })).await, "TIMEOUT", "nobody knows, and whoever asked is told so");
+    assert!(proxy.has_lost_answer());
+    assert_eq!(shop.read_order(&order).await["payment"], "PAID", "it was committed");
+    eventually("the writer works again", || async {
+        let change = "mutation($id: ID!) { adjustStock(input: { changes: [{ productId: $id, action: SET, quantity: 5 }] }) \
+            { stocks { total } } }";
+        shop.ask(change, json!({ "id": mug })).await.get("errors").is_none()
+    })
+    .await;
+    shop.close().await;
+}
+
 /// Recovery on every replica may want the same payment at the same moment; the lease is one replica's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_whose_outcome_is_open_is_one_replicas_to_recover() {

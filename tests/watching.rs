@@ -149,7 +149,7 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
         has_sandbox: true,
         max_queued: MAX_QUEUED,
     };
-    let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, Clock::system());
+    let (app, _) = App::start(&databases, settings, Clock::system());
     let gate = Gate::new(&Access::default()).await.expect("sound settings");
     let serving =
         door.let_in(app, Front { gate, explore: true, documents: Limits::default(), wire }).expect("a sound schema");

@@ -78,7 +78,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
         max_queued: line.limits.room.queued,
     };
     let (read, write) = (databases.read.clone(), databases.write.clone());
-    let (app, writer) = App::start(read.clone(), write.clone(), app_settings, Clock::system());
+    let (app, writer) = App::start(&databases, app_settings, Clock::system());
     let stop = CancellationToken::new();
     follow_replicas(&app, &databases.kind, &stop).await?;
     let done = this.import(settings, results, &app).await;

@@ -7,11 +7,8 @@
 
 use std::time::Duration;
 
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
-use tokio::time::{Instant, sleep};
+use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
@@ -20,9 +17,11 @@ use crate::domain::random::Random;
 use crate::domain::stock::PublicStock;
 use crate::error::{Trouble, trouble};
 use crate::live::Hub;
-use crate::store::postgres::{Bell, Committed, introduce, outcome};
+use crate::store::Bell;
+use crate::store::postgres::{Committed, introduce, outcome};
 use crate::telemetry;
 
+use super::connection::Connection;
 use super::job::{End, Job};
 use super::load::{Loaded, Locks, load};
 use super::{MAX_BATCH, save};
@@ -40,12 +39,15 @@ const TRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long we ask how a commit ended whose answer was lost: less than its callers wait.
 const MAX_ASKING: Duration = Duration::from_secs(4);
 
+/// How long one such question waits.
+const ASK_WAIT: Duration = Duration::from_secs(2);
+
 /// The pause before we ask again.
 const ASK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs batches, one after the other.
 pub struct Batches {
-    db: DatabaseConnection,
+    connection: Connection,
     hub: Hub,
     bell: Bell,
     clock: Clock,
@@ -59,6 +61,14 @@ struct Attempt {
     jobs: Vec<Box<dyn Job>>,
     locks: Locks,
     tries: u32,
+}
+
+/// A batch that is only to be committed.
+struct Prepared {
+    transaction: DatabaseTransaction,
+    loaded: Loaded,
+    /// Its number, where others may have to be asked about it.
+    id: Option<String>,
 }
 
 /// Why a batch did not go through.
@@ -76,8 +86,8 @@ impl From<DbErr> for Failed {
 }
 
 impl Batches {
-    pub fn new(db: DatabaseConnection, hub: Hub, bell: Bell, clock: Clock, public_stock: PublicStock) -> Self {
-        Self { db, hub, bell, clock, random: Random::unpredictable(), public_stock, set_aside: Vec::new() }
+    pub fn new(connection: Connection, (hub, bell): (Hub, Bell), clock: Clock, public_stock: PublicStock) -> Self {
+        Self { connection, hub, bell, clock, random: Random::unpredictable(), public_stock, set_aside: Vec::new() }
     }
 
     /// Whether commands wait for rows that somebody else holds.
@@ -89,10 +99,10 @@ impl Batches {
     pub async fn process(&mut self, jobs: Vec<Box<dyn Job>>) {
         let mut all = std::mem::take(&mut self.set_aside);
         // What had to be set aside is likely to be held still, so nobody waits for it a second time.
-        let locks = match self.db.get_database_backend() {
-            DbBackend::Sqlite => Locks::Needless,
-            _ if all.is_empty() => Locks::Wait,
-            _ => Locks::Skip,
+        let locks = match (self.connection.is_shared(), all.is_empty()) {
+            (false, _) => Locks::Needless,
+            (true, true) => Locks::Wait,
+            (true, false) => Locks::Skip,
         };
         all.extend(jobs);
         let now = Instant::now();
@@ -118,12 +128,26 @@ impl Batches {
         }
     }
 
-    /// Tries once. Commands whose rows somebody else holds are set aside.
+    /// Tries once.
     async fn attempt(&mut self, attempt: &mut Attempt) -> Result<Loaded, Failed> {
+        let patience = self.connection.patience();
+        let Ok(prepared) = timeout(patience, self.prepare(attempt)).await else {
+            return Err(Failed::Before(self.connection.fell_silent()));
+        };
+        let Prepared { transaction, loaded, id } = prepared?;
+        match timeout(patience, transaction.commit()).await {
+            Ok(Ok(())) => Ok(loaded),
+            Ok(Err(error)) => Err(Failed::AtCommit(error, id)),
+            Err(_) => Err(Failed::AtCommit(self.connection.fell_silent(), id)),
+        }
+    }
+
+    /// Everything but the commit. Commands whose rows somebody else holds are set aside.
+    async fn prepare(&mut self, attempt: &mut Attempt) -> Result<Prepared, DbErr> {
         let footprint = union(&attempt.jobs);
-        let transaction = begin(&self.db).await?;
+        let transaction = self.connection.begin().await?;
         let mut id = None;
-        if self.db.get_database_backend() == DbBackend::Postgres {
+        if self.connection.is_shared() {
             let identity = introduce(&transaction).await?;
             self.clock.follow(identity.now);
             id = Some(identity.id);
@@ -140,8 +164,7 @@ impl Batches {
             job.decide(&mut loaded.world, now, self.public_stock, &mut self.random);
         }
         save::changes(&transaction, &loaded).await?;
-        transaction.commit().await.map_err(|error| Failed::AtCommit(error, id))?;
-        Ok(loaded)
+        Ok(Prepared { transaction, loaded, id })
     }
 
     fn finish(&self, attempt: Attempt, loaded: &Loaded) {
@@ -159,7 +182,11 @@ impl Batches {
         tracing::warn!(%error, commands = attempt.jobs.len(), "the end of a commit was not heard");
         let deadline = Instant::now() + MAX_ASKING;
         while let Some(id) = id.as_deref().filter(|_| Instant::now() < deadline) {
-            match outcome(&self.db, id).await {
+            let ended = match self.connection.db().await {
+                Ok(db) => timeout(ASK_WAIT, outcome(db, id)).await,
+                Err(error) => Ok(Err(error)),
+            };
+            match ended.unwrap_or_else(|_| Err(self.connection.fell_silent())) {
                 Ok(Committed::Yes) => {
                     // What was written is there; subscribers hear of it by the feed.
                     self.bell.ring();
@@ -219,17 +246,6 @@ fn set_aside(aside: &mut Vec<Box<dyn Job>>, mut jobs: Vec<Box<dyn Job>>) {
     let too_many = jobs.split_off(room);
     aside.extend(jobs);
     end(too_many, End::NotExecuted);
-}
-
-/// Begins the only kind of transaction there is: one that may write from its first statement on. A deferred one would
-/// fail as busy when it turns from reading to writing.
-#[expect(clippy::disallowed_methods, reason = "this is the writer")]
-async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    db.begin_with_options(options).await
 }
 
 /// The span of a batch, linked to those of its callers.

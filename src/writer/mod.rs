@@ -4,6 +4,7 @@
 //! transaction. There is no timer: an idle server commits at once. Nothing is answered or published before the commit.
 
 mod batch;
+mod connection;
 mod held;
 mod job;
 mod load;
@@ -15,7 +16,6 @@ pub mod world;
 
 use std::time::Duration;
 
-use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
@@ -31,6 +31,7 @@ use crate::store::postgres::Bell;
 use crate::telemetry;
 
 use batch::Batches;
+pub use connection::Connection;
 use job::Job;
 
 /// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
@@ -61,14 +62,14 @@ impl Writer {
     /// rings for the others.
     #[must_use]
     pub fn start(
-        db: DatabaseConnection,
-        (hub, bell): (Hub, Bell),
+        connection: Connection,
+        links: (Hub, Bell),
         clock: Clock,
         public_stock: PublicStock,
         max_queued: usize,
     ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
-        let task = tokio::spawn(work(waiting, Batches::new(db, hub, bell, clock, public_stock)));
+        let task = tokio::spawn(work(waiting, Batches::new(connection, links, clock, public_stock)));
         (Self { queue }, task)
     }
 

@@ -209,7 +209,7 @@ impl Shop {
             has_sandbox: access.sandbox.unwrap_or(is_development),
             max_queued: MAX_QUEUED,
         };
-        let (app, _) = App::start(databases.read.clone(), databases.write.clone(), settings, clock);
+        let (app, _) = App::start(&databases, settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();

@@ -14,7 +14,16 @@ pub struct Proxy {
     /// The database's address by way of this relay.
     pub url: String,
     is_open: watch::Sender<bool>,
-    loses_commit: Arc<AtomicBool>,
+    next_commit: Arc<NextCommit>,
+}
+
+/// What becomes of the answer to the next commit.
+#[derive(Default)]
+struct NextCommit {
+    /// The connection breaks off before it.
+    is_lost: AtomicBool,
+    /// The connection stays open, and nothing comes over it any more.
+    is_swallowed: AtomicBool,
 }
 
 impl Proxy {
@@ -25,17 +34,17 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let here = listener.local_addr().expect("an address").to_string();
         let is_open = watch::Sender::new(true);
-        let loses_commit = Arc::new(AtomicBool::new(false));
-        let (open, loses) = (is_open.clone(), Arc::clone(&loses_commit));
+        let next_commit = Arc::<NextCommit>::default();
+        let (open, next) = (is_open.clone(), Arc::clone(&next_commit));
         let from = server.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *open.borrow() {
-                    tokio::spawn(relay(client, from.clone(), open.subscribe(), Arc::clone(&loses)));
+                    tokio::spawn(relay(client, from.clone(), open.subscribe(), Arc::clone(&next)));
                 }
             }
         });
-        Self { url: url.replace(&server, &here), is_open, loses_commit }
+        Self { url: url.replace(&server, &here), is_open, next_commit }
     }
 
     /// Cuts every connection, and lets no new one through.
@@ -50,42 +59,52 @@ impl Proxy {
 
     /// Lets the next commit through, but not its answer: the connection breaks off in between.
     pub fn lose_answer_of_commit(&self) {
-        self.loses_commit.store(true, Ordering::SeqCst);
+        self.next_commit.is_lost.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the answer of a commit was lost since it was asked for.
+    /// Lets the next commit through, but neither its answer nor anything after it, and keeps the connection open.
+    pub fn swallow_answer_of_commit(&self) {
+        self.next_commit.is_swallowed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether what was asked for has been done.
     pub fn has_lost_answer(&self) -> bool {
-        !self.loses_commit.load(Ordering::SeqCst)
+        let NextCommit { is_lost, is_swallowed } = &*self.next_commit;
+        !is_lost.load(Ordering::SeqCst) && !is_swallowed.load(Ordering::SeqCst)
     }
 }
 
-async fn relay(client: TcpStream, server: String, mut is_open: watch::Receiver<bool>, loses: Arc<AtomicBool>) {
+async fn relay(client: TcpStream, server: String, mut is_open: watch::Receiver<bool>, next: Arc<NextCommit>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let is_deaf = AtomicBool::new(false);
     tokio::select! {
-        () = requests(from_client, to_server, loses) => {}
-        () = answers(from_server, to_client) => {}
+        () = requests(from_client, to_server, &next, &is_deaf) => {}
+        () = answers(from_server, to_client, &is_deaf) => {}
         _ = is_open.wait_for(|is_open| !is_open) => {}
     }
 }
 
 /// Ends after a commit whose answer is to be lost; the answer itself is cut off by that.
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, loses: Arc<AtomicBool>) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, next: &NextCommit, is_deaf: &AtomicBool) {
     let mut bytes = vec![0; 64 * 1_024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let is_commit = bytes[..count].starts_with(b"Q") && bytes[..count].windows(6).any(|part| part == b"COMMIT");
-        let is_lost = is_commit && loses.swap(false, Ordering::SeqCst);
+        let is_lost = is_commit && next.is_lost.swap(false, Ordering::SeqCst);
+        if is_commit && next.is_swallowed.swap(false, Ordering::SeqCst) {
+            is_deaf.store(true, Ordering::SeqCst);
+        }
         if to.write_all(&bytes[..count]).await.is_err() || is_lost {
             return;
         }
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, is_deaf: &AtomicBool) {
     let mut bytes = vec![0; 64 * 1_024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if to.write_all(&bytes[..count]).await.is_err() {
+        if !is_deaf.load(Ordering::SeqCst) && to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }

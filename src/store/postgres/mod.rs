@@ -97,6 +97,11 @@ impl Postgres {
         self.patiently("writer", 1).await
     }
 
+    /// A new one in its place, at once or not at all.
+    pub(crate) async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
+        self.connect("writer", 1, STATEMENT_TIMEOUT).await
+    }
+
     /// One connection for something that takes long.
     ///
     /// # Errors
