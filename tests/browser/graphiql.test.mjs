@@ -174,6 +174,14 @@ describe('the GraphiQL page', () => {
     await visit.close();
   });
 
+  test('shows the tab that the address asks for, on a narrow screen too', async () => {
+    const size = [420, 900];
+    const visit = await openPage(browser, { path: '/?tab=adjust-stock', size });
+    const { x, width } = await visit.tab('AdjustStock').boundingBox();
+    assert.ok(x >= 0 && x + width <= size[0], `from ${x}, ${width} wide`);
+    await visit.close();
+  });
+
   test('says when it is not connected, and catches up', async () => {
     const line = new Line();
     const visit = await openPage(browser, { line });

@@ -6,6 +6,7 @@ import { Carry } from './carry.jsx';
 import { EXAMPLES } from './examples.js';
 import { createFetcher } from './fetcher.js';
 import { LiveStock } from './live-stock.jsx';
+import { OpenTab } from './open-tab.jsx';
 import { Resume } from './resume.jsx';
 import { SameHeaders } from './same-headers.jsx';
 import { recall, remember, storage } from './storage.js';
@@ -38,6 +39,7 @@ export function Page() {
           {/* Before Resume, which runs again what the tab had under way. */}
           <SameHeaders />
           <Resume />
+          <OpenTab />
         </GraphiQL>
       </div>
     </>
