@@ -12,7 +12,8 @@ import { adjustStock, request, watchStock } from './support/api.mjs';
 import { launch } from './support/browser.mjs';
 import { Line, openPage } from './support/page.mjs';
 
-const EXAMPLES = ['Browse', 'Cart', 'CheckOut', 'Pay', 'Ship', 'Watch', 'Log', 'AdjustStock'];
+const ORDER = ['Browse', 'Cart', 'CheckOut', 'Pay', 'Ship', 'FollowOrder'];
+const EXAMPLES = [...ORDER, 'Watch', 'Log', 'LogTail', 'DryRun', 'AdjustStock'];
 const RED_MUG = DEMO_PRODUCTS[1];
 
 describe('the GraphiQL page', () => {
@@ -118,11 +119,11 @@ describe('the GraphiQL page', () => {
     await visit.openTab('Pay');
     const orderId = data.checkOut.order.id;
     await visit.variables(new RegExp(orderId));
-    await write(visit, { orderId, gateway: 'sandbox', token: 'decline' });
+    await visit.write({ orderId, gateway: 'sandbox', token: 'decline' });
     const { data: declined } = await visit.run();
     assert.deepEqual(declined.payOrder.userErrors.map(({ code }) => code), ['PAYMENT_DECLINED']);
 
-    await write(visit, { orderId, gateway: 'manual' });
+    await visit.write({ orderId, gateway: 'manual' });
     const { data: paid } = await visit.run();
     assert.equal(paid.payOrder.order.payment, 'PAID');
     await visit.stockBecomes(BLUE_MUG, { available: atFirst.available - 2 });
@@ -173,6 +174,14 @@ describe('the GraphiQL page', () => {
     await visit.close();
   });
 
+  test('shows the tab that the address asks for, on a narrow screen too', async () => {
+    const size = [420, 900];
+    const visit = await openPage(browser, { path: '/?tab=adjust-stock', size });
+    const { x, width } = await visit.tab('AdjustStock').boundingBox();
+    assert.ok(x >= 0 && x + width <= size[0], `from ${x}, ${width} wide`);
+    await visit.close();
+  });
+
   test('says when it is not connected, and catches up', async () => {
     const line = new Line();
     const visit = await openPage(browser, { line });
@@ -191,7 +200,7 @@ describe('the GraphiQL page', () => {
     const visit = await openPage(browser);
     await visit.openTab('Cart');
     const { data } = await visit.run();
-    await write(visit, { items: [{ productId: BLUE_MUG, quantity: 1 }] });
+    await visit.write({ items: [{ productId: BLUE_MUG, quantity: 1 }] });
     await visit.storedTabs({ variables: '"quantity":1' });
     await visit.closeTab('Log');
     await visit.storedTabs({ closed: 'Log' });
@@ -241,12 +250,3 @@ describe('the GraphiQL page', () => {
     }
   }
 });
-
-/** Writes into the variables editor, in place of what is there. */
-async function write(visit, variables) {
-  await visit.page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines').click();
-  await visit.page.keyboard.press('ControlOrMeta+A');
-  await visit.page.keyboard.press('Delete');
-  // Inserted as if pasted: typing would have the editor add closing brackets of its own.
-  await visit.page.keyboard.insertText(JSON.stringify(variables));
-}

@@ -11,24 +11,27 @@ const LONGEST_WAIT_MS = 15_000;
 
 /**
  * Opens the page as a visitor who was never here, unless `context` is somebody's browser already. `line` is a
- * Line that its websockets go through.
+ * Line that its websockets go through, `server` another server than the one under test.
  */
-export async function openPage(browser, { path = '/', size = [1400, 900], theme = 'light', context, line } = {}) {
+export async function openPage(browser, options = {}) {
+  const { path = '/', size = [1400, 900], theme = 'light', line, server = SERVER } = options;
+  let { context } = options;
   const [width, height] = size;
   context ??= await browser.newContext({ viewport: { width, height }, colorScheme: theme });
   context.setDefaultTimeout(LONGEST_WAIT_MS);
   const page = await context.newPage();
-  const faults = collectFaults(page);
+  const faults = collectFaults(page, server);
   await line?.carry(page);
-  await page.goto(new URL(path, SERVER).href);
+  await page.goto(new URL(path, server).href);
   await page.getByRole('tab').first().waitFor();
   await page.locator('.graphiql-query-editor .view-line').first().waitFor();
-  return new GraphiqlPage(page, faults);
+  return new GraphiqlPage(page, faults, server);
 }
 
 class GraphiqlPage {
-  constructor(page, faults) {
+  constructor(page, faults, server) {
     this.page = page;
+    this.api = new URL('/graphql', server).href;
     this.context = page.context();
     this.faults = faults;
   }
@@ -55,7 +58,7 @@ class GraphiqlPage {
   /** Presses the run button; answers what was sent and what the server said. */
   async run() {
     const [response] = await Promise.all([
-      this.page.waitForResponse((one) => one.url() === new URL('/graphql', SERVER).href),
+      this.page.waitForResponse((one) => one.url() === this.api),
       this.pressRun(),
     ]);
     const { variables } = response.request().postDataJSON();
@@ -78,6 +81,20 @@ class GraphiqlPage {
   /** Waits until the variables that are shown, in one line, match. */
   variables(pattern) {
     return this.editorMatches('.graphiql-editor-tool .graphiql-editor:not(.hidden)', pattern);
+  }
+
+  /** Writes into the variables or headers, whichever is open, in place of what is there. */
+  async write(value) {
+    await this.page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines').click();
+    await this.page.keyboard.press('ControlOrMeta+A');
+    await this.page.keyboard.press('Delete');
+    // Inserted as if pasted: typing would have the editor add closing brackets of its own.
+    await this.page.keyboard.insertText(JSON.stringify(value));
+  }
+
+  /** Opens the headers in place of the variables. */
+  openHeaders() {
+    return this.page.getByRole('button', { name: 'Headers', exact: true }).click();
   }
 
   async editorMatches(selector, pattern) {
@@ -157,9 +174,9 @@ export class Line {
   }
 }
 
-function collectFaults(page) {
+function collectFaults(page, server) {
   const faults = [];
-  const host = new URL(SERVER).host;
+  const host = new URL(server).host;
   const checkHost = (url) => {
     const { protocol, host: asked } = new URL(url);
     if (/^(https?|wss?):$/.test(protocol) && asked !== host) faults.push(`asked another host: ${url}`);

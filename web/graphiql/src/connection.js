@@ -9,6 +9,9 @@ const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;
 const LONGEST_WAIT_MS = 5_000;
 
+/** The server closes with this code when a token is not good, or not any more. */
+export const FORBIDDEN = 4403;
+
 /** The socket that the live strip and every subscription without headers share. */
 export const socket = openSocket();
 
@@ -27,9 +30,9 @@ function openSocket(connectionParams) {
     url: SOCKET_URL,
     connectionParams,
     keepAlive: PING_EVERY_MS,
-    // A subscription outlives restarts of the server, however long they take.
+    // A subscription outlives restarts of the server, however long they take, but not its token.
     retryAttempts: Infinity,
-    shouldRetry: () => true,
+    shouldRetry: (reason) => reason?.code !== FORBIDDEN,
     retryWait: (retries) => wait(Math.min(500 * 2 ** retries, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2)),
   });
   closeWhenSilent(client);

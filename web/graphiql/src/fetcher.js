@@ -1,38 +1,51 @@
 // Sends what is run in GraphiQL: subscriptions over the websocket, all else as one POST.
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
-import { Kind, parse } from 'graphql';
-import { HTTP_URL, socketFor } from './connection.js';
+import { Kind, OperationTypeNode, parse } from 'graphql';
+import { FORBIDDEN, HTTP_URL, socketFor } from './connection.js';
+
+// The server answers in one piece, so the page does not ask for parts.
+const post = createGraphiQLFetcher({ url: HTTP_URL, enableIncrementalDelivery: false });
 
 /** A fetcher for GraphiQL that shows each answer to a POST to `onAnswer` as well. */
 export function createFetcher(onAnswer) {
   return async (params, { headers } = {}) => {
-    const document = parsed(params.query);
-    const operationName = document ? nameIn(document, params.operationName) : params.operationName;
-    const send = createGraphiQLFetcher({
-      url: HTTP_URL,
-      wsClient: socketFor(headers),
-      // The server answers in one piece, so the page does not ask for parts.
-      enableIncrementalDelivery: false,
-    });
-    const result = await send({ ...params, operationName }, { headers, documentAST: document });
-    if (!(Symbol.asyncIterator in result)) onAnswer(result);
+    const operations = operationsIn(params.query);
+    // Right after a change of tabs GraphiQL still has the name of the operation in the tab before.
+    const operationName = operations.length === 1 ? operations[0].name?.value : params.operationName;
+    const operation = operations.find(({ name }) => name?.value === operationName);
+    if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {
+      return subscribe({ ...params, operationName }, headers);
+    }
+    const result = await post({ ...params, operationName }, { headers });
+    onAnswer(result);
     return result;
   };
 }
 
-function parsed(query) {
+function operationsIn(query) {
   try {
-    return parse(query);
+    return parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
   } catch {
     // The server says what is wrong with it.
-    return undefined;
+    return [];
   }
 }
 
-// Right after a change of tabs GraphiQL still has the name of the operation in the tab before.
-function nameIn(document, wanted) {
-  const names = document.definitions
-    .filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
-    .map((operation) => operation.name?.value);
-  return names.length === 1 ? names[0] : wanted;
+/** The results of a subscription, which ends with an answer that says why when it fails. */
+function subscribe(params, headers) {
+  const results = socketFor(headers).iterate(params);
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => results.next().catch((reason) => ({ done: false, value: { errors: errorsOf(reason) } })),
+    return: () => results.return(),
+  };
+}
+
+/** `reason` is a list when it is the server's answer; anything else is the connection's end. */
+function errorsOf(reason) {
+  if (Array.isArray(reason)) return reason;
+  if (reason?.code === FORBIDDEN) return [{ message: 'The token is not good, or not any more.' }];
+  return [{ message: `The connection has ended: ${reason?.code ?? ''} ${reason?.reason || reason?.message || ''}`.trim() }];
 }

@@ -6,7 +6,9 @@ import { Carry } from './carry.jsx';
 import { EXAMPLES } from './examples.js';
 import { createFetcher } from './fetcher.js';
 import { LiveStock } from './live-stock.jsx';
+import { OpenTab } from './open-tab.jsx';
 import { Resume } from './resume.jsx';
+import { SameHeaders } from './same-headers.jsx';
 import { recall, remember, storage } from './storage.js';
 import { openingTabs } from './tabs.js';
 
@@ -34,7 +36,10 @@ export function Page() {
         >
           <GraphiQL.Logo>Onhand</GraphiQL.Logo>
           <Carry />
+          {/* Before Resume, which runs again what the tab had under way. */}
+          <SameHeaders />
           <Resume />
+          <OpenTab />
         </GraphiQL>
       </div>
     </>

@@ -3,10 +3,13 @@
 
 const PREFIX = 'onhand:';
 
+/** Where GraphiQL's history keeps what was run, with the headers that were sent. */
+const HISTORY = new Set(['graphiql:queries', 'graphiql:favorites']);
+
 /** Like the browser's own storage, which may be forbidden: then it lasts as long as the page. */
 export const storage = {
   getItem: (key) => area.getItem(PREFIX + key),
-  setItem: (key, value) => area.setItem(PREFIX + key, value),
+  setItem: (key, value) => area.setItem(PREFIX + key, HISTORY.has(key) ? withoutHeaders(value) : value),
   removeItem: (key) => area.removeItem(PREFIX + key),
   get length() {
     return ownKeys().length;
@@ -33,6 +36,11 @@ export function remember(key, value) {
 }
 
 const area = browserStorage() ?? memoryStorage();
+
+/** A token must not outlive the page in the browser's storage. */
+function withoutHeaders(value) {
+  return JSON.stringify(JSON.parse(value), (name, field) => (name === 'headers' ? undefined : field));
+}
 
 function browserStorage() {
   try {
