@@ -37,6 +37,9 @@ export function LiveStock() {
         ))}
       </ul>
       <Announcement rows={shown} />
+      <a className="live-stock-demo" href="/demo">
+        Demo shop
+      </a>
     </section>
   );
 }
