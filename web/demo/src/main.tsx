@@ -5,8 +5,14 @@ import { tellBadges } from './api/access.js';
 import { connection, onConnected } from './api/live.js';
 import * as office from './office/state.js';
 import { Page } from './page.jsx';
-import './page.css';
 import * as shop from './shop/state.js';
+import './styles/base.css';
+import './styles/controls.css';
+import './styles/page.css';
+import './styles/shop.css';
+import './styles/picture.css';
+import './styles/office.css';
+import './styles/screens.css';
 
 /** While the server does not answer, it is asked again. */
 const AGAIN_MS = 4_000;

@@ -25,7 +25,7 @@ export function SignIn() {
         <form onSubmit={submit}>
           <h2 id="sign-in">Sign in</h2>
           <p class="quiet">
-            A server without a secret asks nobody, and everybody is staff. For others, paste a token, such as
+            A server without a secret asks nobody, and everybody is staff. For others, paste a token, such as{' '}
             <code>onhand token</code> prints. It stays in this window.
           </p>
           <label class="field">

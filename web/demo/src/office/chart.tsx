@@ -23,10 +23,16 @@ const SPANS = [
 /** Drawn in this order, so that a line that lies on another one is seen by its dashes. */
 const MEASURES: readonly Measure[] = ['total', 'available', 'allocated'];
 
+/** What is looked at: a step, and the place that is pointed at. */
+interface Look {
+  readonly index: number;
+  readonly x?: number;
+}
+
 export function Chart() {
   const [width, box] = useWidth();
   const span = useSignal(SPANS[0]);
-  const looked = useSignal<number | null>(null);
+  const looked = useSignal<Look | null>(null);
   const now = useNow();
   const rows = history.value;
   const newest = rows.at(-1);
@@ -39,9 +45,9 @@ export function Chart() {
   const steps = stepsSince(rows, from);
   const scale = scaleFor(steps, from, to);
   const frame = { left: 30, right: Math.max(width - 8, 60), top: 10, bottom: HEIGHT - 22 };
-  const at = Math.min(looked.value ?? steps.length - 1, steps.length - 1);
+  const at = Math.min(looked.value?.index ?? steps.length - 1, steps.length - 1);
   const step = steps[at];
-  const point = ({ offsetX }: PointerEvent) => (looked.value = stepAt(offsetX, steps, scale, frame));
+  const point = ({ offsetX: x }: PointerEvent) => (looked.value = { index: stepAt(x, steps, scale, frame), x });
   return (
     <div class="chart" ref={box}>
       <Legend step={step} />
@@ -59,7 +65,9 @@ export function Chart() {
         {MEASURES.map((measure) => (
           <path key={measure} class={`series ${measure}`} d={linePath(steps, measure, scale, frame)} />
         ))}
-        {looked.value !== null && step && <Mark step={step} scale={scale} frame={frame} />}
+        {looked.value && step && (
+          <Mark step={step} x={looked.value.x ?? xOf(step.time, scale, frame)} scale={scale} frame={frame} />
+        )}
       </svg>
       <p class="readout">{step && told(step.row)}</p>
       <div class="chart-controls">
@@ -71,7 +79,7 @@ export function Chart() {
             max={Math.max(steps.length - 1, 0)}
             value={at}
             aria-valuetext={step && `${told(step.row)}. ${numbers(step.row)}`}
-            onInput={({ currentTarget }) => (looked.value = currentTarget.valueAsNumber)}
+            onInput={({ currentTarget }) => (looked.value = { index: currentTarget.valueAsNumber })}
             onBlur={() => (looked.value = null)}
           />
         </label>
@@ -133,8 +141,7 @@ function Grid({ scale, frame }: { scale: Scale; frame: Frame }) {
   );
 }
 
-function Mark({ step, scale, frame }: { step: Step; scale: Scale; frame: Frame }) {
-  const x = xOf(step.time, scale, frame);
+function Mark({ step, x, scale, frame }: { step: Step; x: number; scale: Scale; frame: Frame }) {
   return (
     <g class="mark">
       <path d={`M${x} ${frame.top}V${frame.bottom}`} />

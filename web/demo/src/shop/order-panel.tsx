@@ -11,7 +11,10 @@ export function OrderPanel() {
   const shown = order.value;
   useEffect(() => {
     // Whoever has just checked out goes on here; a reload takes nobody anywhere.
-    if (document.activeElement?.closest('.till')) document.getElementById('order')?.focus();
+    if (!document.activeElement?.closest('.till')) return;
+    const heading = document.getElementById('order');
+    heading?.focus();
+    heading?.parentElement?.scrollIntoView({ block: 'nearest' });
   }, [shown?.id]);
   if (!shown) return null;
   const isPayable = shown.status !== 'CANCELLED' && shown.payment === 'UNPAID';
