@@ -177,6 +177,16 @@ describe('the demo shop', () => {
     await visit.close();
   });
 
+  test('waits for a shopper whose bank wants a word, and then has the money', async () => {
+    const visit = await openDemo(browser, shop);
+    await visit.add(HONEY);
+    await visit.checkOut();
+    await visit.pay('Asks you first');
+    await visit.orderSays('Your bank wants you to confirm.');
+    await visit.orderSays('Paid: it is yours');
+    await visit.close();
+  });
+
   test('keeps the cart and the order of a window over a reload', async () => {
     const visit = await openDemo(browser, shop);
     await visit.add(HONEY);

@@ -2,7 +2,7 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { tellBadges } from './api/access.js';
-import { connection, onConnected } from './api/live.js';
+import { onConnected } from './api/live.js';
 import * as office from './office/state.js';
 import { Page } from './page.jsx';
 import * as shop from './shop/state.js';
@@ -29,7 +29,7 @@ void read();
 
 setInterval(() => {
   const isMissing = shop.products.value === null || office.access.value === 'unknown';
-  if (isMissing && connection.value === 'live') void read();
+  if (isMissing) void read();
 }, AGAIN_MS);
 
 // What another window did that moved no stock is seen when this one is looked at again.

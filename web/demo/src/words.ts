@@ -20,6 +20,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
   CURRENCY_MISMATCH: 'A cart can hold one currency only.',
 };
 
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
 /** By the code of a failure. */
 const FAILURES: Readonly<Record<string, string>> = {
   NO_ANSWER: 'The server does not answer. Please try again: nothing is done twice.',
@@ -27,7 +29,7 @@ const FAILURES: Readonly<Record<string, string>> = {
   UNAVAILABLE: 'The server is busy. Nothing was done; please try again.',
   TIMEOUT: 'The server took too long. Please try again: nothing is done twice.',
   RATE_LIMITED: 'That was too much at once. Please try again in a moment.',
-  UNAUTHENTICATED: 'The server wants to know who you are: use “Sign in” at the top.',
+  UNAUTHENTICATED: 'The server does not know you: sign in at the top, with a token that is still good.',
   FORBIDDEN: 'That is for staff only.',
 };
 
@@ -67,6 +69,11 @@ export function money({ amount, currency }: Money): string {
 
 export function clock(time: string | number): string {
   return new Date(time).toLocaleTimeString('en-GB');
+}
+
+/** A day where there is more than one of them between two moments, and otherwise the time. */
+export function since(from: number, to: number): string {
+  return to - from > DAY_MS ? new Date(from).toLocaleDateString('en-GB') : clock(from);
 }
 
 export function units(count: number): string {

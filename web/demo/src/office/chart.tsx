@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { LogRow } from '../api/types.js';
-import { actionWord, clock, units } from '../words.js';
+import { actionWord, clock, since, units } from '../words.js';
 import { chosen, history } from './state.js';
 import { linePath, scaleFor, stepAt, stepsSince, xOf, yOf, type Frame, type Measure, type Scale, type Step } from './steps.js';
 
@@ -132,7 +132,7 @@ function Grid({ scale, frame }: { scale: Scale; frame: Frame }) {
         </g>
       ))}
       <text x={frame.left} y={HEIGHT - 5}>
-        {clock(scale.from)}
+        {since(scale.from, scale.to)}
       </text>
       <text x={frame.right} y={HEIGHT - 5} text-anchor="end">
         now

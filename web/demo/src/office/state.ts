@@ -51,7 +51,10 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export async function open(): Promise<void> {
   try {
     const { stockTransactions } = await request(LOG, {});
-    log.value = stockTransactions?.nodes ?? [];
+    const found = stockTransactions?.nodes ?? [];
+    // Rows that came while this was read are newer than what it tells.
+    const newest = found[0]?.createdAt ?? '';
+    log.value = [...log.value.filter(({ createdAt }) => createdAt > newest), ...found].slice(0, MAX_LOG);
     access.value = 'staff';
     if (stops.length === 0) stops = [follow(STOCK_TRANSACTION_ADDED, {}, (data) => add(data.stockTransactionAdded.node))];
     await Promise.all([readHistory(), readOrders()]);
@@ -114,8 +117,9 @@ async function readHistory(): Promise<void> {
   // Somebody may have chosen another one meanwhile, and rows may have come.
   if (chosen.value?.id !== product.id) return;
   const read = [...(stock?.transactions?.nodes ?? [])].reverse();
-  const last = read.at(-1)?.sequence ?? 0;
-  history.value = [...read, ...history.value.filter(({ sequence }) => sequence > last)];
+  const last = read.at(-1);
+  const isNewer = ({ sequence, createdAt }: LogRow) => !last || (sequence > last.sequence && createdAt >= last.createdAt);
+  history.value = [...read, ...history.value.filter(isNewer)];
 }
 
 function add(row: LogRow): void {

@@ -112,7 +112,7 @@ function state({ status, payment, shipping, payments }: Order): Notice {
   if (shipping === 'FULFILLED') return { tone: 'good', text: 'It has left the warehouse.' };
   if (payment === 'PAID') return { tone: 'good', text: 'Paid: it is yours. The back office ships it.' };
   if (payment === 'UNPAID') return { tone: 'wait', text: 'Nothing is kept for you yet: who pays first gets it.' };
-  const isAsked = payments.some(({ status }) => status === 'REQUIRES_ACTION');
+  const isAsked = payments.at(-1)?.status === 'REQUIRES_ACTION';
   return isAsked
     ? { tone: 'wait', text: 'Your bank wants you to confirm. Your units are held until then.' }
     : { tone: 'wait', text: 'The bank has not said yet. Your units are held until it does.' };

@@ -34,12 +34,16 @@ export const touched = signal<string | null>(null);
 
 export const cartCount = computed(() => cart.value?.totalQuantity ?? 0);
 
+const VOIDED = 'The payment was called off. Nothing was charged and nothing is kept for you: you may pay again.';
+
 let stopFollowing: () => void = () => {};
 
 /** Reads the shelf, and takes up what this window left when it was last loaded. Again after every loss. */
 export async function open(): Promise<void> {
   try {
     const { products: found } = await request(PRODUCTS, {});
+    // What was told of the failure before is over.
+    if (!products.value) notice.value = null;
     products.value = found?.nodes ?? [];
     soldOut.value = new Set(products.value.filter(isSoldOut).map(({ id }) => id));
     const kept = recall('cart');
@@ -145,7 +149,9 @@ function keepOrder(next: Order): void {
   order.value = next;
   // An outcome that came after `payOrder` had been answered.
   if (busy.value === 'pay' || before?.id !== next.id || before.payment !== 'IN_PROGRESS') return;
-  if (next.payment === 'UNPAID') tell('bad', refusal([{ code: 'PAYMENT_DECLINED', message: '' }]) ?? '');
+  if (next.payment !== 'UNPAID') return;
+  const isVoided = next.payments.at(-1)?.status === 'VOIDED';
+  tell('bad', isVoided ? VOIDED : (refusal([{ code: 'PAYMENT_DECLINED', message: '' }]) ?? ''));
 }
 
 function keepCart(next: Cart | null): void {
