@@ -142,6 +142,7 @@ describe('the demo shop without its server', () => {
     await visit.numbers({ total: 10 });
     await shop.stop();
     await visit.page.getByText('not live, trying again').waitFor();
+    await visit.page.getByText('Not live: these numbers may be old.').waitFor();
     await visit.button('Check out').click();
     await visit.panel('cart').getByText('The server does not answer. Please try again: nothing is done twice.').waitFor();
     await visit.screenshot('not-live');

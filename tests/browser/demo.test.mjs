@@ -124,7 +124,8 @@ describe('the demo shop', () => {
     await setStock(shop, COFFEE, 30);
     await visit.logRow(COFFEE, 3).getByText('counted 30').waitFor();
     await visit.numbers({ total: 30, available: 30, allocated: 0 });
-    const chart = visit.page.getByRole('img', { name: /^Coffee beans, 1 kg over time, 2 changes: from total 45, .* to total 30/ });
+    const summary = /^Coffee beans, 1 kg over time, 2 changes: from total 45, .* to total 30/;
+    const chart = visit.page.getByRole('img', { name: summary });
     await chart.waitFor();
     assert.match(await chart.locator('.series.total').getAttribute('d'), /^M[\d. ]+(H[\d.]+V[\d.]+){2}H[\d.]+$/);
 

@@ -136,7 +136,10 @@ export class DemoPage {
     const session = await this.page.context().newCDPSession(this.page);
     await session.send('Runtime.evaluate', { expression: axe });
     const { violations } = await this.page.evaluate(() => window.axe.run());
-    return violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ target, failureSummary }) => [target.flat().join(' '), failureSummary]) }));
+    return violations.map(({ id, nodes }) => ({
+      id,
+      where: nodes.map(({ target, failureSummary }) => [target.flat().join(' '), failureSummary]),
+    }));
   }
 
   overflow() {

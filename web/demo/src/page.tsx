@@ -76,8 +76,8 @@ function Hint() {
     <section class="hint" aria-labelledby="hint">
       <h2 id="hint">Try the race to pay</h2>
       <p>
-        There is one <strong>Oak tray</strong>. Put it into the carts of two shoppers, check out, and pay in both windows: one
-        gets it, the other is told so and charged nothing. Gone already? Receive another in the back office.
+        There is one <strong>Oak tray</strong>. Put it into the carts of two shoppers, check out, and pay in both windows:
+        one gets it, the other is told so and charged nothing. Gone already? Receive another in the back office.
       </p>
       <p class="row">
         <a class="button" href={location.href} target="_blank" rel="noopener" onClick={openBeside}>

@@ -48,7 +48,10 @@ export const ADD_TO_CART = operation<
   { addToCart: CartAnswer },
   Input<Keyed<{ cartId: string; items: Items }>>
 >(addToCart, cartFields);
-export const UPDATE_CART = operation<{ updateCart: CartAnswer }, Input<{ cartId: string; items: Items }>>(updateCart, cartFields);
+export const UPDATE_CART = operation<{ updateCart: CartAnswer }, Input<{ cartId: string; items: Items }>>(
+  updateCart,
+  cartFields,
+);
 
 type OrderAnswer = Refusable<{ order: { id: string } | null }>;
 export const CHECK_OUT = operation<

@@ -5,7 +5,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { LogRow } from '../api/types.js';
 import { actionWord, clock, since, units } from '../words.js';
 import { chosen, history } from './state.js';
-import { linePath, scaleFor, stepAt, stepsSince, xOf, yOf, type Frame, type Measure, type Scale, type Step } from './steps.js';
+import { linePath, scaleFor, stepAt, stepsSince, xOf, yOf } from './steps.js';
+import type { Frame, Measure, Scale, Step } from './steps.js';
 
 const HEIGHT = 190;
 const MINUTE = 60_000;

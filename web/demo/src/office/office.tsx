@@ -1,5 +1,6 @@
 // The back office as it is seen: a product's stock over time, goods that come and go, orders that wait, and the log.
 import { useSignal } from '@preact/signals';
+import { connection } from '../api/live.js';
 import type { LogRow, Order } from '../api/types.js';
 import { Panel, Told } from '../panel.jsx';
 import { actionWord, clock, money, plain, units } from '../words.js';
@@ -23,6 +24,7 @@ export function Office() {
   }
   return (
     <div class="office">
+      {connection.value === 'lost' && <p class="notice wait">Not live: these numbers may be old.</p>}
       <Stock />
       <Orders />
       <Log />
@@ -179,7 +181,11 @@ function Row({ row }: { row: LogRow }) {
       <span class="quiet why">
         {order ? `order ${order.number}${order.customer?.name ? `, ${order.customer.name}` : ''}` : plain(row.reason)}
       </span>
-      <span class="after" aria-label={`then total ${after.total}, available ${after.available}, allocated ${after.allocated}`} role="img">
+      <span
+        class="after"
+        role="img"
+        aria-label={`then total ${after.total}, available ${after.available}, allocated ${after.allocated}`}
+      >
         {after.total} · {after.available} · {after.allocated}
       </span>
     </li>
