@@ -132,7 +132,7 @@ pub struct Access {
     #[arg(long, env = "ONHAND_SANDBOX", global = true)]
     pub sandbox: Option<bool>,
 
-    /// Whether there is introspection, and the page to explore the API; unless given, in development only.
+    /// Whether there is introspection, and the pages at / and /demo; unless given, in development only.
     #[arg(long, env = "ONHAND_EXPLORE", global = true)]
     pub explore: Option<bool>,
 }

@@ -177,6 +177,7 @@ fn greet(line: &CommandLine, (is_development, explore): (bool, bool), added: usi
     say("");
     if explore {
         say(&format!("  explore   http://{address}/          a whole order in tabs, with live stock above it"));
+        say(&format!("  demo      http://{address}/demo      a shop and its back office, live beside each other"));
     }
     say(&format!(
         "  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events"

@@ -13,6 +13,7 @@ mod cases;
 mod closing;
 mod codes;
 mod crash;
+mod demo;
 mod errors;
 mod events;
 mod failures;

@@ -116,6 +116,7 @@ fn every_module_says_what_it_is_for() {
 #[test]
 fn what_is_built_for_browsers_is_not_stale() {
     assert_fresh("web/graphiql", &["package-lock.json", "package.json", "index.html", "vite.config.js"]);
+    assert_fresh("web/demo", &["package-lock.json", "package.json", "index.html", "tsconfig.json", "vite.config.js"]);
     assert_fresh("web/stock-badge", &["package-lock.json", "package.json", "tsconfig.json", "vite.config.js"]);
 }
 

@@ -1,5 +1,5 @@
-//! What browsers are served from the binary: the page to explore the API, which asks nothing of another host, and the
-//! stock badge, which shops' pages of other origins load. Nothing here depends on who asks.
+//! What browsers are served from the binary: the page to explore the API and the demo shop, which ask nothing of another
+//! host, and the stock badge, which shops' pages of other origins load. Nothing here depends on who asks.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -13,6 +13,11 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
     worker-src 'self'";
+
+/// The same for the demo shop, which has its styles in a file and makes no markup from text.
+const DEMO_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Names in `assets/` change with their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -31,31 +36,33 @@ use super::Served;
 struct Page;
 
 #[derive(RustEmbed)]
+#[folder = "web/demo/dist"]
+#[exclude = "sources.sha256"]
+struct Demo;
+
+#[derive(RustEmbed)]
 #[folder = "web/stock-badge/dist"]
 #[include = "stock-badge.js"]
 struct Badge;
 
-/// The page.
+/// The page to explore the API.
 pub async fn index(State(served): State<Served>) -> Response {
-    if !served.front.explore {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    match Page::get("index.html") {
-        Some(file) => respond("index.html", file, "no-cache"),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    page::<Page>(&served, POLICY)
 }
 
-/// A file of the page.
+/// A file of it.
 pub async fn asset(State(served): State<Served>, Path(name): Path<String>) -> Response {
-    if !served.front.explore {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    let path = format!("assets/{name}");
-    match Page::get(&path) {
-        Some(file) => respond(&path, file, FOR_EVER),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    page_asset::<Page>(&served, &name, POLICY)
+}
+
+/// The demo shop.
+pub async fn demo(State(served): State<Served>) -> Response {
+    page::<Demo>(&served, DEMO_POLICY)
+}
+
+/// A file of it.
+pub async fn demo_asset(State(served): State<Served>, Path(name): Path<String>) -> Response {
+    page_asset::<Demo>(&served, &name, DEMO_POLICY)
 }
 
 /// The script of the stock badge. In production, too, and to the pages of every origin: it holds nothing that is not public.
@@ -78,6 +85,23 @@ pub async fn badge(headers: HeaderMap) -> Response {
     (shared, kind, content(file)).into_response()
 }
 
+/// A page, where there are pages.
+fn page<Files: RustEmbed>(served: &Served, policy: &'static str) -> Response {
+    match Files::get("index.html").filter(|_| served.front.explore) {
+        Some(file) => respond("index.html", file, "no-cache", policy),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What a page is made of.
+fn page_asset<Files: RustEmbed>(served: &Served, name: &str, policy: &'static str) -> Response {
+    let path = format!("assets/{name}");
+    match Files::get(&path).filter(|_| served.front.explore) {
+        Some(file) => respond(&path, file, FOR_EVER, policy),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 /// Whether a browser has this already, by any of the tags that it names.
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
@@ -92,13 +116,13 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn respond(path: &str, file: EmbeddedFile, cache: &'static str) -> Response {
+fn respond(path: &str, file: EmbeddedFile, cache: &'static str, policy: &'static str) -> Response {
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let body = content(file);
     let headers = [
         (header::CONTENT_TYPE, kind.as_ref()),
         (header::CACHE_CONTROL, cache),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];

@@ -54,7 +54,7 @@ pub use wire::{Places, Room, Times, Wire};
 pub struct Front {
     /// Checks tokens.
     pub gate: Gate,
-    /// Whether there is introspection, and the page to explore the API.
+    /// Whether there is introspection, the page to explore the API and the demo shop.
     pub explore: bool,
     /// What one document may ask for.
     pub documents: Limits,
@@ -103,6 +103,8 @@ fn router(served: Served) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/", get(assets::index))
         .route("/assets/{name}", get(assets::asset))
+        .route("/demo", get(assets::demo))
+        .route("/demo/assets/{name}", get(assets::demo_asset))
         .route("/stock-badge.js", get(assets::badge));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());

@@ -2,13 +2,13 @@
 //
 //   ONHAND_BINARY=target/debug/onhand node --test badge-live.test.mjs
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { BLUE_MUG } from '../../web/graphiql/src/demo-ids.js';
 import { badge, openPage } from './support/badge-page.mjs';
 import { buy, openShop, product, setStock } from './support/badge-shop.mjs';
 import { launch } from './support/browser.mjs';
+import { staffToken } from './support/token.mjs';
 
 const SECRET = 'a secret for nothing but the tests';
 
@@ -132,7 +132,7 @@ describe('a stock badge of a private shop', () => {
     await visit.shows(BLUE_MUG, 'In stock');
     const last = async () => (await visit.heard('stock-change')).at(-1).available;
     assert.equal(await last(), 2, 'the public sees no more');
-    await configure(visit, [`Bearer ${staffToken()}`]);
+    await configure(visit, [`Bearer ${staffToken(SECRET)}`]);
     await visit.until(async () => (await last()) === 10, 'what staff sees');
     assert.equal(visit.sockets.length, 2);
     await visit.close();
@@ -174,13 +174,4 @@ function playServer(does) {
         does[type]?.(socket, id, payload);
       });
     });
-}
-
-/** A token of staff, signed with the secret. */
-function staffToken() {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { sub: 'tests', role: 'staff', iss: 'tests', aud: 'onhand', iat: now, exp: now + 600 };
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
 }

@@ -1,0 +1,213 @@
+// The demo shop for everybody: by keyboard, with a screen reader, on a phone, with a server that goes away, with a
+// token, and where it is switched off.
+//
+//   ONHAND_BINARY=target/debug/onhand node --test demo-access.test.mjs
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { DEMO_PRODUCTS } from '../../web/graphiql/src/demo-ids.js';
+import { launch } from './support/browser.mjs';
+import { openShop, setStock } from './support/badge-shop.mjs';
+import { NARROW, openDemo, WIDE } from './support/demo-page.mjs';
+import { staffToken } from './support/token.mjs';
+
+const [BLUE_MUG, GREEN_MUG] = DEMO_PRODUCTS;
+
+describe('the demo shop, for everybody', () => {
+  let browser;
+  let shop;
+  before(async () => {
+    [browser, shop] = await Promise.all([launch(), openShop()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await shop?.close();
+  });
+
+  test('can be used by keyboard alone', async () => {
+    const visit = await openDemo(browser, shop);
+    const { keyboard } = visit.page;
+    /** Goes on with the tab key until what has the focus is called so. */
+    const tabTo = async (name) => {
+      for (let presses = 0; presses < 80; presses += 1) {
+        await keyboard.press('Tab');
+        const found = await visit.page.evaluate(() => {
+          const { activeElement: one } = document;
+          const outline = getComputedStyle(one.closest('label')?.querySelector('span') ?? one).outlineStyle;
+          return { name: one.ariaLabel ?? one.innerText?.trim() ?? '', id: one.id, value: one.value, outline };
+        });
+        if (!name.test(found.name || found.value || '')) continue;
+        assert.notEqual(found.outline, 'none', `${found.name}: it is seen where the focus is`);
+        return;
+      }
+      assert.fail(`never came to ${name}`);
+    };
+    await visit.badge(BLUE_MUG, 'In stock');
+    await tabTo(/^Add to cart: Blue mug/);
+    await keyboard.press('Enter');
+    await tabTo(/^Check out/);
+    await keyboard.press('Enter');
+    // It goes on where the order is.
+    await visit.page.waitForFunction(() => document.activeElement?.id === 'order');
+    await tabTo(/^succeed$/);
+    await keyboard.press('ArrowRight');
+    await visit.page.getByText('Nothing is charged, and the units are free again.').waitFor();
+    await keyboard.press('ArrowLeft');
+    await tabTo(/^Pay/);
+    await keyboard.press('Enter');
+    await visit.orderSays('Paid: it is yours');
+    await visit.page.waitForFunction(() => document.activeElement?.id === 'order');
+    await tabTo(/^Ship /);
+    await keyboard.press('Enter');
+    await visit.step('Shipped');
+    await visit.page.waitForFunction(() => document.activeElement?.id === 'orders');
+    await visit.close();
+  });
+
+  test('opens its dialog and closes it by keyboard, and gives the focus back', async () => {
+    const visit = await openDemo(browser, shop);
+    await visit.button('Sign in').focus();
+    await visit.page.keyboard.press('Enter');
+    await visit.page.getByRole('dialog').waitFor();
+    assert.deepEqual(await visit.violations(), []);
+    await visit.page.keyboard.press('Escape');
+    await visit.page.getByRole('dialog').waitFor({ state: 'hidden' });
+    assert.equal(await visit.page.evaluate(() => document.activeElement.innerText), 'Sign in');
+    await visit.close();
+  });
+
+  test('moves nothing for those who want no motion', async () => {
+    const visit = await openDemo(browser, shop, { reducedMotion: 'reduce' });
+    await visit.add(GREEN_MUG);
+    assert.equal(await visit.page.evaluate(() => document.getAnimations().length), 0);
+    await visit.close();
+  });
+
+  for (const [shape, size] of [['wide', WIDE], ['middle', [1100, 900]], ['narrow', NARROW], ['small', [320, 640]]]) {
+    for (const theme of ['light', 'dark']) {
+      test(`fits a ${shape} screen, ${theme}, and leaves nobody out`, async () => {
+        const visit = await openDemo(browser, shop, { size, theme, reducedMotion: 'reduce' });
+        const look = async (name) => {
+          await visit.screenshot(`${shape}-${theme}-${name}`, true);
+          assert.deepEqual(await visit.violations(), [], name);
+          assert.ok((await visit.overflow()) <= 0, `${name}: wider than the screen by ${await visit.overflow()} pixels`);
+        };
+        const isNarrow = size[0] < 980;
+        await visit.badge(GREEN_MUG, 'In stock');
+        await look('shelf');
+        await visit.add(GREEN_MUG);
+        await look('cart');
+        await visit.checkOut();
+        await visit.pay('Is declined');
+        await visit.orderSays('The payment was declined.');
+        await look('declined');
+        await visit.pay('Succeeds');
+        await visit.orderSays('Paid: it is yours');
+        if (isNarrow) {
+          await visit.tab(/Back office/);
+          assert.ok(!(await visit.card(GREEN_MUG).isVisible()));
+        }
+        await visit.receive(3);
+        await visit.page.getByText('3 units received').waitFor();
+        await look('office');
+        await visit.close();
+      });
+    }
+  }
+
+  test('changes its tabs with the arrow keys', async () => {
+    const visit = await openDemo(browser, shop, { size: NARROW });
+    await visit.page.getByRole('tab', { name: 'Shop' }).focus();
+    await visit.page.keyboard.press('ArrowRight');
+    await visit.page.getByRole('tabpanel', { name: /Back office/ }).waitFor();
+    await visit.page.keyboard.press('ArrowLeft');
+    await visit.card(BLUE_MUG).waitFor();
+    await visit.close();
+  });
+});
+
+describe('the demo shop without its server', () => {
+  let browser;
+  let shop;
+  before(async () => {
+    [browser, shop] = await Promise.all([launch(), openShop()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await shop?.close();
+  });
+
+  test('says that it is not live, and goes on when the server is back', async () => {
+    const visit = await openDemo(browser, shop);
+    await visit.add(BLUE_MUG);
+    await visit.numbers({ total: 10 });
+    await shop.stop();
+    await visit.page.getByText('not live, trying again').waitFor();
+    await visit.page.getByText('Not live: these numbers may be old.').waitFor();
+    await visit.button('Check out').click();
+    await visit.panel('cart').getByText('The server does not answer. Please try again: nothing is done twice.').waitFor();
+    await visit.screenshot('not-live');
+    await shop.start();
+    await visit.isLive();
+    // While nobody listened, somebody else was faster.
+    await setStock(shop, BLUE_MUG, 7);
+    await visit.numbers({ total: 7 });
+    await visit.logRow(BLUE_MUG, 2).waitFor();
+    await visit.checkOut();
+    await visit.pay();
+    await visit.orderSays('Paid: it is yours');
+    await visit.numbers({ total: 7, available: 6, allocated: 1 });
+
+    await shop.stop('SIGKILL');
+    await visit.page.getByText('not live, trying again').waitFor();
+    await shop.start();
+    await visit.isLive();
+    await visit.button(/^Ship /).click();
+    await visit.step('Shipped');
+    visit.forgive();
+    await visit.close();
+  });
+});
+
+describe('the demo shop in production', () => {
+  let browser;
+  const secrets = {
+    ONHAND_SECRET: 'a secret for nothing but the tests',
+    ONHAND_ISSUER: 'tests',
+    ONHAND_AUDIENCE: 'onhand',
+    ONHAND_DEMO: 'true',
+  };
+  before(async () => {
+    browser = await launch();
+  });
+  after(() => browser?.close());
+
+  test('is off', async () => {
+    const shop = await openShop(secrets);
+    assert.equal((await fetch(`${shop.url}/demo`)).status, 404);
+    await shop.close();
+  });
+
+  test('is there when it is wanted: guests shop, and staff with a token run the back office', async () => {
+    const shop = await openShop({ ...secrets, ONHAND_EXPLORE: 'true' });
+    const visit = await openDemo(browser, shop);
+    await visit.page.getByText('The back office is for staff.').waitFor();
+    await visit.add(BLUE_MUG);
+    await visit.screenshot('guest');
+    const number = await visit.checkOut();
+    await visit.pay();
+    await visit.orderSays('This server does not take payments by the sandbox.');
+
+    await visit.button('Sign in').click();
+    await visit.page.getByLabel('Token').fill(`Bearer ${staffToken(secrets.ONHAND_SECRET)}`);
+    await visit.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+    await visit.panel('log').waitFor();
+    await visit.page.getByText(`Order ${number}`).first().waitFor();
+    await visit.choose(BLUE_MUG);
+    await visit.receive(5);
+    await visit.numbers({ total: 15 });
+    await visit.button('Sign out').click();
+    await visit.page.getByText('The back office is for staff.').waitFor();
+    await visit.close();
+    await shop.close();
+  });
+});

@@ -1,0 +1,83 @@
+// Every operation that the shop and its back office send, with the types of what comes back. A test checks each against
+// the contract. There is nothing else: no endpoint of the page's own.
+import addToCart from './documents/add-to-cart.graphql?raw';
+import adjustStock from './documents/adjust-stock.graphql?raw';
+import cancelOrder from './documents/cancel-order.graphql?raw';
+import cartFields from './documents/cart-fields.graphql?raw';
+import cart from './documents/cart.graphql?raw';
+import checkOut from './documents/check-out.graphql?raw';
+import createCart from './documents/create-cart.graphql?raw';
+import history from './documents/history.graphql?raw';
+import log from './documents/log.graphql?raw';
+import openOrders from './documents/open-orders.graphql?raw';
+import orderChanged from './documents/order-changed.graphql?raw';
+import orderFields from './documents/order-fields.graphql?raw';
+import payOrder from './documents/pay-order.graphql?raw';
+import products from './documents/products.graphql?raw';
+import rowFields from './documents/row-fields.graphql?raw';
+import shipOrder from './documents/ship-order.graphql?raw';
+import stockTransactionAdded from './documents/stock-transaction-added.graphql?raw';
+import updateCart from './documents/update-cart.graphql?raw';
+import type { Cart, LogRow, Order, Payment, Product, UserError } from './types.js';
+
+/** The text of an operation. `Data` is what it answers, `Variables` what it takes. */
+export interface Operation<Data, Variables> {
+  readonly text: string;
+  /** Never there; it carries the types. */
+  readonly of?: (variables: Variables) => Data;
+}
+
+type None = Record<string, never>;
+type Input<Fields> = { input: Fields };
+type Refusable<Fields> = Fields & { userErrors: UserError[] };
+type Items = { productId: string; quantity: number }[];
+type Keyed<Fields> = Fields & { idempotencyKey: string };
+
+export const PRODUCTS = operation<{ products: { nodes: Product[] } | null }, None>(products);
+export const CART = operation<{ cart: Cart | null }, { id: string }>(cart, cartFields);
+export const OPEN_ORDERS = operation<{ orders: { nodes: Order[] } | null }, None>(openOrders, orderFields);
+export const LOG = operation<{ stockTransactions: { nodes: LogRow[] } | null }, None>(log, rowFields);
+export const HISTORY = operation<
+  { stock: { transactions: { nodes: LogRow[] } | null } | null },
+  { productId: string }
+>(history, rowFields);
+
+type CartAnswer = Refusable<{ cart: Cart | null }>;
+export const CREATE_CART = operation<{ createCart: CartAnswer }, Input<{ items: Items }>>(createCart, cartFields);
+export const ADD_TO_CART = operation<
+  { addToCart: CartAnswer },
+  Input<Keyed<{ cartId: string; items: Items }>>
+>(addToCart, cartFields);
+export const UPDATE_CART = operation<{ updateCart: CartAnswer }, Input<{ cartId: string; items: Items }>>(
+  updateCart,
+  cartFields,
+);
+
+type OrderAnswer = Refusable<{ order: { id: string } | null }>;
+export const CHECK_OUT = operation<
+  { checkOut: OrderAnswer },
+  Input<Keyed<{ cartId: string; customer: { name: string; email: string } }>>
+>(checkOut);
+export const PAY_ORDER = operation<
+  { payOrder: Refusable<{ payment: Payment | null; order: { id: string } | null }> },
+  Input<Keyed<{ orderId: string; gateway: string; token: string }>>
+>(payOrder);
+export const CANCEL_ORDER = operation<{ cancelOrder: OrderAnswer }, Input<Keyed<{ orderId: string }>>>(cancelOrder);
+export const SHIP_ORDER = operation<
+  { shipOrder: OrderAnswer },
+  Input<Keyed<{ orderId: string; carrier: string }>>
+>(shipOrder);
+export const ADJUST_STOCK = operation<
+  { adjustStock: Refusable<object> },
+  Input<Keyed<{ changes: { productId: string; action: string; quantity: number }[]; reason: string }>>
+>(adjustStock);
+
+export const ORDER_CHANGED = operation<{ orderChanged: Order }, { id: string }>(orderChanged, orderFields);
+export const STOCK_TRANSACTION_ADDED = operation<{ stockTransactionAdded: { node: LogRow } }, None>(
+  stockTransactionAdded,
+  rowFields,
+);
+
+function operation<Data, Variables>(text: string, fragment = ''): Operation<Data, Variables> {
+  return { text: text + fragment };
+}

@@ -1,0 +1,82 @@
+// What the API tells, as far as this page asks for it.
+
+export interface Money {
+  /** In minor units: cents. */
+  readonly amount: number;
+  readonly currency: string;
+}
+
+export interface Product {
+  readonly id: string;
+  readonly sku: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly price: Money;
+  readonly availability: 'IN_STOCK' | 'LOW_STOCK' | 'OUT_OF_STOCK' | 'UNTRACKED';
+  /** Null when nobody counts it. */
+  readonly stock: { readonly available: number } | null;
+}
+
+export interface CartItem {
+  readonly product: Pick<Product, 'id' | 'sku' | 'name'>;
+  readonly quantity: number;
+  readonly unitPrice: Money;
+  readonly subtotal: Money;
+}
+
+export interface Cart {
+  readonly id: string;
+  readonly status: 'OPEN' | 'CHECKED_OUT' | 'EXPIRED';
+  readonly items: readonly CartItem[];
+  readonly totalQuantity: number;
+  readonly subtotal: Money | null;
+}
+
+export interface Payment {
+  readonly status: 'IN_PROGRESS' | 'REQUIRES_ACTION' | 'SUCCEEDED' | 'DECLINED' | 'VOIDED';
+  readonly declineReason: string | null;
+}
+
+export interface Order {
+  readonly id: string;
+  readonly number: string;
+  readonly status: 'INCOMPLETE' | 'COMPLETE' | 'CANCELLED';
+  readonly payment: 'UNPAID' | 'IN_PROGRESS' | 'PAID';
+  readonly shipping: 'UNFULFILLED' | 'FULFILLED';
+  readonly items: readonly {
+    readonly product: { readonly id: string } | null;
+    readonly sku: string;
+    readonly name: string;
+    readonly quantity: number;
+  }[];
+  readonly total: Money;
+  readonly customer: { readonly name: string | null } | null;
+  readonly payments: readonly Payment[];
+}
+
+export interface Numbers {
+  readonly total: number;
+  readonly available: number;
+  readonly allocated: number;
+}
+
+export type Action = 'CREATE' | 'INCREMENT' | 'DECREMENT' | 'ALLOCATE' | 'DEALLOCATE' | 'SET' | 'SHIP';
+
+/** One row of the log. */
+export interface LogRow {
+  readonly id: string;
+  readonly product: Pick<Product, 'id' | 'sku' | 'name'>;
+  readonly action: Action;
+  readonly quantity: number;
+  /** 1, 2, 3 … within the product. */
+  readonly sequence: number;
+  readonly reason: string;
+  readonly after: Numbers;
+  readonly order: { readonly number: string; readonly customer: { readonly name: string | null } | null } | null;
+  readonly createdAt: string;
+}
+
+export interface UserError {
+  readonly code: string;
+  readonly message: string;
+}
