@@ -145,6 +145,6 @@ fn assert_fresh(folder: &str, root_files: &[&str]) {
     assert_eq!(
         built.trim(),
         format!("{digest:x}"),
-        "{folder}/dist is stale: run `npm ci && npm run build` in {folder} and commit it"
+        "{folder}/dist is stale: run `web/build` and commit what it builds"
     );
 }
