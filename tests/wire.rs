@@ -46,6 +46,26 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// Clients open connections before they need them.
+#[tokio::test]
+async fn a_connection_that_was_opened_ahead_serves_its_first_request() {
+    let shop = Shop::open_wired(hurried()).await;
+    let address = shop.url.trim_start_matches("http://");
+    let mut ahead = TcpStream::connect(address).await.expect("a connection");
+    sleep(Duration::from_millis(700)).await;
+    ahead
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .await
+        .expect("it is taken");
+    assert!(rest(&mut ahead).await.starts_with("HTTP/1.1 200"));
+
+    let times = Times { idle: Duration::from_millis(300), ..Times::default() };
+    let impatient = Shop::open_wired(Wire { times, ..Wire::default() }).await;
+    assert_eq!(raw(&impatient, b"").await, "", "but not for ever");
+    impatient.close().await;
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn an_answer_is_kept_by_nobody_unless_it_is_the_public_catalogue() {
     let shop = Shop::open().await;
@@ -184,8 +204,6 @@ async fn more_requests_at_a_time_than_allowed_are_turned_away_unexecuted() {
 #[tokio::test]
 async fn whoever_trickles_is_cut_off() {
     let shop = Shop::open_wired(hurried()).await;
-    let mut nothing = TcpStream::connect(shop.url.trim_start_matches("http://")).await.unwrap();
-    assert_eq!(rest(&mut nothing).await, "", "a connection without a head");
     assert_eq!(raw(&shop, b"POST /graphql HTTP/1.1\r\nhost: localhost\r\nx-slow: ").await, "", "half a head");
 
     let head =

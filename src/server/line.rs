@@ -55,11 +55,11 @@ pub struct Line {
 }
 
 impl Line {
-    /// A connection that was just accepted: the head of its first request is due.
+    /// A connection that was just accepted. Clients open some before they need them, and one that is closed just when its
+    /// first request is sent fails it; so nothing is due before a first byte has come.
     pub fn new(stream: TcpStream, times: Times) -> (Self, Head) {
         let head = Head::default();
-        let head_due = Some(Box::pin(sleep(times.head)));
-        (Self { stream: Some(stream), head: head.clone(), heeded: 0, times, head_due, write_due: None }, head)
+        (Self { stream: Some(stream), head: head.clone(), heeded: 0, times, head_due: None, write_due: None }, head)
     }
 
     /// Forgets the deadline of a head that has come.
