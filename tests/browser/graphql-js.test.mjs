@@ -28,7 +28,7 @@ const STRICTER = [
   /^Type `__Directive` does not have a field `(isDeprecated|deprecationReason)`/,
   /^A subscription names its field itself, not in a fragment\./,
   // Of our own scalars graphql-js knows nothing.
-  /expected type "(Long|DateTime)"/,
+  /expected type "(Long|DateTime)"|value of type (Long|DateTime), found/,
   // The draft of the specification; graphql-js 17 has it.
   /can not specify @skip or @include on root fields/,
 ];
