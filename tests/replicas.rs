@@ -38,6 +38,17 @@ async fn replicas_with<const N: usize>(times: PaymentTimes) -> Option<[Shop; N]>
     all.try_into().ok()
 }
 
+/// A shop whose way to its database can be cut; `None` on SQLite.
+async fn behind_a_proxy() -> Option<(Proxy, Shop)> {
+    if !is_postgres() {
+        return None;
+    }
+    let place = Place::new().await;
+    let proxy = Proxy::before(&place.url).await;
+    let shop = Shop::open_by(place, &proxy.url).await;
+    Some((proxy, shop))
+}
+
 async fn close<const N: usize>(shops: [Shop; N]) {
     for shop in shops {
         shop.close().await;
@@ -316,12 +327,7 @@ async fn a_feed_that_was_interrupted_reads_everything_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_and_comes_back_is_no_end() {
-    if !is_postgres() {
-        return;
-    }
-    let place = Place::new().await;
-    let proxy = Proxy::before(&place.url).await;
-    let shop = Shop::open_by(place, &proxy.url).await;
+    let Some((proxy, shop)) = behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 5).await;
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("badge", STOCK, json!({ "ids": [mug] })).await;
@@ -354,12 +360,7 @@ async fn a_database_that_goes_away_and_comes_back_is_no_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
-    if !is_postgres() {
-        return;
-    }
-    let place = Place::new().await;
-    let proxy = Proxy::before(&place.url).await;
-    let shop = Shop::open_by(place, &proxy.url).await;
+    let Some((proxy, shop)) = behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 100).await;
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("badge", STOCK, json!({ "ids": [mug] })).await;
@@ -379,12 +380,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
 /// A network that swallows everything says nothing: the writer gives up after a while, connects anew and asks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_stops_the_writer_for_a_while_only() {
-    if !is_postgres() {
-        return;
-    }
-    let place = Place::new().await;
-    let proxy = Proxy::before(&place.url).await;
-    let shop = Shop::open_by(place, &proxy.url).await;
+    let Some((proxy, shop)) = behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 5).await;
     let order = shop.order_of(&mug).await;
     proxy.swallow_answer_of_commit();
