@@ -20,7 +20,7 @@ pub const POINT: u32 = 1_000;
 
 /// Most persons whose points are remembered. Who was longest not heard of goes first, and then has all points again; with
 /// the usual rates they have them anyway after two seconds.
-const MAX_PERSONS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
+const MAX_PERSONS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap(); // Worked out by the compiler: it is not zero.
 
 /// How fast points come back, and how many there are, both in thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
