@@ -11,7 +11,8 @@ use crate::domain::stock::PublicStock;
 use crate::live::Hub;
 use crate::payment::Gateways;
 use crate::store::{Bell, Databases, Store};
-use crate::writer::{Connection, Writer};
+use crate::supervision::Supervisor;
+use crate::writer::{Connection, Links, Writer, WriterHealth};
 
 /// What an app is started with.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct App {
     pub store: Store,
     /// The only way to change anything.
     pub writer: Writer,
+    /// Whether the database takes changes.
+    pub writer_health: WriterHealth,
     /// Where changes are announced.
     pub hub: Hub,
     /// What tells other replicas that there is something new, and hears it from them.
@@ -45,21 +48,29 @@ pub struct App {
     pub public_stock: PublicStock,
     /// Where the time comes from.
     pub clock: Clock,
+    /// Ends the process when a task ends that it cannot do without.
+    pub supervisor: Supervisor,
     /// Work that goes on when its caller goes away, and that a shutdown waits for.
     pub tasks: TaskTracker,
 }
 
 impl App {
-    /// Starts the writer on this database. The handle ends when the last clone of the app is gone.
+    /// Starts the writer on this database, and watches over it. The handle ends when the last clone of the app is gone.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let Settings { times, public_stock, has_sandbox, max_queued } = settings;
         let hub = Hub::default();
         let bell = Bell::default();
         let store = Store::new(databases.read.clone());
-        let links = (hub.clone(), bell.clone());
-        let (writer, task) = Writer::start(Connection::of(databases), links, clock.clone(), public_stock, max_queued);
+        let writer_health = WriterHealth::default();
+        let links = Links { hub: hub.clone(), bell: bell.clone(), clock: clock.clone(), health: writer_health.clone() };
+        let (writer, task) = Writer::start(Connection::of(databases), links, public_stock, max_queued);
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
-        (Self { store, writer, hub, bell, gateways, times, public_stock, clock, tasks: TaskTracker::new() }, task)
+        let (supervisor, tasks) = (Supervisor::default(), TaskTracker::new());
+        let task = supervisor.watch("the writer", task);
+        (
+            Self { store, writer, writer_health, hub, bell, gateways, times, public_stock, clock, supervisor, tasks },
+            task,
+        )
     }
 }

@@ -40,65 +40,124 @@ impl From<Refusal> for Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_away(&error) {
-            tracing::error!(%error, "the database cannot be reached");
+        use DatabaseErrorKind::{Blocked, TimedOut, Unavailable};
+        if matches!(kind(&error), Unavailable | Blocked | TimedOut) {
+            tracing::error!(%error, "the database did not answer a query");
             return Self::Unavailable;
         }
         Self::Failure(anyhow::Error::new(error))
     }
 }
 
-/// What is the matter when the database does not do what it was asked for.
+/// Why the database did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// It is not there, or gave up. Nothing was executed.
-    Away,
-    /// Somebody else holds a row for longer than we wait.
+pub enum DatabaseErrorKind {
+    /// The connection is lost, or the server or the file cannot be used. Worth another try on a new connection.
+    Unavailable,
+    /// The disk is full, or another process keeps the database busy. Nothing was executed, and trying again at once does
+    /// not help.
+    Blocked,
+    /// A statement took longer than it may. Nothing was executed.
+    TimedOut,
+    /// Another transaction holds a row for longer than the lock timeout.
     Locked,
-    /// Two transactions were in each other's way. Worth another try at once.
+    /// A deadlock or a serialization failure. Worth another try at once.
     Conflict,
     /// A value that must be unique is taken.
-    Taken,
-    /// It refuses what was asked.
+    UniqueViolation,
+    /// The database refuses the statement itself.
     Refused,
 }
 
-/// Whether the database could not be reached, so that nothing was executed.
+/// Returns why the database did not do what it was asked for.
 #[must_use]
-pub fn is_away(error: &DbErr) -> bool {
-    trouble(error) == Trouble::Away
-}
-
-/// What is the matter.
-#[must_use]
-pub fn trouble(error: &DbErr) -> Trouble {
+pub fn kind(error: &DbErr) -> DatabaseErrorKind {
     let error = match error {
         // Whatever the reason: there is no connection.
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Trouble::Away,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return DatabaseErrorKind::Unavailable,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
-        _ => return Trouble::Refused,
+        _ => return DatabaseErrorKind::Refused,
     };
     match &**error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Trouble::Away,
-        sqlx::Error::Database(error) if error.is_unique_violation() => Trouble::Taken,
-        sqlx::Error::Database(error) => error.code().map_or(Trouble::Refused, |code| by_code(&code)),
-        _ => Trouble::Refused,
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::WorkerCrashed => DatabaseErrorKind::Unavailable,
+        sqlx::Error::Database(error) if error.is_unique_violation() => DatabaseErrorKind::UniqueViolation,
+        sqlx::Error::Database(error) => error.code().map_or(DatabaseErrorKind::Refused, |code| by_code(&code)),
+        _ => DatabaseErrorKind::Refused,
     }
 }
 
-/// By the codes of PostgreSQL, which all have five characters; those of SQLite are numbers with fewer.
-fn by_code(code: &str) -> Trouble {
+/// Whether the database itself answered that it did not do what it was asked for, so that nothing of it was done.
+#[must_use]
+pub fn is_answered(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
+        return false;
+    };
+    let sqlx::Error::Database(answer) = &**inner else { return false };
+    // SQLite could not write the end of the transaction. After its other failures the end may be on disk.
+    let is_unwritten = answer.code().as_deref() == Some("778");
+    is_unwritten || kind(error) != DatabaseErrorKind::Unavailable
+}
+
+/// Codes of PostgreSQL have five characters; those of SQLite are numbers with at most four digits.
+fn by_code(code: &str) -> DatabaseErrorKind {
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => by_sqlite_code(number),
+        Ok(_) | Err(_) => by_sqlstate(code),
+    }
+}
+
+fn by_sqlstate(code: &str) -> DatabaseErrorKind {
     match code {
-        "55P03" => Trouble::Locked,
-        "40001" | "40P01" => Trouble::Conflict,
-        // A statement or an idle transaction that took too long; a server that became a standby.
-        "57014" | "25P03" | "25006" => Trouble::Away,
+        "55P03" => DatabaseErrorKind::Locked,
+        "40001" | "40P01" => DatabaseErrorKind::Conflict,
+        "57014" => DatabaseErrorKind::TimedOut,
+        "53100" => DatabaseErrorKind::Blocked,
+        // An idle transaction that took too long; a server that became a standby.
+        "25P03" | "25006" => DatabaseErrorKind::Unavailable,
         // Connections, resources, and the operator's interventions.
-        _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Trouble::Away,
-        _ => Trouble::Refused,
+        _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => DatabaseErrorKind::Unavailable,
+        _ => DatabaseErrorKind::Refused,
+    }
+}
+
+/// The low byte of an extended result code is the primary one.
+fn by_sqlite_code(code: u32) -> DatabaseErrorKind {
+    match code & 0xff {
+        // BUSY, LOCKED and FULL.
+        5 | 6 | 13 => DatabaseErrorKind::Blocked,
+        // NOMEM, READONLY, INTERRUPT, IOERR, CANTOPEN and PROTOCOL.
+        7..=10 | 14 | 15 => DatabaseErrorKind::Unavailable,
+        _ => DatabaseErrorKind::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_both_databases_are_told_apart() {
+        let kinds = [
+            ("13", DatabaseErrorKind::Blocked),
+            ("5", DatabaseErrorKind::Blocked),
+            ("517", DatabaseErrorKind::Blocked),
+            ("778", DatabaseErrorKind::Unavailable),
+            ("1032", DatabaseErrorKind::Unavailable),
+            ("11", DatabaseErrorKind::Refused),
+            ("53100", DatabaseErrorKind::Blocked),
+            ("53300", DatabaseErrorKind::Unavailable),
+            ("25006", DatabaseErrorKind::Unavailable),
+            ("57014", DatabaseErrorKind::TimedOut),
+            ("57P01", DatabaseErrorKind::Unavailable),
+            ("23514", DatabaseErrorKind::Refused),
+        ];
+        for (code, kind) in kinds {
+            assert_eq!(by_code(code), kind, "{code}");
+        }
     }
 }

@@ -23,7 +23,7 @@
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`probe`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`import`], [`export`], [`sheet`]: files of products, row by row, in and out.
-//! - [`config`], [`run`]: settings, and the life of the process.
+//! - [`config`], [`run`], [`supervision`]: settings, the life of the process, and the tasks that it cannot do without.
 //! - [`error`]: what crosses layers when something does not happen.
 //! - [`telemetry`], [`logs`], [`spans`]: what an operator sees, in numbers, in lines and in traces.
 //!
@@ -48,7 +48,7 @@
 //!
 //! On SQLite the process is alone, and its transaction is the lock. On PostgreSQL the writers of several processes meet in
 //! the database: `writer::load` locks the rows that may change in one fixed order, and what somebody holds for too long is
-//! set aside (`writer::held`). A writer writes down what it changed in the same transaction and rings the doorbell after the
+//! set aside (`writer::held`) and queued for on a connection of its own (`writer::patient`). A writer writes down what it changed in the same transaction and rings the doorbell after the
 //! commit; [`live::Feed`] of every other process looks what became visible since its last look, reads the stock that
 //! somebody watches there, and tells it to its hub. `store::postgres` is the only place with SQL as text.
 
@@ -91,6 +91,8 @@ pub mod demo;
 pub mod config;
 
 pub mod run;
+
+pub mod supervision;
 
 pub mod error;
 

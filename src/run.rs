@@ -17,6 +17,7 @@ use crate::config::{Command, CommandLine};
 use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
+use crate::supervision::Supervisor;
 use crate::verify::Report;
 use crate::{demo, export, graphql, import, payment, probe, upkeep, verify};
 
@@ -107,8 +108,10 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     let explore = access.explore.unwrap_or(is_development);
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
     follow_replicas(&app, &databases.kind, &stop).await?;
-    tokio::spawn(payment::recover(app.clone(), stop.clone()));
-    tokio::spawn(upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
+    let supervisor = app.supervisor.clone();
+    supervisor.spawn("recovery", &stop, payment::recover(app.clone(), stop.clone()));
+    supervisor.spawn("upkeep", &stop, upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
+    stop_on_failure(&supervisor, &stop);
     let serving = door.let_in(app, Front { gate, explore, documents: limits.documents.clone(), wire })?;
     greet(line, (is_development, explore), added, address);
     serving.until_drained().await?;
@@ -122,6 +125,9 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
         }
     }
     drop(kind);
+    if let Some(reason) = supervisor.failure() {
+        bail!("{reason}");
+    }
     say("stopped");
     Ok(())
 }
@@ -133,10 +139,20 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
 pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
     if let Kind::Postgres(postgres) = kind {
         let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
-        tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
-        tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
+        app.supervisor.spawn("the feed between replicas", stop, feed.follow(app.bell.clone(), stop.clone()));
+        let carried = app.bell.clone().carry(postgres.clone(), stop.clone());
+        app.supervisor.spawn("the notifier between replicas", stop, carried);
     }
     Ok(())
+}
+
+/// Begins to stop when a task has ended that the server cannot do without.
+fn stop_on_failure(supervisor: &Supervisor, stop: &CancellationToken) {
+    let (supervisor, stop) = (supervisor.clone(), stop.clone());
+    tokio::spawn(async move {
+        supervisor.failed().await;
+        stop.cancel();
+    });
 }
 
 /// Cancelled by Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once.

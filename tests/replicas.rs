@@ -377,6 +377,40 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
     shop.close().await;
 }
 
+/// Whoever asks how a commit ended waits for a transaction that is still alive, and keeps one that is gone from ever
+/// being committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_lost_or_late_happens_once() {
+    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let mug = shop.product("MUG", 100).await;
+    let mut badge = Socket::open(&shop).await;
+    badge.subscribe("badge", STOCK, json!({ "ids": [mug] })).await;
+    assert_eq!(badge.data("badge").await["stockChanged"]["version"], 1);
+    let lose = || proxy.lose_commit();
+    let delay = || proxy.delay_commit(Duration::from_millis(700));
+    let losses: [&dyn Fn(); 4] = [&lose, &delay, &lose, &delay];
+    for (round, lose) in (1..).zip(losses) {
+        let order = shop.order(&[(&mug, 1)]).await;
+        lose();
+        assert_eq!(shop.pay(&order).await, paid("SUCCEEDED", "PAID", &[]), "round {round}");
+        assert!(proxy.has_lost_answer());
+        assert_eq!(shop.stock(&mug).await, (100, round, 100 - round));
+        assert_eq!(badge.data("badge").await["stockChanged"]["available"], 100 - round);
+    }
+    // Later than anybody waits, the database included: nobody knows, and whoever pays again pays once.
+    let order = shop.order(&[(&mug, 1)]).await;
+    proxy.delay_commit(Duration::from_secs(9));
+    let pay = "mutation($id: ID!) { payOrder(input: { orderId: $id }) { order { payment } } }";
+    assert_eq!(shop.code(pay, json!({ "id": order })).await, "TIMEOUT");
+    assert_eq!(shop.read_order(&order).await["payment"], "UNPAID", "it is not there");
+    eventually("it can be paid", || async {
+        shop.ask(pay, json!({ "id": order })).await["data"]["payOrder"]["order"]["payment"] == "PAID"
+    })
+    .await;
+    assert_eq!(shop.stock(&mug).await, (100, 5, 95));
+    shop.close().await;
+}
+
 /// A network that swallows everything says nothing: the writer gives up after a while, connects anew and asks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_stops_the_writer_for_a_while_only() {

@@ -7,6 +7,7 @@
 
 pub mod cart;
 pub mod cart_item;
+pub mod commit_token;
 pub mod idempotency_key;
 pub mod order;
 pub mod order_item;

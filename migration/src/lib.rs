@@ -9,6 +9,7 @@ pub use sea_orm_migration::MigratorTrait;
 mod columns;
 mod m20261125_000001_first;
 mod m20261125_000002_feed;
+mod m20261126_000003_commit_token;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261125_000001_first::Migration), Box::new(m20261125_000002_feed::Migration)]
+        vec![
+            Box::new(m20261125_000001_first::Migration),
+            Box::new(m20261125_000002_feed::Migration),
+            Box::new(m20261126_000003_commit_token::Migration),
+        ]
     }
 }

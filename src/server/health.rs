@@ -10,11 +10,11 @@ pub async fn live() -> &'static str {
     "live\n"
 }
 
-/// Requests are welcome: the database answers, as far as is known. It is not asked for this, so the answer comes at once.
-pub async fn ready(State(served): State<Served>) -> (StatusCode, &'static str) {
-    if served.readiness.is_there() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+/// Requests are welcome: the database answers and takes changes, as far as is known. It is not asked for this, so the
+/// answer comes at once.
+pub async fn ready(State(served): State<Served>) -> (StatusCode, String) {
+    match served.readiness.obstacle() {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(obstacle) => (StatusCode::SERVICE_UNAVAILABLE, format!("{obstacle}\n")),
     }
 }

@@ -115,7 +115,7 @@ fn router(served: Served) -> Router {
 /// What every handler has at hand, with a watch on the database beside them.
 fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Served> {
     let readiness = Readiness::default();
-    tokio::spawn(readiness.clone().watch(app.store.clone(), stop.clone()));
+    app.supervisor.spawn("the readiness check", &stop, readiness.clone().watch(app.clone(), stop.clone()));
     Ok(Served {
         schema: schema(app.clone(), front.explore),
         documents: Documents::new(front.documents.clone()).context("the schema is not valid")?,

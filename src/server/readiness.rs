@@ -1,15 +1,15 @@
-//! Whether the database answers, looked at beside the requests, so that whoever asks for readiness waits for nothing.
+//! Whether this server can do its work, looked at beside the requests, so that whoever asks for readiness waits for
+//! nothing.
 //!
-//! A short absence is not told: requests wait it out, and a replica that leaves for a moment helps nobody.
+//! A short absence of the database is not told: requests wait it out, and a replica that leaves for a moment helps nobody.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Store;
+use crate::app::App;
 
 /// How often the database is asked.
 const PING_EVERY: Duration = Duration::from_millis(250);
@@ -17,39 +17,52 @@ const PING_EVERY: Duration = Duration::from_millis(250);
 /// How long it may take to answer.
 const PING_WAIT: Duration = Duration::from_millis(500);
 
-/// After so long without an answer it is away.
+/// After so long without an answer, or without a change that it took, it is away.
 const AWAY_AFTER: Duration = Duration::from_secs(2);
 
-/// Whether the database answers. Cheap to clone.
+/// Whether this server can do its work. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness {
-    is_away: Arc<AtomicBool>,
-}
+pub struct Readiness(Arc<Mutex<Option<&'static str>>>);
 
 impl Readiness {
-    /// As far as is known; it takes no time.
-    pub fn is_there(&self) -> bool {
-        !self.is_away.load(Ordering::Relaxed)
+    /// What keeps it from its work, as far as is known; `None` when it is ready. It takes no time.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks again and again until it is told to stop.
-    pub async fn watch(self, store: Store, stop: CancellationToken) {
+    /// Looks again and again until it is told to stop.
+    pub async fn watch(self, app: App, stop: CancellationToken) {
         let mut absence = Absence::default();
         while !stop.is_cancelled() {
             let began = Instant::now();
-            let answered = matches!(timeout(PING_WAIT, store.ping()).await, Ok(Ok(())));
+            let answered = matches!(timeout(PING_WAIT, app.store.ping()).await, Ok(Ok(())));
             let is_away = absence.hear(answered, began, Instant::now());
-            if self.is_away.swap(is_away, Ordering::Relaxed) != is_away {
-                if is_away {
-                    tracing::warn!("not ready: the database does not answer");
-                } else {
-                    tracing::info!("ready again: the database answers");
-                }
-            }
+            let obstacle = if app.supervisor.failure().is_some() {
+                Some("a task that the server cannot do without has ended")
+            } else if is_away {
+                Some("the database does not answer")
+            } else if app.writer_health.failing_for().is_some_and(|time| time >= AWAY_AFTER) {
+                Some("the database takes no changes")
+            } else {
+                None
+            };
+            self.tell(obstacle);
             tokio::select! {
                 () = sleep(PING_EVERY) => {}
                 () = stop.cancelled() => {}
             }
+        }
+    }
+
+    fn tell(&self, obstacle: Option<&'static str>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != obstacle {
+            if let Some(obstacle) = obstacle {
+                tracing::warn!("not ready: {obstacle}");
+            } else {
+                tracing::info!("ready again");
+            }
+            *known = obstacle;
         }
     }
 }

@@ -26,9 +26,10 @@ pub use log::{LogPlace, LogRows};
 pub use open::{Databases, Kind, migrate, open, open_read_only, shown};
 pub use order::{OrderCursor, OrderFilter};
 pub use page::{MAX_PAGE, Page, PageRequest};
-pub use postgres::{Bell, Change, Changed, Look};
+pub use postgres::{Bell, Change, Changed, Look, Postgres};
 pub use product::{ProductCursor, ProductFilter};
 pub use snapshot::{OrderPage, Snapshot};
+pub use sqlite::SqliteFile;
 
 /// Read queries. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,13 +1,11 @@
 //! Opens the database that an address means: a file, or a PostgreSQL that any number of servers share.
 
-use std::fs::File;
-
 use anyhow::{Context, bail};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
 
 use super::postgres::Postgres;
-use super::sqlite;
+use super::sqlite::{self, SqliteFile};
 
 /// An open database. Dropping it gives its lock back.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub struct Databases {
 #[derive(Debug)]
 pub enum Kind {
     /// Nobody: the lock keeps them away.
-    Sqlite(File),
+    Sqlite(SqliteFile),
     /// Any number of replicas.
     Postgres(Postgres),
 }
@@ -44,7 +42,8 @@ pub async fn open(url: &str) -> anyhow::Result<Databases> {
         Place::Sqlite(path) => {
             let lock = sqlite::lock(&path)?;
             let write = sqlite::writer(&path).await?;
-            Ok(Databases { read: sqlite::readers(&path).await?, write, kind: Kind::Sqlite(lock) })
+            let read = sqlite::readers(&path).await?;
+            Ok(Databases { read, write, kind: Kind::Sqlite(SqliteFile::new(&path, lock)?) })
         }
         Place::Postgres(postgres) => {
             let read = postgres.readers().await?;
@@ -70,7 +69,10 @@ pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
 /// When a change cannot be made; the changes before it stay made.
 pub async fn migrate(databases: &Databases) -> anyhow::Result<()> {
     match &databases.kind {
-        Kind::Sqlite(_) => Migrator::up(&databases.write, None).await.context("the database could not be migrated"),
+        Kind::Sqlite(_) => {
+            Migrator::up(&databases.write, None).await.context("the database could not be migrated")?;
+            sqlite::checkpoint(&databases.write).await.context("the write-ahead log could not be emptied")
+        }
         Kind::Postgres(postgres) => postgres.migrate().await,
     }
 }

@@ -3,12 +3,15 @@
 //!
 //! Whoever may write holds the lock for as long as it runs. `verify` reads beside a running server and takes none.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
 /// Connections that read.
 const READERS: u32 = 8;
@@ -19,8 +22,103 @@ const READ_WAIT: Duration = Duration::from_secs(5);
 /// How long the writer waits for its one connection: well below what a caller waits for an answer.
 const WRITE_WAIT: Duration = Duration::from_secs(2);
 
-/// How long SQLite itself waits for a lock that another process holds, in milliseconds.
+/// How long a reader waits for a lock that another process holds, in milliseconds.
 const BUSY_TIMEOUT: &str = "5000";
+
+/// The same for the writer: well below what a caller waits for an answer.
+const WRITE_BUSY_TIMEOUT: &str = "2000";
+
+/// Size that the write-ahead log is cut to when it begins anew, in bytes. A reader that takes long lets it grow.
+const JOURNAL_SIZE: &str = "4194304";
+
+/// Settings of the connection that writes.
+const WRITER: &[(&str, &str)] = &[
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("busy_timeout", WRITE_BUSY_TIMEOUT),
+    ("journal_size_limit", JOURNAL_SIZE),
+];
+
+/// A database file that is open for writing, with the lock that keeps a second server away. Clones are the same file.
+#[derive(Debug, Clone)]
+pub struct SqliteFile(Arc<OpenFile>);
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    /// Held for as long as this lives.
+    _lock: File,
+    database: FileId,
+    /// The write-ahead log, once there is one.
+    journal: Mutex<Option<FileId>>,
+}
+
+/// Which file a path leads to, whatever its name: device and inode.
+type FileId = (u64, u64);
+
+impl SqliteFile {
+    /// The file at this path, which is open and locked.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub fn new(path: &Path, lock: File) -> anyhow::Result<Self> {
+        let database = file_id(path).with_context(|| format!("cannot look at {}", path.display()))?;
+        Ok(Self(Arc::new(OpenFile { path: path.to_owned(), _lock: lock, database, journal: Mutex::default() })))
+    }
+
+    /// Why whoever opens the path now finds another database than the one that is open here; `None` when it is the same.
+    /// SQLite itself goes on writing to a file that was moved, removed or replaced, and nobody would ever read it.
+    pub fn replaced(&self) -> Option<String> {
+        let OpenFile { path, database, journal, .. } = &*self.0;
+        let is_gone = |looked: &io::Result<FileId>| looked.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+        let found = file_id(path);
+        // Another failure to look says nothing of the file.
+        if is_gone(&found) {
+            return Some(format!("{} was removed", path.display()));
+        }
+        if found.is_ok_and(|id| id != *database) {
+            return Some(format!("{} was replaced by another file", path.display()));
+        }
+        let mut known = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let beside = beside(path, "-wal");
+        let found = file_id(&beside);
+        if known.is_some() && is_gone(&found) {
+            return Some(format!("{} was removed", beside.display()));
+        }
+        let id = found.ok()?;
+        let is_other = *known.get_or_insert(id) != id;
+        is_other.then(|| format!("{} was replaced by another file", beside.display()))
+    }
+
+    /// Opens one more connection that writes, to the file that is there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
+        // Whoever closed the last connection removed the log properly, and it is made anew.
+        *self.0.journal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        connection(&self.0.path, "rw", (1, WRITE_WAIT), WRITER).await
+    }
+}
+
+fn file_id(path: &Path) -> io::Result<FileId> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// The file of this kind that belongs to a database.
+fn beside(path: &Path, kind: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(kind);
+    PathBuf::from(beside)
+}
+
+/// Brings everything that is in the write-ahead log into the database file and empties the log.
+///
+/// # Errors
+/// When the database cannot be written to.
+pub async fn checkpoint(db: &DatabaseConnection) -> Result<(), DbErr> {
+    db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop)
+}
 
 /// Connections that read.
 ///
@@ -35,7 +133,7 @@ pub async fn readers(path: &Path) -> anyhow::Result<DatabaseConnection> {
 /// # Errors
 /// When the file cannot be opened.
 pub async fn writer(path: &Path) -> anyhow::Result<DatabaseConnection> {
-    connect(path, "rwc", (1, WRITE_WAIT), &[("journal_mode", "WAL"), ("synchronous", "FULL")]).await
+    connect(path, "rwc", (1, WRITE_WAIT), WRITER).await
 }
 
 /// One connection that reads an existing file, also while a server has it.
@@ -67,9 +165,7 @@ pub fn path(url: &str) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// When another process has the file.
 pub fn lock(path: &Path) -> anyhow::Result<File> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path, ".lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside);
     let file = file.with_context(|| format!("cannot open {}", beside.display()))?;
     match file.try_lock() {
@@ -86,16 +182,26 @@ pub fn lock(path: &Path) -> anyhow::Result<File> {
 async fn connect(
     path: &Path,
     mode: &str,
-    (connections, wait): (u32, Duration),
+    size: (u32, Duration),
     pragmas: &'static [(&'static str, &'static str)],
 ) -> anyhow::Result<DatabaseConnection> {
+    let opened = connection(path, mode, size, pragmas).await;
+    opened.with_context(|| format!("cannot open the database {}", path.display()))
+}
+
+async fn connection(
+    path: &Path,
+    mode: &str,
+    (connections, wait): (u32, Duration),
+    pragmas: &'static [(&'static str, &'static str)],
+) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
     options.max_connections(connections).min_connections(1).acquire_timeout(wait).sqlx_logging(false);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let common = sqlite.pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
         pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))
     });
-    Database::connect(options).await.with_context(|| format!("cannot open the database {}", path.display()))
+    Database::connect(options).await
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //! changed, commit; only then answer and publish.
 //!
 //! A batch that the database refuses is halved until the one bad command stands alone: it never fails its neighbours.
-//! What somebody else holds is set aside, so that it stalls nobody else. A commit that may have happened is never
-//! repeated before it is known that it has not.
+//! Commands whose rows another transaction holds are handed to a worker with a connection of its own, which queues for
+//! those rows, so that they stall nobody else. A commit that may have happened is never repeated before it is known that
+//! it has not.
 
 use std::time::Duration;
 
+use sea_orm::prelude::Uuid;
 use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span};
@@ -15,19 +17,37 @@ use crate::clock::Clock;
 use crate::commands::Footprint;
 use crate::domain::random::Random;
 use crate::domain::stock::PublicStock;
-use crate::error::{Trouble, trouble};
+use crate::error::{DatabaseErrorKind, is_answered, kind};
 use crate::live::Hub;
 use crate::store::Bell;
-use crate::store::postgres::{Committed, introduce, outcome};
+use crate::store::postgres::{Timeouts, begin_info};
 use crate::telemetry;
 
+use super::commit_token::{self, Outcome, Token};
 use super::connection::Connection;
+use super::health::WriterHealth;
 use super::job::{End, Job};
 use super::load::{Loaded, Locks, load};
+use super::patient::Patient;
 use super::{MAX_BATCH, save};
 
-/// Most commands that are set aside because somebody holds their rows; more are refused.
-const MAX_SET_ASIDE: usize = 1_024;
+/// How long a batch waits for rows that another transaction holds before it is loaded without them.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The same while commands queue for such rows already: more of them are likely to want the same ones.
+const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// How long commands that were set aside wait for each row.
+const PATIENT_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a statement of a batch may take before the batch is halved.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The same in a half: one command that takes too long must not use up the time of its neighbours.
+const SHORT_STATEMENT_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How long a statement for commands that were set aside may take, waiting for rows included.
+const PATIENT_STATEMENT_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// How often the same commands are tried again after they came into another transaction's way, or after the database
 /// went away before they were committed.
@@ -39,44 +59,63 @@ const TRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long we ask how a commit ended whose answer was lost: less than its callers wait.
 const MAX_ASKING: Duration = Duration::from_secs(4);
 
-/// How long one such question waits.
-const ASK_WAIT: Duration = Duration::from_secs(2);
+/// How long one such question may take: longer than its lock timeout.
+const ASK_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// The pause before we ask again.
 const ASK_PAUSE: Duration = Duration::from_millis(100);
 
+/// What committed batches are announced with.
+#[derive(Debug, Clone)]
+pub struct Links {
+    /// Where subscribers of this replica listen.
+    pub hub: Hub,
+    /// What tells other replicas that there is something new.
+    pub bell: Bell,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Whether the database takes what is committed.
+    pub health: WriterHealth,
+}
+
+/// What becomes of commands whose rows another transaction holds.
+#[derive(Debug)]
+pub enum Role {
+    /// There is no other transaction: the writer of a file.
+    Alone,
+    /// They are handed to the worker that queues for rows.
+    Main(Patient),
+    /// They are tried again until their time is over: that worker itself.
+    Patient,
+}
+
 /// Runs batches, one after the other.
 pub struct Batches {
     connection: Connection,
-    hub: Hub,
-    bell: Bell,
-    clock: Clock,
+    links: Links,
     random: Random,
     public_stock: PublicStock,
-    set_aside: Vec<Box<dyn Job>>,
+    role: Role,
+    /// The token of the last transaction that was committed.
+    earlier: Option<Uuid>,
 }
 
 /// Some commands that are to be tried together.
 struct Attempt {
     jobs: Vec<Box<dyn Job>>,
     locks: Locks,
+    timeouts: Timeouts,
     tries: u32,
-}
-
-/// A batch that is only to be committed.
-struct Prepared {
-    transaction: DatabaseTransaction,
-    loaded: Loaded,
-    /// Its number, where others may have to be asked about it.
-    id: Option<String>,
 }
 
 /// Why a batch did not go through.
 enum Failed {
     /// Nothing of it was executed.
     Before(DbErr),
-    /// The commit itself failed, of the transaction with this number: nobody knows.
-    AtCommit(DbErr, Option<String>),
+    /// The commit itself failed, of the transaction with this token.
+    AtCommit(DbErr, Uuid, Box<Loaded>),
+    /// The database is not the one that was opened any more.
+    Replaced(String, End),
 }
 
 impl From<DbErr> for Failed {
@@ -86,170 +125,263 @@ impl From<DbErr> for Failed {
 }
 
 impl Batches {
-    pub fn new(connection: Connection, (hub, bell): (Hub, Bell), clock: Clock, public_stock: PublicStock) -> Self {
-        Self { connection, hub, bell, clock, random: Random::unpredictable(), public_stock, set_aside: Vec::new() }
+    pub fn new(connection: Connection, links: Links, public_stock: PublicStock, role: Role) -> Self {
+        Self { connection, links, random: Random::unpredictable(), public_stock, role, earlier: None }
     }
 
-    /// Whether commands wait for rows that somebody else holds.
-    pub fn has_set_aside(&self) -> bool {
-        !self.set_aside.is_empty()
-    }
-
-    /// Brings every job to its end, or sets it aside.
-    pub async fn process(&mut self, jobs: Vec<Box<dyn Job>>) {
-        let mut all = std::mem::take(&mut self.set_aside);
-        // What had to be set aside is likely to be held still, so nobody waits for it a second time.
-        let locks = match (self.connection.is_shared(), all.is_empty()) {
-            (false, _) => Locks::Needless,
-            (true, true) => Locks::Wait,
-            (true, false) => Locks::Skip,
+    /// Removes what killed processes left behind.
+    pub async fn prepare_database(&mut self) {
+        let now = self.links.clock.now();
+        let pruned = match self.connection.db().await {
+            Ok(db) => commit_token::prune(db, now).await,
+            Err(error) => Err(error),
         };
-        all.extend(jobs);
-        let now = Instant::now();
-        let (late, mut all): (Vec<_>, Vec<_>) = all.into_iter().partition(|job| job.is_late(now));
-        end(late, End::NotExecuted);
+        if let Err(error) = pruned {
+            tracing::warn!(%error, "old commit tokens could not be removed; the next start tries again");
+        }
+    }
+
+    /// Whether the database took the last batch.
+    pub fn is_healthy(&self) -> bool {
+        self.links.health.failing_for().is_none()
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        self.connection.close().await;
+    }
+
+    /// Brings every job to its end, or hands it on. Without jobs, tries whether the database takes a commit.
+    ///
+    /// # Errors
+    /// The reason why this process must not go on: the database is not the one that was opened.
+    pub async fn process(&mut self, jobs: Vec<Box<dyn Job>>) -> Result<(), String> {
+        let is_probe = jobs.is_empty();
+        let mut all = jobs;
         let mut waiting = Vec::new();
-        while !all.is_empty() {
+        while is_probe && waiting.is_empty() || !all.is_empty() {
             let rest = all.split_off(all.len().min(MAX_BATCH));
-            waiting.push(Attempt { jobs: all, locks, tries: 0 });
+            waiting.push(self.first_attempt(all));
             all = rest;
         }
         waiting.reverse();
         while let Some(mut attempt) = waiting.pop() {
+            let now = Instant::now();
+            let (late, in_time): (Vec<_>, Vec<_>) = attempt.jobs.into_iter().partition(|job| job.is_late(now));
+            end(late, End::NotExecuted);
+            attempt.jobs = in_time;
+            if attempt.jobs.is_empty() && !is_probe {
+                continue;
+            }
             let began = Instant::now();
             let span = span(&attempt.jobs);
             let attempted = self.attempt(&mut attempt).instrument(span).await;
             telemetry::batch(attempt.jobs.len(), began.elapsed());
             match attempted {
                 Ok(loaded) => self.finish(attempt, &loaded),
-                Err(Failed::Before(error)) => retry(&error, attempt, &mut waiting, &mut self.set_aside).await,
-                Err(Failed::AtCommit(error, id)) => self.ask(error, id, attempt, &mut waiting).await,
+                Err(Failed::Before(error)) => self.retry(&error, attempt, &mut waiting).await,
+                Err(Failed::AtCommit(error, token, loaded)) => {
+                    self.ask(&error, (token, &loaded), attempt, &mut waiting).await;
+                }
+                Err(Failed::Replaced(reason, ended)) => {
+                    end(attempt.jobs, ended);
+                    end(waiting.into_iter().flat_map(|attempt| attempt.jobs).collect(), End::NotExecuted);
+                    return Err(reason);
+                }
             }
         }
+        Ok(())
+    }
+
+    fn first_attempt(&self, jobs: Vec<Box<dyn Job>>) -> Attempt {
+        let usual = Timeouts { lock: LOCK_TIMEOUT, statement: STATEMENT_TIMEOUT };
+        let (locks, timeouts) = match &self.role {
+            Role::Alone => (Locks::Needless, usual),
+            Role::Main(patient) if patient.is_busy() => (Locks::Wait, Timeouts { lock: SHORT_LOCK_TIMEOUT, ..usual }),
+            Role::Main(_) => (Locks::Wait, usual),
+            Role::Patient => {
+                (Locks::Wait, Timeouts { lock: PATIENT_LOCK_TIMEOUT, statement: PATIENT_STATEMENT_TIMEOUT })
+            }
+        };
+        Attempt { jobs, locks, timeouts, tries: 0 }
     }
 
     /// Tries once.
     async fn attempt(&mut self, attempt: &mut Attempt) -> Result<Loaded, Failed> {
-        let patience = self.connection.patience();
-        let Ok(prepared) = timeout(patience, self.prepare(attempt)).await else {
+        if let Some(reason) = self.connection.replaced() {
+            return Err(Failed::Replaced(reason, End::NotExecuted));
+        }
+        let max_silence = self.connection.max_silence();
+        let Ok(transaction) = timeout(max_silence, self.connection.begin()).await else {
             return Err(Failed::Before(self.connection.fell_silent()));
         };
-        let Prepared { transaction, loaded, id } = prepared?;
-        match timeout(patience, transaction.commit()).await {
-            Ok(Ok(())) => Ok(loaded),
-            Ok(Err(error)) => Err(Failed::AtCommit(error, id)),
-            Err(_) => Err(Failed::AtCommit(self.connection.fell_silent(), id)),
+        let transaction = transaction?;
+        let Ok(prepared) = timeout(max_silence, self.prepare(&transaction, attempt)).await else {
+            return Err(Failed::Before(self.connection.fell_silent()));
+        };
+        let (loaded, token) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                if kind(&error) != DatabaseErrorKind::Unavailable {
+                    self.connection.roll_back(transaction).await;
+                }
+                return Err(Failed::Before(error));
+            }
+        };
+        let Some(token) = token else {
+            // Nothing was written, so nothing can be lost.
+            self.connection.commit(transaction).await?;
+            return Ok(loaded);
+        };
+        if let Err(error) = self.connection.commit(transaction).await {
+            return Err(Failed::AtCommit(error, token, Box::new(loaded)));
         }
+        if let Some(reason) = self.connection.replaced() {
+            return Err(Failed::Replaced(reason, End::Unknown));
+        }
+        self.earlier = Some(token);
+        Ok(loaded)
     }
 
-    /// Everything but the commit. Commands whose rows somebody else holds are set aside.
-    async fn prepare(&mut self, attempt: &mut Attempt) -> Result<Prepared, DbErr> {
+    /// Everything between begin and commit: the rows, and the token when something was written. Commands whose rows
+    /// another transaction holds are handed on.
+    async fn prepare(
+        &mut self,
+        transaction: &DatabaseTransaction,
+        attempt: &mut Attempt,
+    ) -> Result<(Loaded, Option<Uuid>), DbErr> {
         let footprint = union(&attempt.jobs);
-        let transaction = self.connection.begin().await?;
-        let mut id = None;
         if self.connection.is_shared() {
-            let identity = introduce(&transaction).await?;
-            self.clock.follow(identity.now);
-            id = Some(identity.id);
+            self.links.clock.follow(begin_info(transaction, attempt.timeouts).await?);
         }
-        let mut loaded = load(&transaction, footprint, attempt.locks).await?;
+        let is_probe = attempt.jobs.is_empty();
+        let mut loaded = load(transaction, footprint, attempt.locks).await?;
         if !loaded.held.is_nothing() {
             let all = std::mem::take(&mut attempt.jobs).into_iter();
             let (held, free) = all.partition(|job| loaded.held.concerns(&job.footprint(), &loaded.world));
-            set_aside(&mut self.set_aside, held);
+            self.set_aside(held);
             attempt.jobs = free;
         }
-        let now = self.clock.now();
+        let now = self.links.clock.now();
         for job in &mut attempt.jobs {
             job.decide(&mut loaded.world, now, self.public_stock, &mut self.random);
         }
-        save::changes(&transaction, &loaded).await?;
-        Ok(Prepared { transaction, loaded, id })
+        let token = Token { new: self.random.secret_uuid(), earlier: self.earlier, now };
+        let is_written = is_probe || loaded.world.has_changes();
+        if is_written {
+            save::changes(transaction, &loaded, token).await?;
+        }
+        Ok((loaded, is_written.then_some(token.new)))
     }
 
     fn finish(&self, attempt: Attempt, loaded: &Loaded) {
+        let Links { hub, bell, health, .. } = &self.links;
         let world = &loaded.world;
-        self.hub.publish(world);
+        health.succeeded();
+        hub.publish(world);
         // A batch of carts and refusals is no news to other replicas.
         if world.stocks.changes().next().is_some() || world.orders.changes().next().is_some() {
-            self.bell.ring();
+            bell.ring();
         }
         end(attempt.jobs, End::Committed);
     }
 
     /// Finds out how a commit ended, and goes on from there.
-    async fn ask(&mut self, error: DbErr, id: Option<String>, attempt: Attempt, waiting: &mut Vec<Attempt>) {
-        if id.is_some() && trouble(&error) != Trouble::Away {
-            // It was answered, and the answer is no.
-            return retry(&error, attempt, waiting, &mut self.set_aside).await;
+    async fn ask(
+        &mut self,
+        error: &DbErr,
+        (token, loaded): (Uuid, &Loaded),
+        attempt: Attempt,
+        waiting: &mut Vec<Attempt>,
+    ) {
+        if is_answered(error) {
+            // The answer is no.
+            return self.retry(error, attempt, waiting).await;
         }
-        tracing::warn!(%error, commands = attempt.jobs.len(), "the end of a commit was not heard");
+        tracing::warn!(%error, commands = attempt.jobs.len(), "the answer to a commit was lost; its outcome is looked up");
         let deadline = Instant::now() + MAX_ASKING;
-        while let Some(id) = id.as_deref().filter(|_| Instant::now() < deadline) {
-            let ended = match self.connection.db().await {
-                Ok(db) => timeout(ASK_WAIT, outcome(db, id)).await,
-                Err(error) => Ok(Err(error)),
-            };
-            match ended.unwrap_or_else(|_| Err(self.connection.fell_silent())) {
-                Ok(Committed::Yes) => {
-                    // What was written is there; subscribers hear of it by the feed.
-                    self.bell.ring();
-                    return end(attempt.jobs, End::Committed);
+        while Instant::now() < deadline {
+            match self.outcome(token).await {
+                Ok(Outcome::Committed) => {
+                    self.earlier = Some(token);
+                    return self.finish(attempt, loaded);
                 }
-                Ok(Committed::No) => return retry(&error, attempt, waiting, &mut self.set_aside).await,
-                Ok(Committed::Forgotten) => break,
-                Ok(Committed::NotYet) | Err(_) => sleep(ASK_PAUSE).await,
+                Ok(Outcome::NotCommitted) => return self.retry(error, attempt, waiting).await,
+                Err(error) => {
+                    tracing::debug!(%error, "the outcome of a commit could not be looked up yet");
+                    sleep(ASK_PAUSE).await;
+                }
             }
         }
-        tracing::error!(commands = attempt.jobs.len(), "the outcome of a commit is unknown");
+        tracing::error!(
+            commands = attempt.jobs.len(),
+            "the outcome of a commit is unknown; the commands are answered TIMEOUT"
+        );
+        let _ = self.links.health.failed();
         end(attempt.jobs, End::Unknown);
     }
-}
 
-/// What becomes of commands that were not executed: they are tried again, together, in halves or later, or told so.
-async fn retry(error: &DbErr, mut attempt: Attempt, waiting: &mut Vec<Attempt>, aside: &mut Vec<Box<dyn Job>>) {
-    let is_first = attempt.tries == 0;
-    attempt.tries += 1;
-    match trouble(error) {
-        Trouble::Locked if attempt.locks == Locks::Wait => {
-            waiting.push(Attempt { locks: Locks::Skip, tries: 0, ..attempt });
-        }
-        Trouble::Away | Trouble::Conflict if attempt.tries < MAX_TRIES && !is_late(&attempt) => {
-            tracing::debug!(%error, "a batch is tried again");
-            sleep(TRY_PAUSE * attempt.tries).await;
-            waiting.push(attempt);
-        }
-        Trouble::Away => {
-            tracing::error!(%error, commands = attempt.jobs.len(), "the database cannot be reached");
-            end(attempt.jobs, End::NotExecuted);
-        }
-        _ if attempt.jobs.len() > 1 => {
-            let second = attempt.jobs.split_off(attempt.jobs.len() / 2);
-            waiting.push(Attempt { jobs: second, tries: 0, ..attempt });
-            waiting.push(Attempt { tries: 0, ..attempt });
-        }
-        Trouble::Locked | Trouble::Conflict => set_aside(aside, attempt.jobs),
-        // Random values may collide; with fresh ones they do not collide again.
-        Trouble::Taken if is_first => waiting.push(attempt),
-        Trouble::Taken => end(attempt.jobs, End::Taken),
-        Trouble::Refused => {
-            tracing::error!(%error, "the database refused a command");
-            end(attempt.jobs, End::Broken);
+    async fn outcome(&mut self, token: Uuid) -> Result<Outcome, DbErr> {
+        let now = self.links.clock.now();
+        let asked = async { commit_token::outcome(self.connection.db().await?, token, now).await };
+        match timeout(ASK_TIMEOUT, asked).await {
+            Ok(answered) => answered,
+            Err(_) => Err(self.connection.fell_silent()),
         }
     }
-}
 
-fn is_late(attempt: &Attempt) -> bool {
-    let now = Instant::now();
-    attempt.jobs.iter().all(|job| job.is_late(now))
-}
+    /// What becomes of commands that were not executed: they are tried again, together, in halves or elsewhere, or told so.
+    async fn retry(&self, error: &DbErr, mut attempt: Attempt, waiting: &mut Vec<Attempt>) {
+        use DatabaseErrorKind::{Blocked, Conflict, Locked, Refused, TimedOut, Unavailable, UniqueViolation};
+        let is_first = attempt.tries == 0;
+        attempt.tries += 1;
+        match kind(error) {
+            Locked if attempt.locks == Locks::Wait && matches!(self.role, Role::Main(_)) => {
+                waiting.push(Attempt { locks: Locks::Skip, tries: 0, ..attempt });
+            }
+            Unavailable | Conflict if attempt.tries < MAX_TRIES => {
+                tracing::debug!(%error, "a batch is tried again");
+                sleep(TRY_PAUSE * attempt.tries).await;
+                waiting.push(attempt);
+            }
+            Unavailable | Blocked => {
+                // Until it takes changes again, more lines would tell nothing new.
+                if self.links.health.failed() {
+                    tracing::error!(%error, "the database takes no changes; commands are answered UNAVAILABLE");
+                }
+                end(attempt.jobs, End::NotExecuted);
+            }
+            other if attempt.jobs.len() > 1 => {
+                let mut timeouts = attempt.timeouts;
+                if other == TimedOut && !matches!(self.role, Role::Patient) {
+                    timeouts.statement = SHORT_STATEMENT_TIMEOUT;
+                }
+                let second = attempt.jobs.split_off(attempt.jobs.len() / 2);
+                waiting.push(Attempt { jobs: second, timeouts, tries: 0, ..attempt });
+                waiting.push(Attempt { timeouts, tries: 0, ..attempt });
+            }
+            Locked | Conflict | TimedOut => match &self.role {
+                Role::Main(_) => self.set_aside(attempt.jobs),
+                Role::Alone | Role::Patient => waiting.push(attempt),
+            },
+            // Random values may collide; with fresh ones they do not collide again.
+            UniqueViolation if is_first => waiting.push(attempt),
+            UniqueViolation => end(attempt.jobs, End::Taken),
+            Refused => {
+                tracing::error!(%error, "the database refused a command");
+                end(attempt.jobs, End::Broken);
+            }
+        }
+    }
 
-/// Keeps commands for the next batch. The queue is bounded, and so is what waits beside it.
-fn set_aside(aside: &mut Vec<Box<dyn Job>>, mut jobs: Vec<Box<dyn Job>>) {
-    let room = MAX_SET_ASIDE.saturating_sub(aside.len()).min(jobs.len());
-    let too_many = jobs.split_off(room);
-    aside.extend(jobs);
-    end(too_many, End::NotExecuted);
+    /// Hands commands to the worker that queues for rows. Its queue is bounded: more of them are not executed.
+    fn set_aside(&self, jobs: Vec<Box<dyn Job>>) {
+        let too_many = match &self.role {
+            Role::Main(patient) => patient.take(jobs),
+            Role::Alone | Role::Patient => jobs,
+        };
+        end(too_many, End::NotExecuted);
+    }
 }
 
 /// The span of a batch, linked to those of its callers.
@@ -261,7 +393,8 @@ fn span(jobs: &[Box<dyn Job>]) -> Span {
     span
 }
 
-fn end(jobs: Vec<Box<dyn Job>>, end: End) {
+/// Answers commands.
+pub fn end(jobs: Vec<Box<dyn Job>>, end: End) {
     for job in jobs {
         job.answer(end);
     }

@@ -1,57 +1,92 @@
-//! The writer's one connection, and a new one in its place when a database across a network has fallen silent.
+//! The writer's one connection, and a new one in its place after anything went wrong on it.
 //!
-//! A connection that is closed says so. One whose network swallows everything says nothing, and whoever waits for it waits
-//! for ever; so nothing here is waited for without a bound where there is a network in between.
+//! A transaction begins only on a connection whose last transaction was acknowledged as committed or rolled back: after
+//! a failed COMMIT or ROLLBACK it may still be open, and what follows would run inside it and never be stored. Nothing
+//! here is waited for without a bound where there is a network in between.
 
 use std::time::Duration;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
+use tokio::time::timeout;
 
-use crate::store::postgres::Postgres;
-use crate::store::{Databases, Kind};
+use crate::store::{Databases, Kind, Postgres, SqliteFile};
 
-/// How long the statements of a batch, and its commit, may take each: more than PostgreSQL itself lets a statement take.
+/// Longest time for the statements of a batch, for its commit and for its rollback, each: more than PostgreSQL itself
+/// lets a statement take.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 
-/// The way to the database that only the writer goes.
+/// Longest time that a connection may take to close before the next one is opened without waiting for it.
+const MAX_CLOSING: Duration = Duration::from_secs(1);
+
+/// The connection that only the writer uses.
 #[derive(Debug)]
 pub struct Connection {
-    db: DatabaseConnection,
-    /// Where to connect to anew; a file needs no such thing.
-    postgres: Option<Postgres>,
-    is_silent: bool,
+    db: Option<DatabaseConnection>,
+    source: Source,
+    /// Whether no transaction can be open on it.
+    is_clean: bool,
+}
+
+/// Where a new connection comes from.
+#[derive(Debug, Clone)]
+enum Source {
+    Sqlite(SqliteFile),
+    Postgres(Postgres),
 }
 
 impl Connection {
-    /// The one that writes.
+    /// Returns the connection that writes.
     #[must_use]
     pub fn of(databases: &Databases) -> Self {
-        let postgres = match &databases.kind {
-            Kind::Sqlite(_) => None,
-            Kind::Postgres(postgres) => Some(postgres.clone()),
+        let source = match &databases.kind {
+            Kind::Sqlite(file) => Source::Sqlite(file.clone()),
+            Kind::Postgres(postgres) => Source::Postgres(postgres.clone()),
         };
-        Self { db: databases.write.clone(), postgres, is_silent: false }
+        Self { db: Some(databases.write.clone()), source, is_clean: true }
+    }
+
+    /// Returns one more connection to a database that several may write to at once; `None` for a file. It connects when
+    /// it is used first.
+    pub fn another(&self) -> Option<Self> {
+        match &self.source {
+            Source::Sqlite(_) => None,
+            Source::Postgres(_) => Some(Self { db: None, source: self.source.clone(), is_clean: false }),
+        }
     }
 
     /// Whether other processes write to the same database.
-    pub fn is_shared(&self) -> bool {
-        self.db.get_database_backend() == DbBackend::Postgres
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.source, Source::Postgres(_))
     }
 
-    /// The connection for a question that is no transaction.
+    /// Why the database is not the one that was opened any more; `None` while it is.
+    pub fn replaced(&self) -> Option<String> {
+        match &self.source {
+            Source::Sqlite(file) => file.replaced(),
+            Source::Postgres(_) => None,
+        }
+    }
+
+    /// Returns the connection for a statement outside a transaction.
     ///
     /// # Errors
     /// When a new connection is needed and cannot be made.
     pub async fn db(&mut self) -> Result<&DatabaseConnection, DbErr> {
-        if let (true, Some(postgres)) = (self.is_silent, &self.postgres) {
-            // The old one is let go: what hangs on it ends when the kernel gives it up.
-            self.db = postgres.new_writer().await?;
-            self.is_silent = false;
+        let usable = self.db.take_if(|_| self.is_clean);
+        if let Some(doubtful) = self.db.take() {
+            // It may hold the locks of an open transaction until it is closed.
+            close(doubtful).await;
         }
-        Ok(&self.db)
+        let db = match (usable, &self.source) {
+            (Some(db), _) => db,
+            (None, Source::Postgres(postgres)) => postgres.new_writer().await?,
+            (None, Source::Sqlite(file)) => file.new_writer().await?,
+        };
+        self.is_clean = true;
+        Ok(self.db.insert(db))
     }
 
     /// Begins the only kind of transaction there is: one that may write from its first statement on. A deferred one would
@@ -65,18 +100,59 @@ impl Connection {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.db().await?.begin_with_options(options).await
+        let begun = self.db().await?.begin_with_options(options).await;
+        // Only an acknowledged end makes it clean again.
+        self.is_clean = false;
+        begun
     }
 
-    /// How long the statements of a batch, and its commit, are waited for. A file answers, or the machine does not.
-    pub const fn patience(&self) -> Duration {
-        if self.postgres.is_some() { MAX_SILENCE } else { Duration::MAX }
+    /// Commits. When it fails, the connection is not used again.
+    ///
+    /// # Errors
+    /// When the commit is refused, or its answer does not come in time: the transaction may have been committed.
+    pub async fn commit(&mut self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        match timeout(self.max_silence(), transaction.commit()).await {
+            Ok(Ok(())) => {
+                self.is_clean = true;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.fell_silent()),
+        }
     }
 
-    /// Remembers that this connection is not to be waited for again, and says what is the matter.
+    /// Rolls back. When that is not acknowledged, the connection is not used again.
+    pub async fn roll_back(&mut self, transaction: DatabaseTransaction) {
+        match timeout(self.max_silence(), transaction.rollback()).await {
+            Ok(Ok(())) => self.is_clean = true,
+            Ok(Err(error)) => tracing::warn!(%error, "a rollback failed; the writer connects anew"),
+            Err(_) => drop(self.fell_silent()),
+        }
+    }
+
+    /// Longest time for the statements of a batch. A file answers, or the machine does not.
+    pub const fn max_silence(&self) -> Duration {
+        if matches!(self.source, Source::Postgres(_)) { MAX_SILENCE } else { Duration::MAX }
+    }
+
+    /// Gives the connection up, and returns the error of whoever waited for it.
     pub fn fell_silent(&mut self) -> DbErr {
-        tracing::error!("the database has fallen silent; the writer connects anew");
-        self.is_silent = true;
-        DbErr::Conn(RuntimeErr::Internal("the database has fallen silent".to_owned()))
+        tracing::error!("the database does not answer; the writer connects anew");
+        self.is_clean = false;
+        DbErr::Conn(RuntimeErr::Internal("the database does not answer".to_owned()))
+    }
+
+    /// Closes it.
+    pub async fn close(self) {
+        if let Some(db) = self.db {
+            close(db).await;
+        }
+    }
+}
+
+/// What hangs on a connection that cannot be closed ends when the kernel gives it up.
+async fn close(db: DatabaseConnection) {
+    if !matches!(timeout(MAX_CLOSING, db.close()).await, Ok(Ok(()))) {
+        tracing::debug!("a connection of the writer did not close in time");
     }
 }

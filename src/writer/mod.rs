@@ -4,10 +4,13 @@
 //! transaction. There is no timer: an idle server commits at once. Nothing is answered or published before the commit.
 
 mod batch;
+mod commit_token;
 mod connection;
+mod health;
 mod held;
 mod job;
 mod load;
+mod patient;
 mod save;
 
 pub mod idempotency;
@@ -19,20 +22,20 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::clock::Clock;
 use crate::commands::Command;
 use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
 use crate::error::Error;
-use crate::live::Hub;
-use crate::store::postgres::Bell;
 use crate::telemetry;
 
-use batch::Batches;
+pub use batch::Links;
+use batch::{Batches, Role};
 pub use connection::Connection;
-use job::Job;
+pub use health::WriterHealth;
+use job::{End, Job};
+use patient::Patient;
 
 /// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = 4_096;
@@ -47,8 +50,8 @@ pub const MAX_WAIT: Duration = Duration::from_secs(3);
 /// How much longer its caller waits for the answer once it may have been executed.
 pub const MAX_EXECUTION: Duration = Duration::from_secs(5);
 
-/// The pause before commands are tried again whose rows somebody else held.
-const RETRY_PAUSE: Duration = Duration::from_millis(25);
+/// How often an idle writer tries whether the database takes changes again, after it took none.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// A way to the writer's queue. Cheap to clone.
 #[derive(Clone)]
@@ -58,18 +61,34 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer on this connection, with a queue for so many commands. It ends, with everything that was queued
-    /// done, when the last clone of the handle is gone. After each commit it announces what changed to this replica and
-    /// rings for the others.
+    /// done, when the last clone of the handle is gone; and with the reason when this process must not go on. After each
+    /// commit it announces what changed to this replica and rings for the others.
     #[must_use]
     pub fn start(
         connection: Connection,
-        links: (Hub, Bell),
-        clock: Clock,
+        links: Links,
         public_stock: PublicStock,
         max_queued: usize,
-    ) -> (Self, JoinHandle<()>) {
+    ) -> (Self, JoinHandle<Result<(), String>>) {
         let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
-        let task = tokio::spawn(work(waiting, Batches::new(connection, links, clock, public_stock)));
+        let (role, second) = match connection.another() {
+            None => (Role::Alone, None),
+            Some(another) => {
+                let (patient, set_aside) = Patient::queue();
+                let batches = Batches::new(another, links.clone(), public_stock, Role::Patient);
+                (Role::Main(patient), Some(tokio::spawn(patient::work(set_aside, batches))))
+            }
+        };
+        let first = tokio::spawn(work(waiting, Batches::new(connection, links, public_stock, role)));
+        let task = tokio::spawn(async move {
+            let second = async {
+                match second {
+                    Some(second) => ended(second).await,
+                    None => Ok(()),
+                }
+            };
+            tokio::try_join!(ended(first), second).map(|((), ())| ())
+        });
         (Self { queue }, task)
     }
 
@@ -94,26 +113,30 @@ impl Writer {
     }
 }
 
-/// Takes whatever waits, again and again. What was set aside is tried again soon, also when nothing new comes.
-async fn work(mut waiting: mpsc::Receiver<Box<dyn Job>>, mut batches: Batches) {
+/// How a worker of the writer ended.
+async fn ended(worker: JoinHandle<Result<(), String>>) -> Result<(), String> {
+    worker.await.unwrap_or_else(|_| Err("the writer panicked".to_owned()))
+}
+
+/// Takes whatever waits, again and again. While the database takes no changes, tries now and then whether it does.
+async fn work(mut waiting: mpsc::Receiver<Box<dyn Job>>, mut batches: Batches) -> Result<(), String> {
+    batches.prepare_database().await;
     let mut jobs = Vec::with_capacity(MAX_BATCH);
     loop {
-        let is_open = if batches.has_set_aside() {
-            let soon = Instant::now() + RETRY_PAUSE;
-            let came = timeout_at(soon, waiting.recv_many(&mut jobs, MAX_BATCH)).await;
-            if came == Ok(0) {
-                // Nothing will come any more, but what was set aside is still to be brought to its end.
-                sleep_until(soon).await;
-            }
-            true
-        } else {
-            waiting.recv_many(&mut jobs, MAX_BATCH).await > 0
-        };
-        if !is_open {
-            return;
+        let next = waiting.recv_many(&mut jobs, MAX_BATCH);
+        let received = if batches.is_healthy() { Ok(next.await) } else { timeout(PROBE_EVERY, next).await };
+        if received == Ok(0) {
+            batches.close().await;
+            return Ok(());
         }
         telemetry::queued(waiting.len());
-        batches.process(std::mem::take(&mut jobs)).await;
+        if let Err(reason) = batches.process(std::mem::take(&mut jobs)).await {
+            waiting.close();
+            while waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+                batch::end(std::mem::take(&mut jobs), End::NotExecuted);
+            }
+            return Err(reason);
+        }
     }
 }
 

@@ -18,18 +18,19 @@ use sea_orm::{
 use crate::store::postgres::record;
 use crate::store::rows;
 
+use super::commit_token::{self, Token};
 use super::load::Loaded;
 use super::world::World;
 
 /// Most parameters in one statement: the smallest bound among our databases, with room to spare.
 const MAX_PARAMETERS: usize = 30_000;
 
-/// Saves everything that changed.
+/// Saves everything that changed, and the commit token.
 ///
 /// # Errors
 /// When the database does not answer, or refuses a row that breaks one of its constraints; when a command changed what
 /// its footprint does not name.
-pub async fn changes(tx: &DatabaseTransaction, loaded: &Loaded) -> Result<(), DbErr> {
+pub async fn changes(tx: &DatabaseTransaction, loaded: &Loaded, token: Token) -> Result<(), DbErr> {
     let world = &loaded.world;
     must_be_ours(world.stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
     must_be_ours(world.products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
@@ -56,9 +57,10 @@ pub async fn changes(tx: &DatabaseTransaction, loaded: &Loaded) -> Result<(), Db
     if tx.get_database_backend() == DbBackend::Postgres {
         let stocks = world.stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
         let orders = world.orders.changes().map(|order| ("order", order.id.0, order.version));
-        record(tx, &stocks.chain(orders).collect::<Vec<_>>()).await?;
+        record(tx, &stocks.chain(orders).collect::<Vec<_>>(), (token.new, token.earlier)).await
+    } else {
+        commit_token::write(tx, token).await
     }
-    Ok(())
 }
 
 /// A row that was not locked may have been changed by another replica since it was read.

@@ -86,6 +86,11 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
         of(true).chain(of(false)).filter_map(|key| self.kept.get(key))
     }
 
+    /// Whether the batch changed, made or took out a row.
+    pub fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Keys of rows that were loaded and that the batch changed.
     pub fn changed_keys(&self) -> impl Iterator<Item = &K> {
         self.changed.iter().filter(|key| self.loaded.contains(key))

@@ -132,6 +132,21 @@ impl World {
         self.payments.rows().map(|(_, payment)| payment).find(|p| p.order == order && p.status.is_open())
     }
 
+    /// Whether the batch has anything to save.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        let Self { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        !log.kept.is_empty()
+            || products.has_changes()
+            || stocks.has_changes()
+            || carts.has_changes()
+            || orders.has_changes()
+            || payments.has_changes()
+            || shipments.has_changes()
+            || keys.has_changes()
+            || charges.has_changes()
+    }
+
     /// Makes what the current command staged part of the batch.
     pub fn keep(&mut self) {
         self.log.kept.append(&mut self.log.staged);

@@ -13,6 +13,9 @@ use tokio::time::timeout;
 
 use super::{PATIENCE, Place};
 
+/// Where the commands are that a server is started by.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A running server process.
 pub struct Process {
     child: Child,
@@ -31,7 +34,18 @@ impl Process {
 
     /// Starts a server with these settings.
     pub async fn start_with(place: &Place, settings: &[&str]) -> Self {
-        let mut child = command(place)
+        Self::spawn(command(place), settings).await
+    }
+
+    /// Starts a server by way of another command, which gets the server's own to end in.
+    pub async fn start_by(place: &Place, by: impl FnOnce(&Command) -> Command) -> Self {
+        let mut wrapped = by(&command(place));
+        wrapped.current_dir(place.folder()).env_clear().env("PATH", PATH).env("DATABASE_URL", &place.url);
+        Self::spawn(wrapped, &[]).await
+    }
+
+    async fn spawn(mut command: Command, settings: &[&str]) -> Self {
+        let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .args(settings)
             .stdout(Stdio::piped())
@@ -72,6 +86,18 @@ impl Process {
     /// What it has logged, and will have.
     pub fn log(&self) -> Arc<Mutex<String>> {
         Arc::clone(&self.log)
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it is running")
+    }
+
+    /// Waits until it ends by itself. Its log is whole then.
+    pub async fn ended(mut self) -> std::process::ExitStatus {
+        let ended = timeout(PATIENCE, self.child.wait()).await.expect("it ends by itself");
+        timeout(PATIENCE, self.logged).await.expect("its log ends").expect("no panic");
+        ended.expect("its end")
     }
 
     /// Ends it as a power cut would.

@@ -1,7 +1,8 @@
 //! What lies between a server and its PostgreSQL, and can be cut: a plain relay on this machine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +25,10 @@ struct NextCommit {
     is_lost: AtomicBool,
     /// The connection stays open, and nothing comes over it any more.
     is_swallowed: AtomicBool,
+    /// The connection breaks off before the commit itself gets through.
+    is_dropped: AtomicBool,
+    /// The client's side breaks off, and the commit gets through so many milliseconds later.
+    delayed_by: AtomicU64,
 }
 
 impl Proxy {
@@ -67,10 +72,21 @@ impl Proxy {
         self.next_commit.is_swallowed.store(true, Ordering::SeqCst);
     }
 
+    /// Breaks the connection off before the next commit gets through.
+    pub fn lose_commit(&self) {
+        self.next_commit.is_dropped.store(true, Ordering::SeqCst);
+    }
+
+    /// Breaks the client's side off at the next commit, and lets the commit through only after this time.
+    pub fn delay_commit(&self, by: Duration) {
+        self.next_commit.delayed_by.store(by.as_millis().try_into().expect("a short time"), Ordering::SeqCst);
+    }
+
     /// Whether what was asked for has been done.
     pub fn has_lost_answer(&self) -> bool {
-        let NextCommit { is_lost, is_swallowed } = &*self.next_commit;
-        !is_lost.load(Ordering::SeqCst) && !is_swallowed.load(Ordering::SeqCst)
+        let NextCommit { is_lost, is_swallowed, is_dropped, delayed_by } = &*self.next_commit;
+        let is_done = |wanted: &AtomicBool| !wanted.load(Ordering::SeqCst);
+        [is_lost, is_swallowed, is_dropped].into_iter().all(is_done) && delayed_by.load(Ordering::SeqCst) == 0
     }
 }
 
@@ -94,6 +110,20 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, next: &NextCo
         let is_lost = is_commit && next.is_lost.swap(false, Ordering::SeqCst);
         if is_commit && next.is_swallowed.swap(false, Ordering::SeqCst) {
             is_deaf.store(true, Ordering::SeqCst);
+        }
+        if is_commit && next.is_dropped.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        if let (true, by @ 1..) = (is_commit, next.delayed_by.load(Ordering::SeqCst)) {
+            next.delayed_by.store(0, Ordering::SeqCst);
+            bytes.truncate(count);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(by)).await;
+                // The server may have ended the connection by itself.
+                let _ = to.write_all(&bytes).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            });
+            return;
         }
         if to.write_all(&bytes[..count]).await.is_err() || is_lost {
             return;

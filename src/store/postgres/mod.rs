@@ -6,17 +6,19 @@ mod bell;
 mod feed;
 mod transaction;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{self, postgres::PgConnectOptions, postgres::PgConnection};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement, Value};
 use tokio::time::{Instant, sleep};
 
 pub use bell::Bell;
 pub use feed::{Change, Changed, Look, Moment, became_visible, cluster, forget_other_clusters, prune};
-pub use transaction::{Committed, introduce, lock_names, outcome, record};
+pub use transaction::{Timeouts, begin_info, lock_names, record};
 
 /// Connections of one replica that read.
 const READERS: u32 = 8;
@@ -56,6 +58,8 @@ const OLDEST_VERSION: i32 = 130_000;
 #[derive(Debug, Clone)]
 pub struct Postgres {
     url: String,
+    /// Whether the last connection led to a standby.
+    is_standby: Arc<AtomicBool>,
 }
 
 impl Postgres {
@@ -67,7 +71,7 @@ impl Postgres {
         if !url.contains("://") || url.parse::<PgConnectOptions>().is_err() {
             bail!("DATABASE_URL must look like postgres://user:password@host/database");
         }
-        Ok(Self { url: url.to_owned() })
+        Ok(Self { url: url.to_owned(), is_standby: Arc::default() })
     }
 
     /// The address without what is secret.
@@ -143,6 +147,11 @@ impl Postgres {
         loop {
             match self.connect(role, connections, STATEMENT_TIMEOUT).await {
                 Ok(db) => return Ok(db),
+                Err(_) if self.is_standby.load(Ordering::Relaxed) => {
+                    bail!(
+                        "this PostgreSQL is a standby: stock is written, and never read from a copy that may be late"
+                    );
+                }
                 Err(error) if may_come(&error) && Instant::now() < deadline => {
                     tracing::warn!(%error, "the database is not there yet");
                 }
@@ -169,8 +178,26 @@ impl Postgres {
                 ("idle_in_transaction_session_timeout", idle_timeout),
             ])
         });
+        let is_standby = Arc::clone(&self.is_standby);
+        options.map_sqlx_postgres_pool_opts(move |pool| {
+            let is_standby = Arc::clone(&is_standby);
+            pool.after_connect(move |session, _| {
+                let is_standby = Arc::clone(&is_standby);
+                Box::pin(async move { refuse_standby(session, &is_standby).await })
+            })
+        });
         Database::connect(options).await
     }
+}
+
+/// Gives a new connection up when it leads to a standby: what it has may be late. A primary does not become one while a
+/// session lasts, so no later look is needed; the next connection is made to wherever the name leads then.
+async fn refuse_standby(session: &mut PgConnection, is_standby: &AtomicBool) -> Result<(), sqlx::Error> {
+    is_standby.store(sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(session).await?, Ordering::Relaxed);
+    if is_standby.load(Ordering::Relaxed) {
+        return Err(sqlx::Error::Protocol("this PostgreSQL is a standby; only a primary is used".to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether a server that could not be connected to may only be starting: waiting changes nothing about a wrong password.
@@ -200,8 +227,7 @@ async fn locked(db: &DatabaseConnection) -> Result<bool, DbErr> {
 /// Refuses a server on which what was acknowledged could be lost, or that lacks what we need.
 async fn check(db: &DatabaseConnection) -> anyhow::Result<()> {
     let settings = "SELECT current_setting('server_version_num')::integer AS version, current_setting('fsync') AS fsync, \
-        current_setting('full_page_writes') AS pages, current_setting('server_encoding') AS encoding, \
-        pg_is_in_recovery() AS is_standby";
+        current_setting('full_page_writes') AS pages, current_setting('server_encoding') AS encoding";
     let row = db.query_one_raw(sql(settings, [])).await?.context("the database says nothing of itself")?;
     let version: i32 = row.try_get("", "version")?;
     if version < OLDEST_VERSION {
@@ -216,9 +242,6 @@ async fn check(db: &DatabaseConnection) -> anyhow::Result<()> {
     }
     if row.try_get::<String>("", "encoding")? != "UTF8" {
         bail!("the database must be encoded in UTF8");
-    }
-    if row.try_get("", "is_standby")? {
-        bail!("this PostgreSQL is a standby: stock is written, and never read from a copy that may be late");
     }
     Ok(())
 }

@@ -1,54 +1,41 @@
-//! What the writer's transaction says beyond queries: who it is, which names it has for itself, and what it changed; and,
-//! when its end was not heard, how it ended.
+//! What the writer's transaction says beyond queries: how long it waits, which names it has for itself, and what it changed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Uuid;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 
 use crate::domain::Time;
 
 use super::sql;
 
-/// How long the writer waits for a row that somebody else holds.
-const LOCK_TIMEOUT: &str = "200ms";
-
-/// Who a transaction is.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// Its number in the cluster.
-    pub id: String,
-    /// The database's time when it said so.
-    pub now: Time,
-}
-
-/// How a transaction ended.
+/// Bounds of one transaction of the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Committed {
-    /// Everything it wrote is there.
-    Yes,
-    /// Nothing of it is there.
-    No,
-    /// It is still at it.
-    NotYet,
-    /// It was too long ago.
-    Forgotten,
+pub struct Timeouts {
+    /// How long it waits for a row that another transaction holds.
+    pub lock: Duration,
+    /// How long one of its statements may take, that wait included. Its COMMIT has no bound: cutting it short would
+    /// acknowledge what a synchronous standby does not have.
+    pub statement: Duration,
 }
 
-/// Asks a new transaction who it is, and bounds its waits. What it acknowledges is on disk, whatever the role's setting.
+/// Bounds the waits of a new transaction and returns the database's time. What it acknowledges is on disk, whatever the
+/// role's setting.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn introduce(tx: &DatabaseTransaction) -> Result<Identity, DbErr> {
-    let statement = "SELECT pg_current_xact_id()::text AS id, clock_timestamp() AS now, \
-        set_config('lock_timeout', $1, true) AS wait, \
+pub async fn begin_info(tx: &DatabaseTransaction, timeouts: Timeouts) -> Result<Time, DbErr> {
+    let statement = "SELECT clock_timestamp() AS now, set_config('lock_timeout', $1, true) AS lock, \
+        set_config('statement_timeout', $2, true) AS statement, \
         set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
         ELSE current_setting('synchronous_commit') END, true) AS durability";
-    let row = tx.query_one_raw(sql(statement, [LOCK_TIMEOUT.into()])).await?;
-    let row = row.ok_or_else(|| DbErr::RecordNotFound("the number of a transaction".to_owned()))?;
+    let millis = |timeout: Duration| timeout.as_millis().to_string().into();
+    let row = tx.query_one_raw(sql(statement, [millis(timeouts.lock), millis(timeouts.statement)])).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("the database's time".to_owned()))?;
     let now: DateTime<Utc> = row.try_get("", "now")?;
-    Ok(Identity { id: row.try_get("", "id")?, now })
+    Ok(now)
 }
 
 /// Takes these names until the transaction ends, in their order, and returns those that somebody else has: none unless
@@ -75,33 +62,24 @@ pub async fn lock_names(
     held.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// Writes down what changed, for the other replicas: kind, id and version of each.
+/// Writes down what changed, for the other replicas: kind, id and version of each; and the transaction's commit token in
+/// place of an earlier one whose outcome is known. The last statement before COMMIT.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn record(tx: &DatabaseTransaction, changes: &[(&'static str, Uuid, i32)]) -> Result<(), DbErr> {
-    if changes.is_empty() {
-        return Ok(());
-    }
+pub async fn record(
+    tx: &DatabaseTransaction,
+    changes: &[(&'static str, Uuid, i32)],
+    (token, earlier): (Uuid, Option<Uuid>),
+) -> Result<(), DbErr> {
     let kinds: Vec<String> = changes.iter().map(|(kind, ..)| (*kind).to_owned()).collect();
     let ids: Vec<Uuid> = changes.iter().map(|(_, id, _)| *id).collect();
     let versions: Vec<i32> = changes.iter().map(|(.., version)| *version).collect();
-    let insert = "INSERT INTO change (kind, id, version) SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[])";
-    tx.execute_raw(sql(insert, [kinds.into(), ids.into(), versions.into()])).await?;
+    // The setting is a value of the row so that it is evaluated; the row is not barred.
+    let insert = "WITH earlier AS (DELETE FROM commit_token WHERE token = $5), written AS (\
+        INSERT INTO commit_token (token, is_barred, created_at) \
+        SELECT $4, set_config('statement_timeout', '0', true) <> '0', clock_timestamp()) \
+        INSERT INTO change (kind, id, version) SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[])";
+    tx.execute_raw(sql(insert, [kinds.into(), ids.into(), versions.into(), token.into(), earlier.into()])).await?;
     Ok(())
-}
-
-/// How a transaction ended whose end was not heard.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn outcome(db: &DatabaseConnection, id: &str) -> Result<Committed, DbErr> {
-    let row = db.query_one_raw(sql("SELECT pg_xact_status($1::text::xid8) AS status", [id.into()])).await?;
-    let status: Option<String> = row.map(|row| row.try_get("", "status")).transpose()?.flatten();
-    Ok(match status.as_deref() {
-        Some("committed") => Committed::Yes,
-        Some("aborted") => Committed::No,
-        Some(_) => Committed::NotYet,
-        None => Committed::Forgotten,
-    })
 }

@@ -1,0 +1,61 @@
+//! Rows that other software on the same PostgreSQL wants as well: whoever sells queues for them like everybody else. On
+//! SQLite there is one writer, and nothing to queue for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, TransactionTrait};
+
+use crate::support::{Shop, is_postgres, paid};
+
+/// Sessions of other software that take the row in turn.
+const SESSIONS: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hot_row_is_had_in_turn() {
+    if !is_postgres() {
+        return;
+    }
+    let shop = Shop::open().await;
+    let (hot, free) = (shop.product("HOT", 1_000).await, shop.product("FREE", 1_000).await);
+    let mut orders = Vec::new();
+    for _ in 0..24 {
+        orders.push((shop.order_of(&hot).await, shop.order_of(&free).await));
+    }
+    let mut options = ConnectOptions::new(&shop.place().url);
+    options.max_connections(u32::try_from(SESSIONS).expect("few")).sqlx_logging(false);
+    let other = Database::connect(options).await.expect("connections");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let sessions = (0..SESSIONS).map(|_| {
+        let (other, is_over) = (other.clone(), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            while !is_over.load(Ordering::SeqCst) {
+                #[expect(clippy::disallowed_methods, reason = "somebody else has a transaction open")]
+                let transaction = other.begin().await.expect("a transaction");
+                let take = "SELECT pg_sleep(0.05) FROM stock WHERE product_id = \
+                    (SELECT id FROM product WHERE sku = 'HOT') FOR UPDATE";
+                transaction.execute_unprepared(take).await.expect("a lock");
+                transaction.commit().await.expect("an end");
+            }
+        })
+    });
+    let sessions: Vec<_> = sessions.collect();
+    // One after the other and many at once: neither is turned away.
+    let (alone, together) = orders.split_at(4);
+    for (hot, free) in alone {
+        assert_eq!(shop.pay(hot).await, paid("SUCCEEDED", "PAID", &[]));
+        assert_eq!(shop.pay(free).await, paid("SUCCEEDED", "PAID", &[]));
+    }
+    let pay = together.iter().flat_map(|(hot, free)| [shop.pay(hot), shop.pay(free)]);
+    for ended in join_all(pay).await {
+        assert_eq!(ended, paid("SUCCEEDED", "PAID", &[]));
+    }
+    is_over.store(true, Ordering::SeqCst);
+    for session in sessions {
+        session.await.expect("no panic");
+    }
+    assert_eq!(shop.stock(&hot).await, (1_000, 24, 976));
+    other.close().await.expect("an end");
+    shop.close().await;
+}
