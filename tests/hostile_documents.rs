@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::{Shop, Socket};
 
@@ -26,6 +27,27 @@ fn multiplying(count: usize, spreads: usize) -> String {
 
 fn numbered(count: usize, each: impl Fn(usize) -> String) -> String {
     (0..count).map(each).collect::<Vec<_>>().join(" ")
+}
+
+/// Documents that ask the schema for more about itself than it tells, within the bounds of every other document.
+fn introspection() -> impl Iterator<Item = (&'static str, String)> {
+    let recursion = format!("{}name{}", "possibleTypes { interfaces { ".repeat(3), " }".repeat(6));
+    // The innermost fragment is read first, at no depth.
+    let chain = "fragment A on __Type { fields { type { name } } } fragment B on __Type { fields { type { ...A } } } \
+                 fragment C on __Type { interfaces { ...B } } fragment D on __Type { possibleTypes { ...C } }";
+    let names = "name ".repeat(1_900);
+    let kind = "type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+    let fields = format!("fields {{ name description {kind} args {{ name description {kind} defaultValue }} }}");
+    let schema = format!("fragment S on __Schema {{ types {{ kind name description {fields} }} }}");
+    let aliases = numbered(19, |at| format!("a{at}: __schema {{ ...S }}"));
+    [
+        ("introspection recursion", format!("{{ __schema {{ types {{ {recursion} }} }} }}")),
+        ("introspection recursion by `__type`", format!("{{ __type(name: \"Node\") {{ {recursion} }} }}")),
+        ("introspection recursion in fragments", format!("{{ __schema {{ types {{ ...A ...D }} }} }} {chain}")),
+        ("many fields of all types", format!("{{ __schema {{ types {{ fields {{ {names} }} }} }} }}")),
+        ("the schema under many aliases", format!("{{ {aliases} }} {schema}")),
+    ]
+    .into_iter()
 }
 
 /// What it is, the document, and the code of the answer; nothing when it is harmless.
@@ -94,6 +116,7 @@ fn documents() -> Vec<(String, String, Option<&'static str>)> {
         "{{ stockTransactions {{ nodes {{ product {{ stock {{ transactions {{ nodes {{ {inside} }} }} }} }} }} }} }}"
     );
     all.push(("pages in pages, some without `first`".to_owned(), pages, Some(LIMIT)));
+    all.extend(introspection().map(|(what, text)| (what.to_owned(), text, Some(LIMIT))));
     all.push(("only quotes".to_owned(), "\"".repeat(9_999), Some(UNPARSED)));
     all.push(("no GraphQL".to_owned(), "\u{0}\u{1}\u{7f}é\u{202e}".repeat(200), Some(UNPARSED)));
     all.push(("only closing".to_owned(), "}".repeat(1_999), Some(UNPARSED)));
@@ -142,6 +165,27 @@ async fn on_one_websocket_all_of_them_are_answered_and_it_stays_open() {
     }
     socket.subscribe("2", "{ __typename }", json!({})).await;
     assert_eq!(socket.data("2").await["__typename"], "Query");
+    shop.close().await;
+}
+
+/// A link, an event stream and the hash of a query are as bounded as a POST.
+#[tokio::test]
+async fn introspection_is_bounded_by_every_path() {
+    let shop = Shop::open().await;
+    let url = format!("{}/graphql", shop.url);
+    for (what, query) in introspection() {
+        let link = shop.client().get(&url).query(&[("query", &query)]);
+        let text = link.try_clone().expect("a link").send().await.expect("an answer").text().await.expect("text");
+        assert_eq!(code(&serde_json::from_str(&text).expect("JSON")), Some(LIMIT), "{what}: {text}");
+        let events = link.header("accept", "text/event-stream").send().await.expect("an answer").text().await;
+        let events = events.expect("text");
+        assert!(events.contains(LIMIT) && events.len() <= MAX_ANSWER, "{what}: {events}");
+        let hash = format!("{:x}", Sha256::digest(&query));
+        let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+        let body = json!({ "query": query, "extensions": extensions });
+        let text = shop.client().post(&url).json(&body).send().await.expect("an answer").text().await.expect("text");
+        assert_eq!(code(&serde_json::from_str(&text).expect("JSON")), Some(LIMIT), "{what}: {text}");
+    }
     shop.close().await;
 }
 

@@ -163,6 +163,11 @@ fn rows_of_contents(product: &str) -> Vec<Row<'_>> {
         row("depth of introspection", n(max::MAX_INTROSPECTION_DEPTH), |count| {
             deep("__schema { types { fields { type {", "name", ["ofType", "ofType"], count)
         }),
+        row("lists of introspection", n(max::MAX_INTROSPECTION_LISTS), |count| {
+            let lists = ["fields { type {", "interfaces {", "possibleTypes {"];
+            let open: String = lists.into_iter().take(usize::try_from(count).expect("few")).collect();
+            format!("{{ __schema {{ types {{ {open} name {} }} }} }}", "}".repeat(open.matches('{').count()))
+        }),
         row("cost", max::MAX_COST_FOR_STAFF, costs),
     ]
 }

@@ -11,6 +11,7 @@ use crate::graphql::Code;
 
 use super::Limits;
 use super::fault::{Faults, fault};
+use super::limits::MAX_INTROSPECTION_LISTS;
 
 /// Refuses a document that asks for too much.
 ///
@@ -62,6 +63,10 @@ struct Size {
     depth: usize,
     /// The same where the schema is asked about itself.
     introspection_depth: usize,
+    /// Lists of members of types inside one another, wherever they are.
+    lists: usize,
+    /// The same where the schema is asked about itself.
+    introspection_lists: usize,
     /// Selections inside selections, of fields and fragments alike.
     nesting: usize,
 }
@@ -72,12 +77,15 @@ impl Size {
         self.fields = self.fields.saturating_add(other.fields);
         self.depth = self.depth.max(other.depth);
         self.introspection_depth = self.introspection_depth.max(other.introspection_depth);
+        self.lists = self.lists.max(other.lists);
+        self.introspection_lists = self.introspection_lists.max(other.introspection_lists);
         self.nesting = self.nesting.max(other.nesting);
     }
 
     /// A field with this selection.
     fn of_field(name: &str, inside: Self) -> Self {
         let asks_schema = matches!(name, "__schema" | "__type");
+        let is_list = matches!(name, "fields" | "interfaces" | "possibleTypes" | "inputFields");
         let deepest = inside.depth.max(inside.introspection_depth);
         let introspection_depth = match inside.introspection_depth {
             _ if asks_schema => deepest + 1,
@@ -89,6 +97,8 @@ impl Size {
             fields: inside.fields.saturating_add(1),
             depth: if asks_schema { 1 } else { inside.depth + 1 },
             introspection_depth,
+            lists: inside.lists + usize::from(is_list),
+            introspection_lists: if asks_schema { inside.lists } else { inside.introspection_lists },
             nesting: inside.nesting + 1,
         }
     }
@@ -162,6 +172,7 @@ impl<'a> Count<'a> {
         at_most("An operation has", size.roots, limits.root_fields, "fields at its root")?;
         at_most("Fields nest", size.depth, limits.depth, "deep")?;
         at_most("Fields of introspection nest", size.introspection_depth, limits.introspection_depth, "deep")?;
+        at_most("Lists of introspection nest", size.introspection_lists, MAX_INTROSPECTION_LISTS, "deep")?;
         at_most("Selections nest", size.nesting, limits.nesting, "deep")
     }
 }
@@ -206,6 +217,20 @@ mod tests {
     fn introspection_is_counted_apart() {
         let both = size("{ a { b { c } } __schema { types { name } } __type(name: \"X\") { name } __typename }");
         assert_eq!((both.depth, both.introspection_depth, both.fields), (3, 3, 9));
+    }
+
+    /// However the lists are spread over fragments, and in whatever order those are read.
+    #[test]
+    fn lists_of_introspection_are_counted_through_fragments() {
+        let plain = size("{ __schema { types { fields { type { interfaces { possibleTypes { name } } } } } } }");
+        assert_eq!(plain.introspection_lists, 3);
+        let text = "{ __schema { queryType { ...C } types { ...B } directives { args { type { ...A } } } } \
+                    a: __schema { types { ...A } } } \
+                    fragment A on __Type { fields { type { ...B } } } \
+                    fragment B on __Type { interfaces { ...C } } \
+                    fragment C on __Type { possibleTypes { name } }";
+        assert_eq!(size(text).introspection_lists, 3);
+        assert_eq!(size("{ fields { interfaces { possibleTypes { x } } } }").introspection_lists, 0);
     }
 
     #[test]

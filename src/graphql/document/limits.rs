@@ -5,6 +5,8 @@ use crate::graphql::Viewer;
 /// The bounds in force.
 pub use crate::config::DocumentLimits as Limits;
 
+pub use super::introspection::FIELD_SIZE;
+
 /// Longest document, in characters.
 pub const MAX_LENGTH: usize = 10_000;
 /// Most tokens in a document.
@@ -37,6 +39,11 @@ pub const MAX_MUTATIONS: u64 = 5;
 pub const MAX_DEPTH: usize = 10;
 /// Fields inside fields where the schema is asked about itself: types of lists of types nest deep there.
 pub const MAX_INTROSPECTION_DEPTH: usize = 15;
+/// Lists of introspection inside one another: `fields`, `interfaces`, `possibleTypes` and `inputFields`, as graphql-js counts
+/// them.
+pub const MAX_INTROSPECTION_LISTS: usize = 2;
+/// Largest answer of the schema about itself, in bytes, when each field counts [`FIELD_SIZE`] besides its key and its text.
+pub const MAX_INTROSPECTION_SIZE: u64 = 2 * 1_024 * 1_024;
 /// The greatest depth that may be set. So deep can be executed without fear for the stack, also without optimisation; half
 /// as much again cannot.
 pub const DEEPEST: usize = 16;

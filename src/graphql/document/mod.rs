@@ -7,6 +7,7 @@ mod cost;
 mod count;
 pub mod fault;
 mod guard;
+mod introspection;
 mod library;
 pub mod limits;
 mod values;
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Code, Viewer, asks_for_introspection};
 use fault::{Faults, MAX_ERRORS, fault, found, located};
+use introspection::ImplementersMap;
 
 pub use limits::Limits;
 
@@ -41,6 +43,7 @@ const NEWER_INTROSPECTION: &str = "extend type __Type { isOneOf: Boolean }";
 #[derive(Clone, Debug)]
 pub struct Documents {
     schema: Arc<Valid<Schema>>,
+    implementers: Arc<ImplementersMap>,
     limits: Limits,
     cache: Cache<[u8; 32], Arc<Document>>,
 }
@@ -78,7 +81,8 @@ impl Documents {
         let schema = Schema::parse_and_validate(text, "schema.graphql").map_err(|error| anyhow!("{error}"))?;
         let weigh = |_: &[u8; 32], document: &Arc<Document>| u32::try_from(document.length).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(MAX_CACHED).weigher(weigh).build();
-        Ok(Self { schema: Arc::new(schema), limits, cache })
+        let implementers = Arc::new(schema.implementers_map());
+        Ok(Self { schema: Arc::new(schema), implementers, limits, cache })
     }
 
     /// Reads a document.
@@ -124,7 +128,19 @@ impl Documents {
             let _ = fault::bound(&mut faults);
             return Err(faults);
         }
+        self.check_introspection(&compiled)?;
         Ok(compiled)
+    }
+
+    /// Refuses a document whose answer about the schema would be too large.
+    fn check_introspection(&self, compiled: &Valid<ExecutableDocument>) -> Result<(), Faults> {
+        let size = |operation| introspection::size(&self.schema, &self.implementers, compiled, operation);
+        if compiled.operations.iter().all(|operation| size(operation) <= limits::MAX_INTROSPECTION_SIZE) {
+            return Ok(());
+        }
+        let most = limits::MAX_INTROSPECTION_SIZE / 1_024;
+        let message = format!("The schema tells at most {most} kB about itself at once. Ask for fewer fields of it.");
+        Err(fault(Code::LimitExceeded, message))
     }
 
     /// Looks at one operation of a document and its variables, and says of which kind it is and what it costs.
