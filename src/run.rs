@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Settings};
 use crate::clock::Clock;
-use crate::config::{Command, CommandLine};
+use crate::config::{Command, CommandLine, LimitSettings, Room};
 use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
 use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
@@ -21,8 +21,9 @@ use crate::supervision::Supervisor;
 use crate::verify::Report;
 use crate::{demo, export, graphql, import, payment, probe, upkeep, verify};
 
-/// Files that are open at the same time besides sockets: requests, and the database.
-const OTHER_FILES: u64 = 4_384;
+/// Files that are kept free of connections: for the database and its reconnects, gateways, keys, and connections that are
+/// about to end.
+const OTHER_FILES: u64 = 512;
 
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
@@ -84,17 +85,15 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if serve.payment.pay_answer >= limits.times.request {
         bail!("ONHAND_PAY_ANSWER must be shorter than ONHAND_WAIT_REQUEST");
     }
-    // Each socket is an open file. Where there may not be so many, connections wait to be accepted.
-    if let Err(error) = rlimit::increase_nofile_limit(limits.room.sockets as u64 + OTHER_FILES) {
-        tracing::warn!(%error, "the number of open files stays as it is");
-    }
+    let connections = bound_connections(limits.room.connections)?;
+    let room = Room { connections, ..limits.room };
+    let wire = Wire::new(&LimitSettings { room, ..limits.clone() }, serve.allowed_origins.clone());
     let stop = stop_on_signal()?;
     let listener = TcpListener::bind(serve.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let address = listener.local_addr()?;
-    let wire = Wire::new(limits, serve.allowed_origins.clone());
     // A migration may take minutes. Whoever comes meanwhile is told so.
-    let door = Door::open(listener, wire.times, stop.clone());
+    let door = Door::open(listener, &wire, stop.clone());
     let databases = open(url).await?;
     migrate(&databases).await?;
     let settings = Settings {
@@ -130,6 +129,30 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     }
     say("stopped");
     Ok(())
+}
+
+/// Raises the limit of open files as far as it may be, and returns how many connections leave enough of them for the rest.
+///
+/// # Errors
+/// When there are not even enough files for the rest.
+fn bound_connections(wanted: usize) -> anyhow::Result<usize> {
+    let files = rlimit::increase_nofile_limit(wanted as u64 + OTHER_FILES);
+    let files =
+        files.or_else(|_| rlimit::Resource::NOFILE.get_soft()).context("the limit of open files is not known")?;
+    let most = files.saturating_sub(OTHER_FILES);
+    if most == 0 {
+        bail!("this process may open {files} files and needs more than {OTHER_FILES}: raise `ulimit -n`");
+    }
+    let connections = usize::try_from(most).map_or(wanted, |most| most.min(wanted));
+    if connections < wanted {
+        tracing::warn!(
+            files,
+            connections,
+            wanted,
+            "fewer connections than ONHAND_MAX_CONNECTIONS: raise `ulimit -n` for more"
+        );
+    }
+    Ok(connections)
 }
 
 /// Where replicas share a database, tells the others what is done here, and hears from them.

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+/// Open TCP connections.
+const CONNECTIONS: &str = "onhand_connections_open";
+
 /// Open websockets.
 const SOCKETS: &str = "onhand_sockets_open";
 
@@ -20,12 +23,13 @@ pub fn describe() {
     describe_counter!("onhand_gateway_results_total", "How calls of gateways ended, by gateway and result");
     describe_counter!("onhand_requests_total", "Operations over HTTP, by kind");
     describe_counter!("onhand_refusals_total", "Errors of both kinds, by code");
+    describe_gauge!(CONNECTIONS, "Open TCP connections, those of websockets among them");
     describe_gauge!(SOCKETS, "Open websockets");
     describe_gauge!(OPERATIONS, "Operations that run on websockets and event streams");
     describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
     describe_counter!("onhand_states_merged_total", "States of stock that a slow reader skipped");
     // What is named to operators is there from the start.
-    for name in ["onhand_writer_queue", SOCKETS, OPERATIONS] {
+    for name in ["onhand_writer_queue", CONNECTIONS, SOCKETS, OPERATIONS] {
         gauge!(name).set(0.0);
     }
 }
@@ -34,6 +38,11 @@ pub fn describe() {
 pub fn queued(commands: usize) {
     // A queue holds a few thousand at the most, which a float keeps exactly.
     gauge!("onhand_writer_queue").set(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+}
+
+/// How many TCP connections are open.
+pub fn connections(open: usize) {
+    gauge!(CONNECTIONS).set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
 }
 
 /// A batch went through, or was refused by the database.

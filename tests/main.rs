@@ -12,6 +12,7 @@ mod badge;
 mod cases;
 mod closing;
 mod codes;
+mod connections;
 mod crash;
 mod demo;
 mod errors;

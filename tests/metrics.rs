@@ -46,6 +46,7 @@ async fn what_happens_is_counted_and_what_ends_is_counted_down() {
         "onhand_writer_batch_seconds_count",
         "onhand_writer_batch_commands_count",
         "onhand_events_sent_total",
+        "onhand_connections_open",
         "onhand_sockets_open",
         "onhand_operations_open",
     ] {

@@ -129,7 +129,7 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let stop = CancellationToken::new();
     let wire = Wire::default();
-    let door = Door::open(listener, wire.times, stop.clone());
+    let door = Door::open(listener, &wire, stop.clone());
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     assert_eq!(look(&client, &url, "live").await, (200, "live\n".to_owned()));
     assert_eq!(look(&client, &url, "ready").await, (503, "migrating\n".to_owned()));

@@ -139,6 +139,11 @@ pub struct Shares {
     #[arg(long, env = "ONHAND_SOCKETS_PER_STAFF", value_parser = within::<1, 100_000>, global = true, hide_short_help = true)]
     pub sockets_per_staff: Option<usize>,
 
+    /// Maximum number of idle TCP connections from one address that is not a trusted proxy's: no request is under way on
+    /// them, and they are no websockets. Beyond that the oldest ones are closed.
+    #[arg(long, env = "ONHAND_CONNECTIONS_PER_ADDRESS", default_value_t = wire::MAX_CONNECTIONS_PER_ADDRESS, value_parser = within::<1, 100_000>, global = true, hide_short_help = true)]
+    pub connections_per_address: usize,
+
     /// Proxies whose X-Forwarded-For is believed: addresses or networks such as "10.0.0.0/8", with commas in between.
     #[arg(long, env = "ONHAND_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network, global = true, hide_short_help = true)]
     pub trusted_proxies: Vec<IpNet>,
@@ -159,6 +164,11 @@ pub struct Room {
     /// Most operations that run on one websocket.
     #[arg(id = "max_socket_operations", value_name = "NUMBER", long = "max-socket-operations", env = "ONHAND_MAX_SOCKET_OPERATIONS", default_value_t = wire::MAX_SOCKET_OPERATIONS, value_parser = within::<1, 1_000>, global = true, hide_short_help = true)]
     pub operations: usize,
+
+    /// Maximum number of TCP connections that are open at the same time. There are fewer where the process may not open as
+    /// many files.
+    #[arg(id = "max_connections", value_name = "NUMBER", long = "max-connections", env = "ONHAND_MAX_CONNECTIONS", default_value_t = wire::MAX_CONNECTIONS, value_parser = within::<16, 1_000_000>, global = true, hide_short_help = true)]
+    pub connections: usize,
 
     /// Most requests that are executed at the same time.
     #[arg(id = "max_in_flight", value_name = "NUMBER", long = "max-in-flight", env = "ONHAND_MAX_IN_FLIGHT", default_value_t = wire::MAX_IN_FLIGHT, value_parser = within::<1, 100_000>, global = true, hide_short_help = true)]

@@ -11,6 +11,12 @@ pub const MAX_BODY: usize = 256 * 1_024;
 pub const MAX_MESSAGE: usize = 64 * 1_024;
 /// Most operations that run on one websocket.
 pub const MAX_SOCKET_OPERATIONS: usize = 50;
+/// Maximum number of TCP connections that are open at the same time, unless the process may open fewer files.
+pub const MAX_CONNECTIONS: usize = 16_000;
+/// Maximum number of idle TCP connections from one address that is not a trusted proxy's.
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 1_000;
+/// How long a connection is idle before it gives way to others of its address.
+pub const IDLE_GRACE: Duration = Duration::from_secs(5);
 /// Most requests that are executed at the same time.
 pub const MAX_IN_FLIGHT: usize = 512;
 /// Most websockets and event streams that are open at the same time.
@@ -50,6 +56,7 @@ impl Default for Room {
             body: MAX_BODY,
             message: MAX_MESSAGE,
             operations: MAX_SOCKET_OPERATIONS,
+            connections: MAX_CONNECTIONS,
             in_flight: MAX_IN_FLIGHT,
             sockets: MAX_SOCKETS,
             queued: crate::writer::MAX_QUEUED,
@@ -82,6 +89,7 @@ impl Default for Shares {
             sockets_per_user: MAX_SOCKETS_PER_USER,
             sockets_per_address: MAX_SOCKETS_PER_ADDRESS,
             sockets_per_staff: None,
+            connections_per_address: MAX_CONNECTIONS_PER_ADDRESS,
             trusted_proxies: Vec::new(),
         }
     }

@@ -22,7 +22,8 @@ use tower_http::trace::TraceLayer;
 
 use crate::app::App;
 
-use super::wire::{Places, Times};
+use super::listen::Listening;
+use super::wire::{Places, Wire};
 use super::{Front, health, listen, metrics, refusal, trace};
 
 /// A listener that answers already.
@@ -36,9 +37,11 @@ pub struct Door {
 
 impl Door {
     /// Begins to answer: that there is nothing yet, or nothing any more.
-    pub fn open(listener: TcpListener, times: Times, stop: CancellationToken) -> Self {
+    pub fn open(listener: TcpListener, wire: &Wire, stop: CancellationToken) -> Self {
         let entrance = Entrance { inside: Arc::default(), stop: stop.clone() };
-        let server = tokio::spawn(listen::listen(listener, entrance.router(), times, stop.clone()));
+        let connections = wire.connections.clone();
+        let listening = Listening { router: entrance.router(), times: wire.times, connections };
+        let server = tokio::spawn(listen::listen(listener, listening, stop.clone()));
         Self { entrance, server: AbortOnDropHandle::new(server), stop }
     }
 

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
+use super::connections::ConnectionPermit;
 use super::wire::Times;
 
 /// How long a connection that we ended is read on.
@@ -46,6 +47,8 @@ impl Head {
 pub struct Line {
     /// Taken when it is dropped.
     stream: Option<TcpStream>,
+    /// Given back when the stream is closed.
+    permit: Option<ConnectionPermit>,
     head: Head,
     /// The changes of `head` that were heeded.
     heeded: usize,
@@ -57,9 +60,10 @@ pub struct Line {
 impl Line {
     /// A connection that was just accepted. Clients open some before they need them, and one that is closed just when its
     /// first request is sent fails it; so nothing is due before a first byte has come.
-    pub fn new(stream: TcpStream, times: Times) -> (Self, Head) {
+    pub fn new(stream: TcpStream, times: Times, permit: ConnectionPermit) -> (Self, Head) {
         let head = Head::default();
-        (Self { stream: Some(stream), head: head.clone(), heeded: 0, times, head_due: None, write_due: None }, head)
+        let (stream, permit, heard) = (Some(stream), Some(permit), head.clone());
+        (Self { stream, permit, head, heeded: 0, times, head_due: None, write_due: None }, heard)
     }
 
     /// Forgets the deadline of a head that has come.
@@ -143,14 +147,18 @@ impl AsyncWrite for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        // One that gives way to others has nothing more to say, and its file is needed.
+        let permit = self.permit.take().filter(|permit| !permit.connection().is_ending());
         // Without a runtime the process is ending, and the kernel closes what is left.
-        if let (Some(stream), Ok(runtime)) = (self.stream.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(linger(stream));
+        if let (Some(stream), Some(permit), Ok(runtime)) =
+            (self.stream.take(), permit, tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(linger(stream, permit));
         }
     }
 }
 
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: TcpStream, _permit: ConnectionPermit) {
     let drained = async {
         stream.shutdown().await?;
         let mut waste = [0; WASTE];

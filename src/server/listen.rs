@@ -2,34 +2,53 @@
 //! is at, and meanwhile still answers who comes. What a request means is the router's.
 
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::connections::{Connection, ConnectionLimiter, ConnectionPermit, NoRoom};
 use super::line::Line;
 use super::wire::Times;
 
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1_024;
 
-/// The pause after a connection could not be accepted: there are no file descriptors left, and more tries free none.
+/// The pause after a connection could not be accepted: there are no file descriptors left, and more tries free none. As long
+/// one waits for others to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// What is said to a connection for which there is no room.
+const NO_ROOM: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// What every connection is served with.
+#[derive(Clone)]
+pub struct Listening {
+    /// What answers requests.
+    pub router: Router,
+    /// Deadlines of a connection.
+    pub times: Times,
+    /// Bounds on connections.
+    pub connections: ConnectionLimiter,
+}
+
 /// Accepts until `stop`. Ends when every connection has ended.
-pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: CancellationToken) {
+pub async fn listen(listener: TcpListener, listening: Listening, stop: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -38,7 +57,8 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
         };
         match accepted {
             Ok(accepted) => {
-                connections.spawn(serve(accepted, router.clone(), times, stop.clone()));
+                let admitted = listening.admit(accepted).await;
+                admitted.map(|admitted| connections.spawn(serve(admitted, stop.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -52,7 +72,10 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(accepted) => drop(tokio::spawn(serve(accepted, router.clone(), times, late.clone()))),
+                Ok(accepted) => {
+                    let admitted = listening.admit(accepted).await;
+                    drop(admitted.map(|admitted| tokio::spawn(serve(admitted, late.clone()))));
+                }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
             () = connections.wait() => break,
@@ -60,35 +83,108 @@ pub async fn listen(listener: TcpListener, router: Router, times: Times, stop: C
     }
 }
 
-async fn serve((stream, peer): (TcpStream, SocketAddr), router: Router, times: Times, stop: CancellationToken) {
+/// A connection that is counted.
+struct Admitted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    listening: Listening,
+}
+
+impl Listening {
+    /// Counts a connection; `None` when there is no room for it.
+    async fn admit(&self, (stream, peer): (TcpStream, SocketAddr)) -> Option<Admitted> {
+        let admitted = timeout(ACCEPT_PAUSE, async {
+            loop {
+                match self.connections.admit(peer) {
+                    Err(NoRoom::Soon) => self.connections.closed().await,
+                    admitted => return admitted.ok(),
+                }
+            }
+        });
+        let Some(permit) = admitted.await.ok().flatten() else {
+            tracing::debug!("a connection was refused: the maximum number of connections is open");
+            // Nobody waits for a client here: it is told if its buffer is free.
+            let _ = stream.try_write(NO_ROOM);
+            return None;
+        };
+        Some(Admitted { stream, peer, permit, listening: self.clone() })
+    }
+}
+
+async fn serve(admitted: Admitted, stop: CancellationToken) {
+    let Admitted { stream, peer, permit, listening: Listening { router, times, .. } } = admitted;
     // Small frames are sent at once. A connection that is gone already tells so when it is read.
     let _ = stream.set_nodelay(true);
-    let (line, head) = Line::new(stream, times);
+    let connection = Arc::clone(permit.connection());
+    let (line, head) = Line::new(stream, times, permit);
+    let of_requests = Arc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {
         head.has_come();
-        let (head, router) = (head.clone(), router.clone());
+        of_requests.start();
+        let (head, router, connection) = (head.clone(), router.clone(), Arc::clone(&of_requests));
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         async move {
             let answered = router.oneshot(request).await;
             // After an upgrade the line belongs to another protocol.
-            if answered.as_ref().is_ok_and(|response| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
+            let is_http = answered.as_ref().is_ok_and(|response| response.status() != StatusCode::SWITCHING_PROTOCOLS);
+            if is_http {
                 head.is_next();
             }
-            answered
+            answered.map(|response| response.map(|body| Answering { body, connection: is_http.then_some(connection) }))
         }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(times.idle).max_header_size(MAX_HEAD);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(line), service).with_upgrades());
+    let mut served = pin!(builder.serve_connection(TokioIo::new(line), service).with_upgrades());
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = served.as_mut() => ended,
+        () = connection.ended() => return,
         () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            served.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = served => ended,
+                () = connection.ended() => return,
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+/// The body of an answer. Its connection is idle when it was sent.
+struct Answering {
+    body: Body,
+    /// `None` when another protocol takes the connection over.
+    connection: Option<Arc<Connection>>,
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.finish();
+        }
     }
 }

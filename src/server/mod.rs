@@ -6,6 +6,7 @@ mod assets;
 mod auth;
 mod caching;
 mod caller;
+mod connections;
 pub mod defaults;
 mod door;
 mod end;
@@ -43,6 +44,7 @@ use self::persisted::Persisted;
 use self::readiness::Readiness;
 
 pub use auth::{Gate, Identity, token};
+pub use connections::{ConnectionBounds, ConnectionLimiter};
 pub use door::{Door, Serving};
 pub use person::Person;
 pub use rate::{Rate, Rates};

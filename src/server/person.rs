@@ -43,10 +43,15 @@ impl Person {
     /// Whoever is at this address.
     #[must_use]
     pub fn guests(address: IpAddr) -> Self {
-        Self::Guests(match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-            address @ IpAddr::V4(_) => address,
-        })
+        Self::Guests(network(address))
+    }
+}
+
+/// Returns what tells an address from those of others: itself, or the network of an IPv6 address.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -79,7 +84,8 @@ fn hop(text: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
+/// Whether an address is one of these proxies.
+pub fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
     proxies.iter().any(|network| network.contains(&address))
 }
 

@@ -10,6 +10,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::config::LimitSettings;
 
+use super::connections::{ConnectionBounds, ConnectionLimiter};
+use super::defaults::IDLE_GRACE;
 use super::rate::{Rate, Rates};
 use super::seats::Seats;
 
@@ -26,6 +28,8 @@ pub struct Wire {
     pub times: Times,
     /// How large a thing may be.
     pub room: Room,
+    /// TCP connections that are open.
+    pub connections: ConnectionLimiter,
     /// Requests that are being executed.
     pub requests: Places,
     /// Websockets and event streams that are open.
@@ -41,11 +45,17 @@ impl Wire {
     #[must_use]
     pub fn new(limits: &LimitSettings, origins: Vec<String>) -> Self {
         let LimitSettings { shares, room, times, .. } = limits;
+        let bounds = ConnectionBounds {
+            open: room.connections,
+            idle_per_address: shares.connections_per_address,
+            grace: IDLE_GRACE,
+        };
         Self {
             origins,
             proxies: shares.trusted_proxies.clone(),
             times: *times,
             room: *room,
+            connections: ConnectionLimiter::new(bounds, shares.trusted_proxies.clone()),
             requests: Places::new(room.in_flight),
             sockets: Places::new(room.sockets),
             seats: Seats::new(shares.sockets_per_user, shares.sockets_per_address, shares.sockets_per_staff),

@@ -216,7 +216,7 @@ impl Shop {
         follow_replicas(&app, &databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
         let front = Front { gate, explore: access.explore.unwrap_or(is_development), documents, wire };
-        let door = Door::open(listener, front.wire.times, stop.clone());
+        let door = Door::open(listener, &front.wire, stop.clone());
         let server = tokio::spawn(door.let_in(app.clone(), front).expect("a sound schema").until_drained());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };

@@ -44,6 +44,17 @@ impl Process {
         Self::spawn(wrapped, &[]).await
     }
 
+    /// Starts a server that may open so many files.
+    pub async fn start_with_files(place: &Place, files: usize) -> Self {
+        Self::start_by(place, |server| {
+            let mut shell = Command::new("sh");
+            let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+            shell.args(["-c", &script]).arg(server.as_std().get_program());
+            shell
+        })
+        .await
+    }
+
     async fn spawn(mut command: Command, settings: &[&str]) -> Self {
         let mut child = command
             .args(["--listen", "127.0.0.1:0"])
