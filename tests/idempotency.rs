@@ -3,9 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use onhand::commands::{AdjustStock, StockChange};
+use onhand::domain::party::Party;
+use onhand::domain::payment::KeyId;
+use onhand::domain::stock::Action;
+use onhand::domain::transaction::Reason;
+use onhand::writer::idempotency::{Key, Keyed};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::support::{Shop, codes, eventually, short_times};
+use crate::support::{Shop, codes, eventually, is_postgres, short_times};
 
 #[tokio::test]
 async fn every_mutation_with_a_key_has_one_effect_and_one_answer() {
@@ -154,5 +162,50 @@ async fn keys_are_forgotten_and_carts_expire_when_their_time_is_over() {
     assert_eq!(shop.read_cart(&touched).await["status"], "OPEN");
     assert_eq!(codes(&shop.check_out(&old).await), ["INVALID_STATE"]);
     assert_eq!(codes(&shop.add_to_cart(&old, &[(&mug, 1)]).await), ["INVALID_STATE"]);
+    shop.close().await;
+}
+
+/// How many rows of idempotency keys PostgreSQL says were inserted, and how many were read.
+async fn keys_counted(shop: &Shop) -> (i64, i64) {
+    let counted = "SELECT n_tup_ins AS inserted, seq_tup_read + COALESCE(idx_tup_fetch, 0) AS read \
+        FROM pg_stat_user_tables WHERE relname = 'idempotency_key'";
+    let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, counted);
+    let row = shop.database().query_one_raw(statement).await.expect("an answer").expect("the table");
+    (row.try_get("", "inserted").expect("a count"), row.try_get("", "read").expect("a count"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_never_reads_the_keys_of_others() {
+    const KEYS: i64 = 20_000;
+    const GUESTS: i64 = 255;
+    if !is_postgres() {
+        return;
+    }
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 0).await.parse().expect("an id");
+    let many = format!(
+        "INSERT INTO idempotency_key (scope, key, mutation, fingerprint, answer, created_at) \
+         SELECT 'subject:busy', 'key ' || n, 'adjustStock', '', '[]', now() FROM generate_series(1, {KEYS}) AS n"
+    );
+    shop.database().execute_unprepared(&many).await.expect("many keys");
+    // While the writer has no connection its queue fills, so that the keys come in a few batches.
+    #[expect(clippy::disallowed_methods, reason = "somebody else has the connection")]
+    let somebody = shop.database().begin().await.expect("a transaction");
+    let adjust = |scope: String, key: String| {
+        let change = StockChange { product: mug, action: Action::Increment, quantity: 1, expected_version: None };
+        let command = AdjustStock::check(vec![change], Reason::Correction, None, None, false).expect("a sound change");
+        let key = Key { id: KeyId { scope, key }, mutation: "adjustStock", fingerprint: String::new() };
+        let writer = shop.app.writer.clone();
+        tokio::spawn(async move { writer.submit(&Party::System, Keyed { key: Some(key), command }).await })
+    };
+    let guests = (1..=GUESTS).map(|n| adjust(format!("guest:{n}"), format!("key {n}")));
+    let all: Vec<_> = guests.chain([adjust("subject:busy".to_owned(), "another".to_owned())]).collect();
+    somebody.commit().await.expect("an end");
+    for answer in join_all(all).await {
+        answer.expect("no panic").expect("an answer");
+    }
+    eventually("the reads are counted", || async { keys_counted(&shop).await.0 == KEYS + GUESTS + 1 }).await;
+    let (_, read) = keys_counted(&shop).await;
+    assert!(read < KEYS, "{read} keys were read for a batch that names {GUESTS} others");
     shop.close().await;
 }

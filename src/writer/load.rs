@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use entity::{cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, stock};
+use entity::{cart, cart_item, order, order_item, payment, product, sandbox_charge, stock};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
@@ -20,6 +20,7 @@ use crate::store::postgres::lock_names;
 use crate::store::rows;
 
 use super::held::{Held, key_name, names};
+use super::keys;
 use super::world::{Unique, World};
 
 /// Most ids in one statement: databases bound the parameters of a statement.
@@ -153,16 +154,7 @@ impl Loader<'_> {
 
     async fn keys(&self, world: &mut World, keys: Vec<KeyId>) -> Result<(), DbErr> {
         let wanted: BTreeSet<KeyId> = keys.into_iter().collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let scopes: BTreeSet<&str> = wanted.iter().map(|key| key.scope.as_str()).collect();
-        let found = idempotency_key::Entity::find()
-            .filter(idempotency_key::Column::Scope.is_in(scopes))
-            .filter(idempotency_key::Column::Key.is_in(wanted.iter().map(|key| key.key.as_str())))
-            .all(self.tx)
-            .await?;
-        for key in found.into_iter().map(rows::key).filter(|key| wanted.contains(&key.id)) {
+        for key in keys::find(self.tx, &wanted).await?.into_iter().map(rows::key) {
             world.keys.load(key.id.clone(), key);
         }
         Ok(())

@@ -9,6 +9,7 @@ mod connection;
 mod health;
 mod held;
 mod job;
+mod keys;
 mod load;
 mod patient;
 mod save;

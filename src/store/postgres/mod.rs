@@ -4,6 +4,7 @@
 
 mod bell;
 mod feed;
+mod keys;
 mod transaction;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep};
 
 pub use bell::Bell;
 pub use feed::{Change, Changed, Look, Moment, became_visible, cluster, forget_other_clusters, prune};
+pub use keys::keys_of;
 pub use transaction::{Timeouts, begin_info, lock_names, record};
 
 /// Connections of one replica that read.
