@@ -78,12 +78,13 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(&databases, settings, Clock::system());
-    let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
-    tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
-    if let Kind::Postgres(postgres) = &databases.kind
-        && has_bell
-    {
-        tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
+    if let Kind::Postgres(postgres) = &databases.kind {
+        let links = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
+        let feed = Feed::begin(postgres.clone(), links).await?;
+        tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
+        if has_bell {
+            tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
+        }
     }
     Ok(app)
 }

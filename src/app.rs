@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::PaymentTimes;
 use crate::domain::stock::PublicStock;
-use crate::live::Hub;
+use crate::live::{FeedAge, Hub};
 use crate::payment::Gateways;
 use crate::store::{Bell, Databases, Store};
 use crate::supervision::Supervisor;
@@ -40,6 +40,8 @@ pub struct App {
     pub hub: Hub,
     /// What tells other replicas that there is something new, and hears it from them.
     pub bell: Bell,
+    /// How late the feed between replicas is.
+    pub feed_age: FeedAge,
     /// Who takes the money.
     pub gateways: Gateways,
     /// How long paying may take.
@@ -66,11 +68,22 @@ impl App {
         let links = Links { hub: hub.clone(), bell: bell.clone(), clock: clock.clone(), health: writer_health.clone() };
         let (writer, task) = Writer::start(Connection::of(databases), links, public_stock, max_queued);
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
-        let (supervisor, tasks) = (Supervisor::default(), TaskTracker::new());
+        let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
         let task = supervisor.watch("the writer", task);
-        (
-            Self { store, writer, writer_health, hub, bell, gateways, times, public_stock, clock, supervisor, tasks },
-            task,
-        )
+        let app = Self {
+            store,
+            writer,
+            writer_health,
+            hub,
+            bell,
+            feed_age,
+            gateways,
+            times,
+            public_stock,
+            clock,
+            supervisor,
+            tasks,
+        };
+        (app, task)
     }
 }

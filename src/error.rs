@@ -103,6 +103,15 @@ pub fn is_answered(error: &DbErr) -> bool {
     is_unwritten || kind(error) != DatabaseErrorKind::Unavailable
 }
 
+/// The code that the database gives for an error; `None` when the error is not the database's own.
+#[must_use]
+pub fn sql_state(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return None;
+    };
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
 /// Codes of PostgreSQL have five characters; those of SQLite are numbers with at most four digits.
 fn by_code(code: &str) -> DatabaseErrorKind {
     match code.parse::<u32>() {

@@ -161,7 +161,8 @@ fn bound_connections(wanted: usize) -> anyhow::Result<usize> {
 /// When the database does not answer.
 pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
     if let Kind::Postgres(postgres) = kind {
-        let feed = Feed::begin(app.store.clone(), app.hub.clone(), app.clock.clone()).await?;
+        let links = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
+        let feed = Feed::begin(postgres.clone(), links).await?;
         app.supervisor.spawn("the feed between replicas", stop, feed.follow(app.bell.clone(), stop.clone()));
         let carried = app.bell.clone().carry(postgres.clone(), stop.clone());
         app.supervisor.spawn("the notifier between replicas", stop, carried);

@@ -27,6 +27,7 @@ mod limits;
 mod live;
 mod metrics;
 mod operations;
+mod outages;
 mod pages;
 mod payments;
 mod persisted;

@@ -8,7 +8,7 @@ use onhand::commands::ClaimPayment;
 use onhand::config::PaymentTimes;
 use onhand::domain::id::ProductId;
 use onhand::domain::party::Party;
-use onhand::store::{Changed, Store};
+use onhand::store::{Changed, News, Poll};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use serde_json::{Value, json};
 
@@ -268,14 +268,15 @@ async fn a_change_in_the_gap_of_a_lost_doorbell_is_told() {
 async fn a_change_that_is_committed_late_is_told_once() {
     let Some(shops) = replicas::<1>().await else { return };
     let [shop] = &shops;
-    let store = Store::new(shop.database().clone());
+    let mut feed = shop.feed();
     let stranger = stranger(shop).await;
     let insert = |number: u8| format!("INSERT INTO change (kind, id, version) VALUES ('stock', '{}', 1)", id(number).0);
-    let mut last = store.look().await.expect("a look");
+    assert_eq!(feed.poll().await.expect("a poll").news, News::Untold, "it begins");
     let mut told = async |expected: &[u8]| {
-        let (changes, now) = store.changes_since(&last).await.expect("a look");
-        last = now;
-        let mut found: Vec<_> = changes.expect("no interruption").into_iter().map(|change| change.what).collect();
+        let Poll { news: News::Changes(changes), .. } = feed.poll().await.expect("a poll") else {
+            panic!("no interruption")
+        };
+        let mut found: Vec<_> = changes.into_iter().map(|change| change.what).collect();
         found.sort_by_key(|what| format!("{what:?}"));
         assert_eq!(found, expected.iter().map(|number| Changed::Stock(id(*number))).collect::<Vec<_>>());
     };

@@ -1,46 +1,71 @@
 //! What other replicas changed, told to those who watch it here.
 //!
-//! It looks when the doorbell rings, and now and then in any case. It must never skip a change: a look that failed is
-//! looked again from where the last good one ended, and after too long everything that is watched is read instead.
+//! It polls when the doorbell rings, and now and then in any case, on a connection of its own. It must never skip a
+//! change: after a poll that failed, that took too long, or whose session was a new one, everything that is watched is
+//! read. Where the database is found to hold other or older data, what was known is forgotten and subscribers are sent away.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::id::ProductId;
 use crate::error::Error;
-use crate::store::{Bell, Changed, Look, MAX_PAGE, Store};
+use crate::store::postgres::Postgres;
+use crate::store::{Bell, Change, Changed, FeedConnection, MAX_PAGE, News, Poll, Store};
 
 use super::Hub;
 
-/// How often it looks when nobody rings.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it polls when nobody rings.
+const POLL_EVERY: Duration = Duration::from_millis(500);
 
-/// The pause between two looks: what comes within it is taken in by one.
-const LOOK_PAUSE: Duration = Duration::from_millis(2);
+/// The pause between two polls: what comes within it is taken in by one.
+const POLL_PAUSE: Duration = Duration::from_millis(2);
 
-/// The pause after a look that failed.
+/// The pause after a poll that failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// The age of the feed above which a replica is not ready: what it tells its subscribers is late. One connection that
+/// falls silent is given up and made anew well within it.
+pub const MAX_FEED_AGE: Duration = Duration::from_secs(10);
+
+/// The time since the feed last told everything that it had to tell. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct FeedAge(Arc<Mutex<Option<Instant>>>);
+
+impl FeedAge {
+    /// The age; `None` where there is no feed, because one process has the database for itself.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let polled = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        polled.map(|polled| polled.elapsed())
+    }
+
+    fn reset(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
 
 /// The feed of one replica.
 #[derive(Debug)]
 pub struct Feed {
-    store: Store,
+    connection: FeedConnection,
     hub: Hub,
     clock: Clock,
-    last: Look,
+    age: FeedAge,
 }
 
 impl Feed {
-    /// Looks for the first time: whoever subscribes after this misses nothing.
+    /// Polls for the first time: whoever subscribes after this misses nothing.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin(store: Store, hub: Hub, clock: Clock) -> Result<Self, Error> {
-        let last = store.look().await?;
-        Ok(Self { store, hub, clock, last })
+    pub async fn begin(postgres: Postgres, (hub, clock, age): (Hub, Clock, FeedAge)) -> Result<Self, Error> {
+        let mut feed = Self { connection: FeedConnection::new(postgres), hub, clock, age };
+        feed.poll().await?;
+        Ok(feed)
     }
 
     /// Follows until it is told to stop.
@@ -48,13 +73,14 @@ impl Feed {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = bell.rung() => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(POLL_EVERY) => {}
                 () = stop.cancelled() => return,
             }
-            let pause = match self.look().await {
-                Ok(()) => LOOK_PAUSE,
+            let pause = match self.poll().await {
+                Ok(()) => POLL_PAUSE,
                 Err(error) => {
-                    tracing::warn!(%error, "the feed between replicas could not be read; it is tried again");
+                    tracing::warn!(%error, "the feed between replicas could not be read; reconnecting");
+                    self.connection.disconnect();
                     RETRY_PAUSE
                 }
             };
@@ -62,53 +88,87 @@ impl Feed {
         }
     }
 
-    async fn look(&mut self) -> Result<(), Error> {
-        let (changes, now) = self.store.changes_since(&self.last).await?;
-        self.clock.follow(now.at);
-        let hub = &self.hub;
-        let stocks = match changes {
-            None => {
-                let (stocks, orders) = hub.all_watched();
-                tracing::warn!(
-                    stocks = stocks.len(),
-                    orders = orders.len(),
-                    "the feed was interrupted: all is read anew"
-                );
-                for orders in orders.chunks(page()) {
-                    for order in self.store.orders(orders).await? {
-                        hub.announce_order(order.id, order.version);
-                    }
-                }
-                hub.announce_log();
-                stocks
-            }
-            Some(changes) => {
-                let mut stocks = Vec::new();
-                for change in &changes {
-                    match change.what {
-                        Changed::Order(order) => hub.announce_order(order, change.version),
-                        Changed::Stock(product) if hub.wants_stock(product, change.version) => stocks.push(product),
-                        Changed::Stock(_) => {}
-                    }
-                }
-                if changes.iter().any(|change| matches!(change.what, Changed::Stock(_))) {
-                    hub.announce_log();
-                }
-                stocks
-            }
+    async fn poll(&mut self) -> Result<(), Error> {
+        let Poll { news, at, store } = self.connection.poll().await?;
+        self.clock.follow(at);
+        let is_same = match news {
+            News::Changes(changes) => self.tell(&store, &changes).await?,
+            News::Untold => self.tell_all(&store).await?,
+            News::OtherData => false,
         };
-        self.announce_stocks(&stocks).await?;
-        self.last = now;
+        if !is_same {
+            self.send_away().await;
+        }
+        self.age.reset();
         Ok(())
     }
 
-    async fn announce_stocks(&self, products: &[ProductId]) -> Result<(), Error> {
-        for products in products.chunks(page()) {
-            for stock in self.store.stocks(products).await? {
-                self.hub.announce_stock(&stock);
+    /// Tells these changes. `false` when the data is older than what was told before.
+    async fn tell(&self, store: &Store, changes: &[Change]) -> Result<bool, Error> {
+        let mut stocks = Vec::new();
+        for change in changes {
+            match change.what {
+                Changed::Order(order) => self.hub.announce_order(order, change.version),
+                Changed::Stock(product) if self.hub.wants_stock(product, change.version) => stocks.push(product),
+                Changed::Stock(_) => {}
             }
         }
-        Ok(())
+        if changes.iter().any(|change| matches!(change.what, Changed::Stock(_))) {
+            self.hub.announce_log();
+        }
+        self.tell_stocks(store, &stocks).await
+    }
+
+    /// Tells everything that is watched. `false` when the data is older than what was told before.
+    async fn tell_all(&self, store: &Store) -> Result<bool, Error> {
+        let (stocks, orders) = self.hub.all_watched();
+        if !stocks.is_empty() || !orders.is_empty() {
+            tracing::info!(stocks = stocks.len(), orders = orders.len(), "the feed was interrupted: all is read anew");
+        }
+        for orders in orders.chunks(page()) {
+            let mut told = self.hub.order_versions(orders);
+            for order in store.orders(orders).await? {
+                if told.remove(&order.id).is_some_and(|version| order.version < version) {
+                    return Ok(false);
+                }
+                self.hub.announce_order(order.id, order.version);
+            }
+            if told.into_values().any(|version| version > 0) {
+                return Ok(false);
+            }
+        }
+        self.hub.announce_log();
+        self.tell_stocks(store, &stocks).await
+    }
+
+    async fn tell_stocks(&self, store: &Store, products: &[ProductId]) -> Result<bool, Error> {
+        for products in products.chunks(page()) {
+            // What was told before the read was committed before it, so the read finds that or something newer.
+            let mut told = self.hub.stock_versions(products);
+            for stock in store.stocks(products).await? {
+                if told.remove(&stock.product).is_some_and(|version| stock.version < version) {
+                    return Ok(false);
+                }
+                self.hub.announce_stock(&stock);
+            }
+            if told.into_values().any(|version| version > 0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Forgets what was known of other data, and has everybody subscribe anew.
+    async fn send_away(&self) {
+        tracing::error!(
+            "the database holds other or older data than before (a failover, or a restore): subscribers are sent away to \
+             read everything anew"
+        );
+        if let Err(error) = self.connection.forget_other_clusters().await {
+            tracing::warn!(%error, "the numbers of transactions that came with a restore stay; run `onhand migrate`");
+        }
+        self.hub.data_was_replaced();
+        self.hub.announce_log();
     }
 }
 

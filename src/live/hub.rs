@@ -20,6 +20,7 @@ struct Topics {
     stocks: Slots<ProductId, Stock>,
     orders: Slots<OrderId, ()>,
     log: watch::Sender<()>,
+    replaced: watch::Sender<()>,
 }
 
 impl Hub {
@@ -51,10 +52,36 @@ impl Hub {
         self.0.log.send_replace(());
     }
 
+    /// Forgets every state, because the database holds other or older data than those came from. Who subscribed before is to
+    /// be sent away, to subscribe anew.
+    pub fn data_was_replaced(&self) {
+        self.0.stocks.forget();
+        self.0.orders.forget();
+        self.0.replaced.send_replace(());
+    }
+
+    /// Wakes when the data was replaced.
+    #[must_use]
+    pub fn watch_replaced(&self) -> watch::Receiver<()> {
+        self.0.replaced.subscribe()
+    }
+
     /// Whether somebody watches this product and has not been told of this version or a newer one.
     #[must_use]
     pub fn wants_stock(&self, product: ProductId, version: i32) -> bool {
         self.0.stocks.wants(product, version)
+    }
+
+    /// The newest version that was told of each of these products; 0 before there is one.
+    #[must_use]
+    pub fn stock_versions(&self, products: &[ProductId]) -> HashMap<ProductId, i32> {
+        self.0.stocks.versions(products)
+    }
+
+    /// The newest version that was told of each of these orders; 0 before there is one.
+    #[must_use]
+    pub fn order_versions(&self, orders: &[OrderId]) -> HashMap<OrderId, i32> {
+        self.0.orders.versions(orders)
     }
 
     /// The products and the orders that somebody watches.
@@ -129,6 +156,22 @@ impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
         self.lock().get(&key).is_some_and(|slot| slot.borrow().as_ref().is_none_or(|(known, _)| version > *known))
     }
 
+    fn versions(&self, keys: &[K]) -> HashMap<K, i32> {
+        let slots = self.lock();
+        let version = |key: &K| slots.get(key)?.borrow().as_ref().map(|(version, _)| *version);
+        keys.iter().map(|key| (*key, version(key).unwrap_or_default())).collect()
+    }
+
+    /// Empties the slots. Nobody is woken.
+    fn forget(&self) {
+        for slot in self.lock().values() {
+            slot.send_if_modified(|newest| {
+                *newest = None;
+                false
+            });
+        }
+    }
+
     fn watch(&self, key: K) -> Topic<K, V> {
         let newest = self.lock().entry(key).or_insert_with(|| watch::Sender::new(None)).subscribe();
         Topic { key, newest: Some(newest), slots: self.clone() }
@@ -148,8 +191,13 @@ impl<K: Eq + Hash, V: Clone> Topic<K, V> {
     /// topic lives; it ends the loop of a caller all the same.
     pub async fn next(&mut self) -> Option<(i32, V)> {
         let newest = self.newest.as_mut()?;
-        newest.changed().await.ok()?;
-        newest.borrow_and_update().clone()
+        loop {
+            newest.changed().await.ok()?;
+            // It may have been forgotten in between.
+            if let Some(newest) = newest.borrow_and_update().clone() {
+                return Some(newest);
+            }
+        }
     }
 }
 
@@ -179,6 +227,17 @@ mod tests {
         slots.publish(1, 4, &"four again");
         let nothing = tokio::time::timeout(std::time::Duration::from_millis(20), topic.next()).await;
         assert!(nothing.is_err(), "{nothing:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_forgotten_may_come_again_with_a_lower_version() {
+        let slots = Slots::<u8, &str>::default();
+        let mut topic = slots.watch(1);
+        slots.publish(1, 4, &"four");
+        assert_eq!(slots.versions(&[1, 2]), HashMap::from([(1, 4), (2, 0)]));
+        slots.forget();
+        slots.publish(1, 2, &"two");
+        assert_eq!(topic.next().await, Some((2, "two")));
     }
 
     #[tokio::test]

@@ -7,6 +7,6 @@ mod feed;
 mod hub;
 mod streams;
 
-pub use feed::Feed;
+pub use feed::{Feed, FeedAge, MAX_FEED_AGE};
 pub use hub::Hub;
 pub use streams::{LogFilter, LogPlace, log_tail, order_changes, stock_changes};

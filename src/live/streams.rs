@@ -22,8 +22,11 @@ pub use crate::store::{LogFilter, LogPlace};
 /// How long a subscription waits before it reads again after the database did not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Most log rows that a subscription reads at once.
+/// Most log rows that a subscription reads at once while it keeps up.
 const LOG_PAGE: u64 = 100;
+
+/// Most log rows that it reads at once while it is behind.
+const MAX_LOG_PAGE: u64 = 2_000;
 
 /// The stock of each product now, in the order asked for, then newer states as they come, as somebody sees them: whoever
 /// sees capped counts hears nothing while what they see stays. Unknown products are skipped.
@@ -98,12 +101,14 @@ pub fn log_tail(
 ) -> impl Stream<Item = (LogPlace, StockTransaction)> + Send + use<> {
     let mut woken = hub.watch_log();
     async_stream::stream! {
-        let mut place = after;
+        let (mut place, mut limit) = (after, LOG_PAGE);
         loop {
             // Marked before reading: what is added while we read wakes us again.
             woken.mark_unchanged();
             loop {
-                let found = persist(|| store.log_after(&filter, &place, LOG_PAGE)).await;
+                let found = persist(|| store.log_after(&filter, &place, limit)).await;
+                let is_full = u64::try_from(found.rows.len()).is_ok_and(|count| count >= limit);
+                limit = if is_full { MAX_LOG_PAGE } else { LOG_PAGE };
                 for row in found.rows {
                     yield row;
                 }

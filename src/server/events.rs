@@ -1,8 +1,8 @@
 //! GraphQL over server-sent events, distinct connections mode: one operation per connection, its results as `next`, its end
 //! as `complete`. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
 //!
-//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, or the
-//! end of a token, ends the stream without `complete`, so that clients come back.
+//! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, the end
+//! of a token, or a restore of older data ends the stream without `complete`, so that clients come back.
 
 use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
@@ -54,8 +54,10 @@ pub fn stream(
     let every = served.front.wire.times.comment;
     let over = {
         let served = served.clone();
+        let mut replaced = served.app.hub.watch_replaced();
         async move {
             tokio::select! {
+                _ = replaced.changed() => {}
                 () = served.stop.cancelled() => {}
                 () = served.expiry(Some(&caller.identity)) => {}
             }

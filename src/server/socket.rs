@@ -142,6 +142,7 @@ async fn run(socket: WebSocket, served: Arc<Served>, (address, person, seat): (I
 impl Connection {
     async fn serve(&mut self) -> End {
         let stop = self.served.stop.clone();
+        let mut replaced = self.served.app.hub.watch_replaced();
         let hello = Instant::now() + self.times.init;
         let mut pings = interval_at(Instant::now() + self.times.ping, self.times.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -154,6 +155,7 @@ impl Connection {
                 () = sleep_until(hello), if self.identity.is_none() => Err(End::closed(4408, "Connection initialisation timeout")),
                 () = self.served.expiry(self.identity.as_ref()) => Err(End::closed(4403, "Forbidden")),
                 () = stop.cancelled() => Err(End::closed(1001, "The server is going away")),
+                _ = replaced.changed() => Err(End::closed(1012, "The data was restored; subscribe again")),
             };
             if let Err(end) = step {
                 return end;

@@ -3,7 +3,9 @@
 //! It never writes and never begins a transaction: that is the writer's. Lists are keyset pages; nothing is read
 //! without a bound.
 
+mod bounded;
 mod cart;
+mod live_log;
 mod log;
 mod open;
 mod order;
@@ -16,48 +18,45 @@ mod upkeep;
 pub(crate) mod postgres;
 pub(crate) mod rows;
 
+use std::time::Duration;
+
 use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 use crate::error::Error;
 
+use bounded::Bounded;
+
+pub use live_log::{LogPlace, LogRows};
 pub use log::{LogCursor, LogFilter};
-pub use log::{LogPlace, LogRows};
 pub use open::{Databases, Kind, migrate, open, open_read_only, shown};
 pub use order::{OrderCursor, OrderFilter};
 pub use page::{MAX_PAGE, Page, PageRequest};
-pub use postgres::{Bell, Change, Changed, Look, Postgres};
+pub use postgres::{Bell, Change, Changed, FeedConnection, News, Poll, Postgres};
 pub use product::{ProductCursor, ProductFilter};
 pub use snapshot::{OrderPage, Snapshot};
 pub use sqlite::SqliteFile;
 
+/// Timeout of each statement of a query: more than PostgreSQL itself lets one take, so that only a network that has
+/// fallen silent is given up. A request has a shorter deadline of its own.
+const READ_TIMEOUT: Duration = Duration::from_secs(6);
+
 /// Read queries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    db: DatabaseConnection,
+    db: Bounded,
 }
 
 impl Store {
     /// Reads from this database.
     #[must_use]
     pub const fn new(db: DatabaseConnection) -> Self {
+        Self::bounded(Bounded::new(db, READ_TIMEOUT))
+    }
+
+    /// Reads over this connection, with its timeout.
+    pub(crate) const fn bounded(db: Bounded) -> Self {
         Self { db }
-    }
-
-    /// Looks at the feed between replicas for the first time.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn look(&self) -> Result<Look, Error> {
-        Ok(Look::first(&self.db).await?)
-    }
-
-    /// What became visible since an earlier look, or `None` when that cannot be told any more, and the new look.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn changes_since(&self, earlier: &Look) -> Result<(Option<Vec<Change>>, Look), Error> {
-        Ok(earlier.again(&self.db).await?)
     }
 
     /// Looks whether the database answers.

@@ -1,6 +1,7 @@
 //! A shop per test: a server of its own on a free port, on a database of its own, with a clock that can be set forward.
 
 mod actions;
+pub mod cluster;
 mod place;
 pub mod process;
 mod proxy;
@@ -17,7 +18,7 @@ use onhand::domain::stock::PublicStock;
 use onhand::graphql::Limits;
 use onhand::run::follow_replicas;
 use onhand::server::{Door, Front, Gate, Wire, token};
-use onhand::store::{Databases, migrate, open};
+use onhand::store::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::writer::MAX_QUEUED;
 use onhand::{payment, verify};
 use serde_json::{Value, json};
@@ -250,6 +251,12 @@ impl Shop {
     /// The database below, for what no client can do.
     pub fn database(&self) -> &sea_orm::DatabaseConnection {
         &self.databases.write
+    }
+
+    /// A feed of its own on the shop's PostgreSQL.
+    pub fn feed(&self) -> FeedConnection {
+        let Kind::Postgres(postgres) = &self.databases.kind else { panic!("a file has no feed") };
+        FeedConnection::new(postgres.clone())
     }
 
     /// Closes what is read from: a database that is away for good.

@@ -28,6 +28,11 @@ impl Place {
         Self { files, url, server: Some(server) }
     }
 
+    /// A folder beside a database that somebody else looks after.
+    pub fn of(url: &str) -> Self {
+        Self { files: tempfile::tempdir().expect("a temporary folder"), url: url.to_owned(), server: None }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.files.path()

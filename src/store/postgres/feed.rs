@@ -1,96 +1,42 @@
-//! The feed between replicas: exactly the changes that became visible between two looks. None is lost and none comes
-//! twice, whatever is committed late, and nobody waits for a long transaction.
+//! The change feed between replicas: exactly the changes that became visible between two polls. None is lost and none
+//! comes twice, whatever is committed late, and nobody waits for a long transaction.
 //!
-//! A moment is what PostgreSQL calls a snapshot: which transactions had ended. The number of a transaction says when it
-//! began, so an order by numbers would miss whoever ends late; what was invisible then and is visible now does not.
+//! A snapshot, as PostgreSQL calls it, says which transactions had ended. The number of a transaction says when it began,
+//! so an order by numbers would miss whoever ends late; what was invisible then and is visible now does not. After a crash
+//! PostgreSQL gives out numbers again, so a snapshot is compared only within the session that took it. A pool reconnects
+//! without a word; hence each poll asks in its own statement which session it runs in.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
-use serde::{Deserialize, Serialize};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr};
 
 use crate::domain::Time;
 use crate::domain::id::{OrderId, ProductId};
+use crate::store::Store;
+use crate::store::bounded::Bounded;
 
-use super::sql;
+use super::lineage::{Cluster, Lineage, TABLES, Tables};
+use super::{Postgres, sql};
 
 /// How long a change is told.
 const KEPT: Duration = Duration::from_mins(10);
 
-/// After so long without a look some of what happened may be swept up already.
+/// After so long without a poll some of what happened may be swept up already.
 const MISSED_AFTER: Duration = Duration::from_mins(9);
 
-/// Most changes that one look takes in; when there are more, everything that is watched is read instead.
+/// Most changes that one poll takes in; when there are more, everything that is watched is read instead.
 const MAX_CHANGES: usize = 10_000;
 
 /// Most rows that are swept up at once.
 const MAX_SWEPT: i64 = 20_000;
 
-/// Which transactions had ended: `oldest:next:still,running`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Moment(String);
+/// Timeout of each statement of the feed. After it the connection is dropped and made anew.
+const POLL_TIMEOUT: Duration = Duration::from_secs(3);
 
-impl Moment {
-    /// The text as PostgreSQL reads it.
-    #[must_use]
-    pub fn as_text(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether this is of an earlier time in the life of a cluster.
-    #[must_use]
-    pub fn is_before(&self, other: &Self) -> bool {
-        self.next() < other.next()
-    }
-
-    /// The number that the next transaction would have had.
-    fn next(&self) -> u64 {
-        self.0.split(':').nth(1).and_then(|next| next.parse().ok()).unwrap_or_default()
-    }
-}
-
-impl TryFrom<String> for Moment {
-    type Error = &'static str;
-
-    /// Takes exactly what PostgreSQL would take: a moment may come from outside, in a cursor.
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        const BAD: &str = "this is no moment";
-        let number = |text: &str| {
-            let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 19;
-            text.parse::<i64>().ok().filter(|number| is_plain && *number > 0).ok_or(BAD)
-        };
-        let mut parts = text.split(':');
-        let (Some(oldest), Some(next), Some(running), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(BAD);
-        };
-        let (oldest, next) = (number(oldest)?, number(next)?);
-        let running: Vec<i64> =
-            running.split(',').filter(|_| !running.is_empty()).map(number).collect::<Result<_, _>>()?;
-        let is_rising = running.is_sorted_by(|a, b| a < b);
-        let is_within = running.iter().all(|id| (oldest..next).contains(id));
-        if oldest <= next && is_rising && is_within { Ok(Self(text)) } else { Err(BAD) }
-    }
-}
-
-impl From<Moment> for String {
-    fn from(moment: Moment) -> Self {
-        moment.0
-    }
-}
-
-/// A look at the feed: the moment, and the database's time then.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// What had ended.
-    pub moment: Moment,
-    /// The database's time.
-    pub at: Time,
-}
+/// The setting of a session that tells whether it is the one that a snapshot was taken in.
+const SESSION: &str = "onhand.feed_session";
 
 /// What changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,68 +56,165 @@ pub struct Change {
     pub version: i32,
 }
 
-impl Look {
-    /// Looks for the first time.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn first(db: &DatabaseConnection) -> Result<Self, DbErr> {
-        let statement = "SELECT pg_current_snapshot()::text AS moment, clock_timestamp() AS at";
-        let row = db.query_one_raw(sql(statement, [])).await?;
-        look(&row.ok_or_else(|| DbErr::RecordNotFound("the present moment".to_owned()))?)
+/// What became visible since the last poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// These changes, and no others.
+    Changes(Vec<Change>),
+    /// It cannot be told: the session is a new one, or there is too much of it. Whatever is watched is to be read.
+    Untold,
+    /// The database holds other or older data than before. Nothing that was known of it holds.
+    OtherData,
+}
+
+/// The result of a poll.
+#[derive(Debug)]
+pub struct Poll {
+    /// What became visible.
+    pub news: News,
+    /// The database's time.
+    pub at: Time,
+    /// Reads over the same session, which sees at least what was told.
+    pub store: Store,
+}
+
+/// The feed's own connection, which nothing else waits for or is waited for.
+#[derive(Debug)]
+pub struct FeedConnection {
+    postgres: Postgres,
+    session: Option<Session>,
+    /// The data that was found last.
+    lineage: Option<Lineage>,
+}
+
+/// A session, and what the last poll in it found.
+#[derive(Debug)]
+struct Session {
+    db: Bounded,
+    /// The process that serves it, and a random value that only this session was given: after a crash a process may have
+    /// the number of an earlier one.
+    identity: (i32, String),
+    snapshot: String,
+    at: Time,
+}
+
+impl FeedConnection {
+    /// A connection that is made by the first poll.
+    #[must_use]
+    pub const fn new(postgres: Postgres) -> Self {
+        Self { postgres, session: None, lineage: None }
     }
 
-    /// Looks again: what became visible since, or `None` when that cannot be told any more, and the new look.
+    /// Tells what became visible since the last poll. After a failure, or when its result was not wholly made use of, the
+    /// connection has to be [dropped](Self::disconnect).
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn again(&self, db: &DatabaseConnection) -> Result<(Option<Vec<Change>>, Self), DbErr> {
+    /// When the database does not answer in time, or is a standby.
+    pub async fn poll(&mut self) -> Result<Poll, DbErr> {
+        let Some(session) = self.session.take() else {
+            let db = Bounded::new(self.postgres.feed().await?, POLL_TIMEOUT);
+            return self.open(db).await;
+        };
+        let rows = session.poll().await?;
+        let first = rows.first().ok_or_else(nothing)?;
+        let identity: (i32, Option<String>) = (first.try_get("", "pid")?, first.try_get("", "session")?);
+        if identity != (session.identity.0, Some(session.identity.1.clone())) {
+            return self.open(session.db).await;
+        }
+        let at = time(first)?;
+        let is_late = (at - session.at).to_std().is_ok_and(|passed| passed > MISSED_AFTER);
+        // The cluster is the same for as long as a session lives.
+        let cluster = self.lineage.as_ref().map(|lineage| lineage.cluster.clone()).ok_or_else(nothing)?;
+        let news = if !self.follow(Lineage { cluster, tables: Tables::read(first)? }) {
+            News::OtherData
+        } else if is_late || rows.len() > MAX_CHANGES {
+            News::Untold
+        } else {
+            News::Changes(rows.iter().filter_map(|row| change(row).transpose()).collect::<Result<_, _>>()?)
+        };
+        let snapshot = first.try_get("", "snapshot")?;
+        let store = Store::bounded(session.db.clone());
+        self.session = Some(Session { snapshot, at, ..session });
+        Ok(Poll { news, at, store })
+    }
+
+    /// Lets the connection go. The next poll makes a new one, and tells that everything is to be read.
+    pub fn disconnect(&mut self) {
+        self.session = None;
+    }
+
+    /// Forgets what the rows of a restored dump say of transactions, as [`forget_other_clusters`] does.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the role may not.
+    pub async fn forget_other_clusters(&self) -> Result<(), DbErr> {
+        match &self.session {
+            Some(session) => forget_other_clusters(&session.db).await,
+            None => Err(nothing()),
+        }
+    }
+
+    /// Marks the session, and takes its first snapshot: what is read after this is not older than the snapshot.
+    async fn open(&mut self, db: Bounded) -> Result<Poll, DbErr> {
+        let mark = Uuid::new_v4().to_string();
+        let open = format!(
+            "SELECT set_config('{SESSION}', $1, false) AS session, pg_backend_pid() AS pid, pg_is_in_recovery() AS is_standby, \
+             pg_current_snapshot()::text AS snapshot, clock_timestamp() AS at, {TABLES}"
+        );
+        let row = db.query_one_raw(sql(&open, [mark.clone().into()])).await?.ok_or_else(nothing)?;
+        if row.try_get("", "is_standby")? {
+            return Err(away("this PostgreSQL is a standby"));
+        }
+        let lineage = Lineage { cluster: Cluster::ask(&db).await?, tables: Tables::read(&row)? };
+        let news = if self.follow(lineage) { News::Untold } else { News::OtherData };
+        let (at, store) = (time(&row)?, Store::bounded(db.clone()));
+        let (identity, snapshot) = ((row.try_get("", "pid")?, mark), row.try_get("", "snapshot")?);
+        self.session = Some(Session { db, identity, snapshot, at });
+        Ok(Poll { news, at, store })
+    }
+
+    /// Whether the data continues what was found before.
+    fn follow(&mut self, lineage: Lineage) -> bool {
+        let continues = self.lineage.as_ref().is_none_or(|earlier| lineage.continues(earlier));
+        self.lineage = Some(lineage);
+        continues
+    }
+}
+
+impl Session {
+    async fn poll(&self) -> Result<Vec<QueryResult>, DbErr> {
         // Two branches, so that each finds its rows by the index.
-        let statement = "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS moment), seen AS (\
+        let statement = format!(
+            "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot, pg_backend_pid() AS pid, \
+            current_setting('{SESSION}', true) AS session, {TABLES}), seen AS (\
             SELECT c.kind, c.id, c.version FROM now, change c \
-            WHERE c.xid >= pg_snapshot_xmax($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(now.moment) \
+            WHERE c.xid >= pg_snapshot_xmax($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(now.snapshot) \
             UNION ALL \
             SELECT c.kind, c.id, c.version FROM change c \
             WHERE c.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))) \
-            SELECT now.moment::text AS moment, clock_timestamp() AS at, newest.kind, newest.id, newest.version \
+            SELECT now.snapshot::text AS snapshot, clock_timestamp() AS at, pid, session, database, log, constraints, \
+            newest_position, newest.kind, newest.id, newest.version \
             FROM now LEFT JOIN (SELECT kind, id, max(version) AS version FROM seen GROUP BY kind, id LIMIT $2) AS newest \
-            ON true";
+            ON true"
+        );
         let limit = i64::try_from(MAX_CHANGES + 1).unwrap_or(i64::MAX);
-        let rows = db.query_all_raw(sql(statement, [self.moment.as_text().into(), limit.into()])).await?;
-        let first = rows.first().ok_or_else(|| DbErr::RecordNotFound("the present moment".to_owned()))?;
-        let now = look(first)?;
-        // Numbers that fall back are those of another cluster.
-        let is_other = now.moment.is_before(&self.moment);
-        let is_late = (now.at - self.at).to_std().is_ok_and(|passed| passed > MISSED_AFTER);
-        if is_other || is_late || rows.len() > MAX_CHANGES {
-            return Ok((None, now));
-        }
-        let changes = rows.iter().filter_map(|row| change(row).transpose()).collect::<Result<_, _>>()?;
-        Ok((Some(changes), now))
+        self.db.query_all_raw(sql(&statement, [self.snapshot.as_str().into(), limit.into()])).await
     }
 }
 
-fn look(row: &QueryResult) -> Result<Look, DbErr> {
-    let at: DateTime<Utc> = row.try_get("", "at")?;
-    let moment = Moment::try_from(row.try_get::<String>("", "moment")?).map_err(|e| DbErr::Type(e.to_owned()))?;
-    Ok(Look { moment, at })
+fn time(row: &QueryResult) -> Result<Time, DbErr> {
+    row.try_get::<DateTime<Utc>>("", "at")
 }
 
-/// Rows of the log that were invisible at one moment and visible at another. They are found by the numbers of their
-/// transactions; a few of those numbers may belong to neither.
-pub fn became_visible(from: &Moment, to: &Moment) -> Expr {
-    let text = "position IN (\
-        SELECT position FROM stock_transaction \
-        WHERE xid >= pg_snapshot_xmax($1::text::pg_snapshot) AND xid < pg_snapshot_xmax($2::text::pg_snapshot) \
-        AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot) \
-        UNION ALL \
-        SELECT position FROM stock_transaction \
-        WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) \
-        AND pg_visible_in_snapshot(xid, $2::text::pg_snapshot))";
-    Expr::cust_with_values(text, [from.as_text(), to.as_text()])
+fn nothing() -> DbErr {
+    away("the feed has no session")
 }
 
-/// `None` for the row that only tells the moment.
+fn away(what: &str) -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal(what.to_owned()))
+}
+
+/// `None` for the row that only tells the snapshot.
 fn change(row: &QueryResult) -> Result<Option<Change>, DbErr> {
     let Some(kind) = row.try_get::<Option<String>>("", "kind")? else { return Ok(None) };
     let id: Uuid = row.try_get("", "id")?;
@@ -184,17 +227,11 @@ fn change(row: &QueryResult) -> Result<Option<Change>, DbErr> {
     Ok(Some(Change { what, version: row.try_get("", "version")? }))
 }
 
-/// Which cluster this is: moments mean nothing in another. Where the role may not ask, all are taken for one.
-pub async fn cluster(db: &DatabaseConnection) -> String {
-    let row = db.query_one_raw(sql("SELECT system_identifier::text AS cluster FROM pg_control_system()", [])).await;
-    row.ok().flatten().and_then(|row| row.try_get("", "cluster").ok()).unwrap_or_default()
-}
-
 /// Sweeps up what every replica has seen, some of it at a time.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn prune(db: &DatabaseConnection) -> Result<u64, DbErr> {
+pub async fn prune(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     let statement = "DELETE FROM change WHERE ctid = ANY (ARRAY(SELECT ctid FROM change \
         WHERE created_at < clock_timestamp() - make_interval(secs => $1) ORDER BY created_at LIMIT $2 \
         FOR UPDATE SKIP LOCKED))";
@@ -207,7 +244,7 @@ pub async fn prune(db: &DatabaseConnection) -> Result<u64, DbErr> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn forget_other_clusters(db: &DatabaseConnection) -> Result<(), DbErr> {
+pub async fn forget_other_clusters(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     for statement in [
         "UPDATE stock_transaction SET xid = '0' WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())",
         "DELETE FROM change WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())",
@@ -215,39 +252,4 @@ pub async fn forget_other_clusters(db: &DatabaseConnection) -> Result<(), DbErr>
         db.execute_raw(sql(statement, [])).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_what_postgresql_takes_for_one() {
-        for good in ["1:1:", "10:20:10,14,19", "742:742:", "5:9223372036854775807:5"] {
-            assert_eq!(Moment::try_from(good.to_owned()).map(String::from).as_deref(), Ok(good));
-        }
-        let bad = [
-            "",
-            "1",
-            "1:1",
-            "0:1:",
-            "2:1:",
-            "1:1:1",
-            "10:20:14,10",
-            "10:20:10,10",
-            "10:20:20",
-            "10:20:9",
-            "10:20:10,",
-            "10:20:,10",
-            "+1:2:",
-            "1:2::",
-            "1:2:x",
-            " 1:2:",
-            "1:9223372036854775808:",
-            "1:2:\0",
-        ];
-        for bad in bad {
-            assert!(Moment::try_from(bad.to_owned()).is_err(), "{bad:?}");
-        }
-    }
 }

@@ -5,6 +5,8 @@
 mod bell;
 mod feed;
 mod keys;
+mod lineage;
+mod log;
 mod transaction;
 
 use std::sync::Arc;
@@ -18,8 +20,10 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::time::{Instant, sleep};
 
 pub use bell::Bell;
-pub use feed::{Change, Changed, Look, Moment, became_visible, cluster, forget_other_clusters, prune};
+pub use feed::{Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune};
 pub use keys::keys_of;
+pub use lineage::log_lineage;
+pub use log::{log_end, not_written_by, nth_position_of, written_by};
 pub use transaction::{Timeouts, begin_info, lock_names, record};
 
 /// Connections of one replica that read.
@@ -114,6 +118,11 @@ impl Postgres {
     /// When the server cannot be reached.
     pub async fn patient_reader(&self) -> anyhow::Result<DatabaseConnection> {
         Ok(self.connect("verify", 1, LONG_TIMEOUT).await?)
+    }
+
+    /// The connection of the feed between replicas. It is made when it is needed first.
+    pub(crate) async fn feed(&self) -> Result<DatabaseConnection, DbErr> {
+        self.connect("feed", 1, STATEMENT_TIMEOUT).await
     }
 
     /// A connection for rings of the doorbell and for sweeping up. It connects when it is needed first.

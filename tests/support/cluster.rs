@@ -1,0 +1,140 @@
+//! A PostgreSQL of a test's own, for what nobody does to one that others use: to crash it, to go back in time.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::place::is_postgres;
+
+/// How often a port is tried that somebody else may take in between.
+const MAX_TRIES: usize = 5;
+
+/// A running cluster on a free port of this machine. It ends when it is dropped.
+pub struct Cluster {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+    settings: &'static str,
+}
+
+impl Cluster {
+    /// A new one with these settings (`-c name=value`); `None` when it is not PostgreSQL's turn.
+    pub fn start(settings: &'static str) -> Option<Self> {
+        if !is_postgres() {
+            return None;
+        }
+        // In memory where that is possible.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+        let mut cluster = Self { folder, programs: programs(), port: 0, settings };
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(cluster.folder.path()));
+        }
+        let data = cluster.data();
+        let data = data.to_str().expect("text");
+        let how = ["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+        run(cluster.program("initdb").args(["-D", data]).args(how));
+        let is_started = (0..MAX_TRIES).any(|_| {
+            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            cluster.port = free.local_addr().expect("an address").port();
+            drop(free);
+            cluster.try_resume()
+        });
+        assert!(is_started, "{}", std::fs::read_to_string(cluster.folder.path().join("log")).unwrap_or_default());
+        Some(cluster)
+    }
+
+    /// The address of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Where its files are.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for other files, which the server may read and write.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it as a power cut would: `immediate`; or in order: `fast`.
+    pub fn stop(&self, mode: &str) {
+        run(self.program("pg_ctl").arg("-D").arg(self.data()).args(["-m", mode, "-w", "stop"]));
+    }
+
+    /// Starts it again at the same address.
+    pub fn resume(&self) {
+        assert!(self.try_resume(), "{}", std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+    }
+
+    fn try_resume(&self) -> bool {
+        let settings = format!(
+            "-c port={} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} {}",
+            self.port,
+            self.folder.path().display(),
+            self.settings
+        );
+        let mut start = self.program("pg_ctl");
+        start.arg("-D").arg(self.data()).arg("-l").arg(self.folder.path().join("log"));
+        start.args(["-w", "-t", "60", "-o", &settings, "start"]);
+        start.status().expect("pg_ctl").success()
+    }
+
+    /// One of the programs of PostgreSQL, run as the user that may.
+    pub fn program(&self, name: &str) -> Command {
+        self.command(&self.programs.join(name))
+    }
+
+    /// Any program, run as the user whose files the cluster's are.
+    pub fn tool(&self, name: &str) -> Command {
+        self.command(Path::new(name))
+    }
+
+    #[expect(clippy::unused_self, reason = "there is a cluster")]
+    fn command(&self, program: &Path) -> Command {
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // It may have been stopped already.
+        let _ = self.program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]).status();
+    }
+}
+
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) {
+    let status = command.status().expect("a process");
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+fn is_root() -> bool {
+    std::fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
+}
+
+/// The programs of the newest PostgreSQL on this machine.
+fn programs() -> PathBuf {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_, programs)| programs).unwrap_or_default()
+}
