@@ -39,6 +39,7 @@ mod refusals;
 mod replicas;
 mod rolling;
 mod schema;
+mod snapshots;
 mod socket;
 mod storage;
 mod stories;

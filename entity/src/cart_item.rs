@@ -1,10 +1,11 @@
 //! So many units of one product in a cart.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// So many units of one product in a cart.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "cart_item")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

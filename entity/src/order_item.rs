@@ -1,10 +1,11 @@
 //! A line of an order, with name, SKU and price of the moment of check-out.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// A line of an order, with name, SKU and price of the moment of check-out.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "order_item")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -1,10 +1,11 @@
 //! One attempt to pay an order.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// One attempt to pay an order.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "payment")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -1,10 +1,11 @@
 //! Goods of one order that left together.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// Goods of one order that left together.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "shipment")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -1,10 +1,11 @@
 //! Units of one order item in a shipment.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// Units of one order item in a shipment.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "shipment_item")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -13,14 +13,10 @@ use async_graphql::runtime::{TokioSpawner, TokioTimer};
 
 use crate::domain::cart::Cart;
 use crate::domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId};
-use crate::domain::order::Order;
-use crate::domain::payment::Payment;
-use crate::domain::product::Product;
-use crate::domain::shipment::Shipment;
 use crate::domain::stock::Stock;
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
-use crate::store::Store;
+use crate::store::{OrderRecord, ProductRecord, Store};
 
 use super::error::failure;
 
@@ -84,13 +80,13 @@ pub struct OrderOfCart(pub CartId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderOfItem(pub OrderItemId);
 
-/// The payments of an order.
+/// The order that a payment belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PaymentsOf(pub OrderId);
+pub struct OrderOfPayment(pub PaymentId);
 
-/// The shipments of an order.
+/// The order that a shipment belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ShipmentsOf(pub OrderId);
+pub struct OrderOfShipment(pub ShipmentId);
 
 macro_rules! loads {
     ($($key:ty => $value:ty, $read:expr, $entries:expr;)+) => {$(
@@ -107,46 +103,47 @@ macro_rules! loads {
 }
 
 loads! {
-    ProductId => Product, Store::products, |product: Product| Some((product.id, product));
+    ProductId => ProductRecord, Store::products, |record: ProductRecord| Some((record.product.id, record));
     StockId => Stock, stocks, |stock: Stock| Some((stock.product.into(), stock));
     StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
     CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
-    OrderId => Order, Store::orders, |order: Order| Some((order.id, order));
-    PaymentId => Payment, Store::payments, |payment: Payment| Some((payment.id, payment));
-    ShipmentId => Shipment, Store::shipments, |shipment: Shipment| Some((shipment.id, shipment));
-    OrderOfCart => Order, orders_of_carts, |order: Order| Some((OrderOfCart(order.cart), order));
-    OrderOfItem => Order, orders_of_items, |order: Order| {
-        let keys: Vec<_> = order.items.iter().map(|item| OrderOfItem(item.id)).collect();
-        keys.into_iter().map(move |key| (key, order.clone()))
+    OrderId => Arc<OrderRecord>, Store::orders, |record: OrderRecord| Some((record.order.id, Arc::new(record)));
+    OrderOfCart => Arc<OrderRecord>, orders_of_carts, |record: OrderRecord| {
+        Some((OrderOfCart(record.order.cart), Arc::new(record)))
     };
-    PaymentsOf => Vec<Payment>, payments_of, Some;
-    ShipmentsOf => Vec<Shipment>, shipments_of, Some;
+    OrderOfItem => Arc<OrderRecord>, orders_of_items, |record| {
+        parts(record, |record| record.order.items.iter().map(|item| OrderOfItem(item.id)).collect())
+    };
+    OrderOfPayment => Arc<OrderRecord>, orders_of_payments, |record| {
+        parts(record, |record| record.payments.iter().map(|payment| OrderOfPayment(payment.id)).collect())
+    };
+    OrderOfShipment => Arc<OrderRecord>, orders_of_shipments, |record| {
+        parts(record, |record| record.shipments.iter().map(|shipment| OrderOfShipment(shipment.id)).collect())
+    };
+}
+
+/// An order under the key of each of its parts.
+fn parts<K>(record: OrderRecord, keys: impl Fn(&OrderRecord) -> Vec<K>) -> Vec<(K, Arc<OrderRecord>)> {
+    let record = Arc::new(record);
+    keys(&record).into_iter().map(|key| (key, Arc::clone(&record))).collect()
 }
 
 async fn stocks(store: &Store, keys: &[StockId]) -> Result<Vec<Stock>, Error> {
     store.stocks(&keys.iter().map(|key| ProductId::from(*key)).collect::<Vec<_>>()).await
 }
 
-async fn orders_of_carts(store: &Store, keys: &[OrderOfCart]) -> Result<Vec<Order>, Error> {
+async fn orders_of_carts(store: &Store, keys: &[OrderOfCart]) -> Result<Vec<OrderRecord>, Error> {
     store.orders_of_carts(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
 }
 
-async fn orders_of_items(store: &Store, keys: &[OrderOfItem]) -> Result<Vec<Order>, Error> {
+async fn orders_of_items(store: &Store, keys: &[OrderOfItem]) -> Result<Vec<OrderRecord>, Error> {
     store.orders_of_items(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
 }
 
-async fn payments_of(store: &Store, keys: &[PaymentsOf]) -> Result<HashMap<PaymentsOf, Vec<Payment>>, Error> {
-    let mut groups = HashMap::<_, Vec<_>>::new();
-    for payment in store.payments_of(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await? {
-        groups.entry(PaymentsOf(payment.order)).or_default().push(payment);
-    }
-    Ok(groups)
+async fn orders_of_payments(store: &Store, keys: &[OrderOfPayment]) -> Result<Vec<OrderRecord>, Error> {
+    store.orders_of_payments(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
 }
 
-async fn shipments_of(store: &Store, keys: &[ShipmentsOf]) -> Result<HashMap<ShipmentsOf, Vec<Shipment>>, Error> {
-    let mut groups = HashMap::<_, Vec<_>>::new();
-    for shipment in store.shipments_of(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await? {
-        groups.entry(ShipmentsOf(shipment.order)).or_default().push(shipment);
-    }
-    Ok(groups)
+async fn orders_of_shipments(store: &Store, keys: &[OrderOfShipment]) -> Result<Vec<OrderRecord>, Error> {
+    store.orders_of_shipments(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
 }

@@ -9,7 +9,7 @@ use crate::domain::id::{
 use super::cart::Cart;
 use super::error::{Nullable, nullable};
 use super::keys::{MAX_IDS, at_most};
-use super::loaders::{OrderOfItem, load};
+use super::loaders::{OrderOfItem, OrderOfPayment, OrderOfShipment, load};
 use super::order::{Order, OrderItem, Payment, Shipment};
 use super::product::Product;
 use super::stock::{Stock, StockTransaction};
@@ -87,22 +87,28 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
         StockTransactionId::KIND => {
             load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(StockTransaction(it)))
         }
-        CartId::KIND => viewer::cart(context, CartId(uuid)).await?.map(|it| Node::Cart(Cart(it))),
+        CartId::KIND => viewer::cart(context, CartId(uuid)).await?.map(|it| Node::Cart(it.into())),
         OrderId::KIND => viewer::order(context, OrderId(uuid)).await?.map(|it| Node::Order(Order(it))),
         OrderItemId::KIND => {
             let item = OrderItemId(uuid);
-            let order = load(context, OrderOfItem(item)).await?.filter(|order| who.owns(order));
-            let found = order.and_then(|order| order.items.into_iter().find(|it| it.id == item));
+            let of = load(context, OrderOfItem(item)).await?.filter(|of| who.owns(&of.order));
+            let found = of.and_then(|of| of.order.items.iter().find(|it| it.id == item).cloned());
             found.map(|it| Node::OrderItem(OrderItem(it)))
         }
-        PaymentId::KIND => match load(context, PaymentId(uuid)).await? {
-            Some(it) if owns(context, it.order).await? => Some(Node::Payment(Payment(it))),
-            _ => None,
-        },
-        ShipmentId::KIND => match load(context, ShipmentId(uuid)).await? {
-            Some(it) if owns(context, it.order).await? => Some(Node::Shipment(Shipment(it))),
-            _ => None,
-        },
+        PaymentId::KIND => {
+            let payment = PaymentId(uuid);
+            let of = load(context, OrderOfPayment(payment)).await?.filter(|of| who.owns(&of.order));
+            let found = of.and_then(|of| of.payments.iter().find(|it| it.id == payment).cloned());
+            found.map(|it| Node::Payment(Payment(it)))
+        }
+        ShipmentId::KIND => {
+            let shipment = ShipmentId(uuid);
+            let of = load(context, OrderOfShipment(shipment)).await?.filter(|of| who.owns(&of.order));
+            of.and_then(|of| {
+                let shipment = of.shipments.iter().find(|it| it.id == shipment).cloned()?;
+                Some(Node::Shipment(Shipment { shipment, of }))
+            })
+        }
         _ => {
             let message = format!("An id of {} was expected, but this is one of kind \"{}\".", kinds(), shown(kind));
             return Err(Code::BadId.error(message));
@@ -116,8 +122,4 @@ fn kinds() -> String {
 
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_ID_LENGTH).collect()
-}
-
-async fn owns(context: &Context<'_>, order: OrderId) -> async_graphql::Result<bool> {
-    Ok(load(context, order).await?.is_some_and(|order| Viewer::of(context).owns(&order)))
 }

@@ -1,6 +1,8 @@
 //! Who asks, and what they may see. To anybody else, other people's things do not exist, by any path: whatever loads a
 //! cart or an order for a client loads it here.
 
+use std::sync::Arc;
+
 use async_graphql::Context;
 
 use crate::domain::cart::Cart;
@@ -8,6 +10,7 @@ use crate::domain::id::{CartId, OrderId};
 use crate::domain::order::Order;
 use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
+use crate::store::OrderRecord;
 
 use super::Code;
 use super::loaders::load;
@@ -75,7 +78,7 @@ pub async fn cart(context: &Context<'_>, id: CartId) -> async_graphql::Result<Op
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn order(context: &Context<'_>, id: OrderId) -> async_graphql::Result<Option<Order>> {
-    let found: Option<Order> = load(context, id).await?;
-    Ok(found.filter(|order| Viewer::of(context).party.may_use(order.owner.as_deref())))
+pub async fn order(context: &Context<'_>, id: OrderId) -> async_graphql::Result<Option<Arc<OrderRecord>>> {
+    let found: Option<Arc<OrderRecord>> = load(context, id).await?;
+    Ok(found.filter(|found| Viewer::of(context).party.may_use(found.order.owner.as_deref())))
 }

@@ -127,11 +127,11 @@ impl Feed {
         }
         for orders in orders.chunks(page()) {
             let mut told = self.hub.order_versions(orders);
-            for order in store.orders(orders).await? {
-                if told.remove(&order.id).is_some_and(|version| order.version < version) {
+            for (order, version) in store.order_versions(orders).await? {
+                if told.remove(&order).is_some_and(|told| version < told) {
                     return Ok(false);
                 }
-                self.hub.announce_order(order.id, order.version);
+                self.hub.announce_order(order, version);
             }
             if told.into_values().any(|version| version > 0) {
                 return Ok(false);

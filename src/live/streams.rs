@@ -7,12 +7,11 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::domain::id::{OrderId, ProductId};
-use crate::domain::order::Order;
 use crate::domain::party::Party;
 use crate::domain::stock::{PublicStock, Stock};
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
-use crate::store::Store;
+use crate::store::{OrderRecord, Store};
 use crate::telemetry;
 
 use super::Hub;
@@ -73,20 +72,20 @@ pub async fn order_changes(
     hub: &Hub,
     id: OrderId,
     who: &Party,
-) -> Result<Option<impl Stream<Item = Order> + Send + use<>>, Error> {
+) -> Result<Option<impl Stream<Item = OrderRecord> + Send + use<>>, Error> {
     let mut topic = hub.watch_order(id);
-    let usable = |order: &Order| who.may_use(order.owner.as_deref());
+    let usable = |record: &OrderRecord| who.may_use(record.order.owner.as_deref());
     let Some(first) = store.order(id).await?.filter(usable) else {
         return Ok(None);
     };
     Ok(Some(async_stream::stream! {
-        let mut version = first.version;
+        let mut version = first.order.version;
         yield first;
         while topic.next().await.is_some() {
-            let order = persist(|| store.order(id)).await;
-            if let Some(order) = order.filter(|order| order.version > version) {
-                version = order.version;
-                yield order;
+            let record = persist(|| store.order(id)).await;
+            if let Some(record) = record.filter(|record| record.order.version > version) {
+                version = record.order.version;
+                yield record;
             }
         }
     }))

@@ -1,7 +1,12 @@
-//! Orders with their items, payments and shipments.
+//! Orders with everything that belongs to them.
 
 use entity::{order, order_item, payment, sandbox_charge, shipment, shipment_item};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
+    QuerySelect, QueryTrait, Select,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Time;
@@ -12,6 +17,7 @@ use crate::domain::sandbox::Charge;
 use crate::domain::shipment::Shipment;
 use crate::error::Error;
 
+use super::nested::{decode, rows_as_json};
 use super::page::{Page, PageRequest, Sorted, moment, page, restrict};
 use super::{Store, rows};
 
@@ -35,9 +41,20 @@ pub struct OrderCursor(#[serde(deserialize_with = "moment")] Time, OrderId);
 impl OrderCursor {
     /// The place of this order.
     #[must_use]
-    pub const fn of(order: &Order) -> Self {
-        Self(order.placed_at, order.id)
+    pub const fn of(record: &OrderRecord) -> Self {
+        Self(record.order.placed_at, record.order.id)
     }
+}
+
+/// An order with its payments and shipments, all as they stood at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// The order with its items.
+    pub order: Order,
+    /// All attempts to pay it, oldest first.
+    pub payments: Vec<Payment>,
+    /// All its shipments, oldest first.
+    pub shipments: Vec<Shipment>,
 }
 
 impl Store {
@@ -45,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn order(&self, id: OrderId) -> Result<Option<Order>, Error> {
+    pub async fn order(&self, id: OrderId) -> Result<Option<OrderRecord>, Error> {
         Ok(self.orders(&[id]).await?.pop())
     }
 
@@ -53,28 +70,54 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn orders(&self, ids: &[OrderId]) -> Result<Vec<Order>, Error> {
-        let found = self.rows_by::<order::Entity>(order::Column::Id, ids.iter().map(|id| id.0)).await?;
-        self.with_items(found).await
+    pub async fn orders(&self, ids: &[OrderId]) -> Result<Vec<OrderRecord>, Error> {
+        self.records(order::Entity::find().filter(order::Column::Id.is_in(ids.iter().map(|id| id.0)))).await
+    }
+
+    /// The versions of these orders, in any order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn order_versions(&self, ids: &[OrderId]) -> Result<Vec<(OrderId, i32)>, Error> {
+        let query = order::Entity::find().filter(order::Column::Id.is_in(ids.iter().map(|id| id.0)));
+        let query = query.select_only().columns([order::Column::Id, order::Column::Version]);
+        let found: Vec<(Uuid, i32)> = query.into_tuple().all(&self.db).await?;
+        Ok(found.into_iter().map(|(id, version)| (OrderId(id), version)).collect())
     }
 
     /// The orders that these carts became.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn orders_of_carts(&self, carts: &[CartId]) -> Result<Vec<Order>, Error> {
-        let found = self.rows_by::<order::Entity>(order::Column::CartId, carts.iter().map(|id| id.0)).await?;
-        self.with_items(found).await
+    pub async fn orders_of_carts(&self, carts: &[CartId]) -> Result<Vec<OrderRecord>, Error> {
+        self.records(order::Entity::find().filter(order::Column::CartId.is_in(carts.iter().map(|id| id.0)))).await
     }
 
     /// The orders that these items belong to.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn orders_of_items(&self, items: &[OrderItemId]) -> Result<Vec<Order>, Error> {
-        let items = self.rows_by::<order_item::Entity>(order_item::Column::Id, items.iter().map(|id| id.0)).await?;
-        let orders: Vec<_> = items.iter().map(|item| OrderId(item.order_id)).collect();
-        self.orders(&orders).await
+    pub async fn orders_of_items(&self, items: &[OrderItemId]) -> Result<Vec<OrderRecord>, Error> {
+        let ids = items.iter().map(|id| id.0);
+        self.records(parents::<order_item::Entity>(order_item::Column::OrderId, order_item::Column::Id, ids)).await
+    }
+
+    /// The orders that these payments belong to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn orders_of_payments(&self, payments: &[PaymentId]) -> Result<Vec<OrderRecord>, Error> {
+        let ids = payments.iter().map(|id| id.0);
+        self.records(parents::<payment::Entity>(payment::Column::OrderId, payment::Column::Id, ids)).await
+    }
+
+    /// The orders that these shipments belong to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn orders_of_shipments(&self, shipments: &[ShipmentId]) -> Result<Vec<OrderRecord>, Error> {
+        let ids = shipments.iter().map(|id| id.0);
+        self.records(parents::<shipment::Entity>(shipment::Column::OrderId, shipment::Column::Id, ids)).await
     }
 
     /// Orders, newest first.
@@ -85,7 +128,7 @@ impl Store {
         &self,
         filter: &OrderFilter,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order>, Error> {
+    ) -> Result<Page<OrderRecord>, Error> {
         let mut query = order::Entity::find();
         if let Some(owner) = &filter.owner {
             query = query.filter(order::Column::Owner.eq(owner.as_str()));
@@ -101,70 +144,14 @@ impl Store {
         }
         let sorted = Sorted { columns: &[order::Column::PlacedAt, order::Column::Id], order: false };
         let key = |cursor: &OrderCursor| vec![cursor.0.into(), cursor.1.0.into()];
-        let found = restrict(query, sorted, request, key).all(&self.db).await?;
-        Ok(page(self.with_items(found).await?, request))
+        Ok(page(self.records(restrict(query, sorted, request, key)).await?, request))
     }
 
-    async fn with_items(&self, orders: Vec<order::Model>) -> Result<Vec<Order>, Error> {
-        let ids = orders.iter().map(|order| order.id);
-        let items = self.rows_by::<order_item::Entity>(order_item::Column::OrderId, ids).await?;
-        let mut items = rows::group(items, |item| item.order_id);
-        let with_items = orders.into_iter().map(|row| {
-            let items = items.remove(&row.id).unwrap_or_default();
-            rows::order(row, items)
-        });
-        Ok(with_items.collect::<Result<_, _>>()?)
-    }
-
-    /// These payments, in any order.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, Error> {
-        let found = self.rows_by::<payment::Entity>(payment::Column::Id, ids.iter().map(|id| id.0)).await?;
-        Ok(found.into_iter().map(rows::payment).collect::<Result<_, _>>()?)
-    }
-
-    /// All payments of these orders, the first attempt first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn payments_of(&self, orders: &[OrderId]) -> Result<Vec<Payment>, Error> {
-        let found = self.rows_by::<payment::Entity>(payment::Column::OrderId, orders.iter().map(|id| id.0)).await?;
-        let mut payments: Vec<Payment> = found.into_iter().map(rows::payment).collect::<Result<_, _>>()?;
-        payments.sort_by_key(|payment| (payment.created_at, payment.id));
-        Ok(payments)
-    }
-
-    /// These shipments, in any order.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn shipments(&self, ids: &[ShipmentId]) -> Result<Vec<Shipment>, Error> {
-        let found = self.rows_by::<shipment::Entity>(shipment::Column::Id, ids.iter().map(|id| id.0)).await?;
-        self.with_shipped_items(found).await
-    }
-
-    /// All shipments of these orders, the first first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn shipments_of(&self, orders: &[OrderId]) -> Result<Vec<Shipment>, Error> {
-        let found = self.rows_by::<shipment::Entity>(shipment::Column::OrderId, orders.iter().map(|id| id.0)).await?;
-        let mut shipments = self.with_shipped_items(found).await?;
-        shipments.sort_by_key(|shipment| (shipment.shipped_at, shipment.id));
-        Ok(shipments)
-    }
-
-    async fn with_shipped_items(&self, found: Vec<shipment::Model>) -> Result<Vec<Shipment>, Error> {
-        let ids = found.iter().map(|shipment| shipment.id);
-        let items = self.rows_by::<shipment_item::Entity>(shipment_item::Column::ShipmentId, ids).await?;
-        let mut items = rows::group(items, |item| item.shipment_id);
-        let with_items = found.into_iter().map(|row| {
-            let items = items.remove(&row.id).unwrap_or_default();
-            rows::shipment(row, items)
-        });
-        Ok(with_items.collect())
+    /// The orders that a query finds, in its order, each with everything that belongs to it. It is one statement: a
+    /// payment that settles in between would show an order beside payments and allocations of another moment.
+    async fn records(&self, query: Select<order::Entity>) -> Result<Vec<OrderRecord>, Error> {
+        let found = with_parts(query, self.db.get_database_backend()).into_model::<OrderParts>().all(&self.db).await?;
+        Ok(found.into_iter().map(OrderParts::into_record).collect::<Result<_, _>>()?)
     }
 
     /// What the sandbox has in its journal under this key.
@@ -174,5 +161,73 @@ impl Store {
     pub async fn charge(&self, payment: PaymentId) -> Result<Option<Charge>, Error> {
         let found = sandbox_charge::Entity::find_by_id(payment.0).one(&self.db).await?;
         Ok(found.as_ref().map(rows::charge).transpose()?)
+    }
+}
+
+/// The orders that rows of another table belong to.
+fn parents<E: EntityTrait>(
+    parent: E::Column,
+    id: E::Column,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Select<order::Entity> {
+    let of = E::find().select_only().column(parent).filter(id.is_in(ids)).into_query();
+    order::Entity::find().filter(order::Column::Id.in_subquery(of))
+}
+
+/// Adds to a query of orders, in columns of their own, the rows of other tables that belong to each.
+fn with_parts(query: Select<order::Entity>, backend: DbBackend) -> Select<order::Entity> {
+    let of_order = |column: Expr| Condition::all().add(column.equals((order::Entity, order::Column::Id)));
+    let shipments = shipment::Entity::find()
+        .select_only()
+        .column(shipment::Column::Id)
+        .filter(of_order(shipment::Column::OrderId.into_expr()))
+        .into_query();
+    let in_shipments = Condition::all().add(shipment_item::Column::ShipmentId.in_subquery(shipments));
+    query
+        .expr_as(rows_as_json::<order_item::Entity>(backend, of_order(order_item::Column::OrderId.into_expr())), ITEMS)
+        .expr_as(rows_as_json::<payment::Entity>(backend, of_order(payment::Column::OrderId.into_expr())), PAYMENTS)
+        .expr_as(rows_as_json::<shipment::Entity>(backend, of_order(shipment::Column::OrderId.into_expr())), SHIPMENTS)
+        .expr_as(rows_as_json::<shipment_item::Entity>(backend, in_shipments), SHIPMENT_ITEMS)
+}
+
+/// Columns of [`with_parts`].
+const ITEMS: &str = "items";
+const PAYMENTS: &str = "payments";
+const SHIPMENTS: &str = "shipments";
+const SHIPMENT_ITEMS: &str = "shipment_items";
+
+/// The rows that make an [`OrderRecord`].
+struct OrderParts {
+    order: order::Model,
+    items: Vec<order_item::Model>,
+    payments: Vec<payment::Model>,
+    shipments: Vec<shipment::Model>,
+    shipment_items: Vec<shipment_item::Model>,
+}
+
+impl FromQueryResult for OrderParts {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            order: order::Model::from_query_result(row, prefix)?,
+            items: decode(row, ITEMS)?,
+            payments: decode(row, PAYMENTS)?,
+            shipments: decode(row, SHIPMENTS)?,
+            shipment_items: decode(row, SHIPMENT_ITEMS)?,
+        })
+    }
+}
+
+impl OrderParts {
+    fn into_record(self) -> Result<OrderRecord, DbErr> {
+        let mut payments: Vec<Payment> = self.payments.into_iter().map(rows::payment).collect::<Result<_, _>>()?;
+        payments.sort_by_key(|payment| (payment.created_at, payment.id));
+        let mut items = rows::group(self.shipment_items, |item| item.shipment_id);
+        let shipments = self.shipments.into_iter().map(|row| {
+            let items = items.remove(&row.id).unwrap_or_default();
+            rows::shipment(row, items)
+        });
+        let mut shipments: Vec<Shipment> = shipments.collect();
+        shipments.sort_by_key(|shipment| (shipment.shipped_at, shipment.id));
+        Ok(OrderRecord { order: rows::order(self.order, self.items)?, payments, shipments })
     }
 }

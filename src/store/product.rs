@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use entity::{product, stock};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QuerySelect, Select};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::ProductId;
@@ -34,9 +34,18 @@ pub struct ProductCursor(String, ProductId);
 impl ProductCursor {
     /// The place of this product.
     #[must_use]
-    pub fn of(product: &Product) -> Self {
-        Self(text::name_key(&product.name), product.id)
+    pub fn of(record: &ProductRecord) -> Self {
+        Self(text::name_key(&record.product.name), record.product.id)
     }
+}
+
+/// A product with its stock record, both as they stood at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRecord {
+    /// What the catalogue says.
+    pub product: Product,
+    /// Its stock record; every product has one.
+    pub stock: Option<Stock>,
 }
 
 impl Store {
@@ -44,18 +53,18 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn products(&self, ids: &[ProductId]) -> Result<Vec<Product>, Error> {
-        let found = self.rows_by::<product::Entity>(product::Column::Id, ids.iter().map(|id| id.0)).await?;
-        Ok(found.into_iter().map(rows::product).collect::<Result<_, _>>()?)
+    pub async fn products(&self, ids: &[ProductId]) -> Result<Vec<ProductRecord>, Error> {
+        let ids = ids.iter().map(|id| id.0);
+        self.product_records(product::Entity::find().filter(product::Column::Id.is_in(ids))).await
     }
 
     /// The product with this SKU, in any case and Unicode form.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn product_by_sku(&self, sku: &str) -> Result<Option<Product>, Error> {
+    pub async fn product_by_sku(&self, sku: &str) -> Result<Option<ProductRecord>, Error> {
         let is_it = product::Column::SkuKey.eq(text::sku_key(sku.trim()));
-        Ok(product::Entity::find().filter(is_it).one(&self.db).await?.map(rows::product).transpose()?)
+        Ok(self.product_records(product::Entity::find().filter(is_it)).await?.pop())
     }
 
     /// Those of these SKUs that are taken, by what SKUs are compared by. Callers bound them.
@@ -81,9 +90,9 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn product_by_slug(&self, slug: &str) -> Result<Option<Product>, Error> {
-        let found = product::Entity::find().filter(product::Column::Slug.eq(slug)).one(&self.db).await?;
-        Ok(found.map(rows::product).transpose()?)
+    pub async fn product_by_slug(&self, slug: &str) -> Result<Option<ProductRecord>, Error> {
+        let is_it = product::Column::Slug.eq(slug);
+        Ok(self.product_records(product::Entity::find().filter(is_it)).await?.pop())
     }
 
     /// Products by name.
@@ -94,7 +103,7 @@ impl Store {
         &self,
         filter: &ProductFilter,
         request: &PageRequest<ProductCursor>,
-    ) -> Result<Page<Product>, Error> {
+    ) -> Result<Page<ProductRecord>, Error> {
         let words = filter.status.iter().map(|status| status.word());
         let mut query = product::Entity::find().filter(product::Column::Status.is_in(words));
         if let Some(search) = &filter.search {
@@ -112,8 +121,19 @@ impl Store {
         }
         let sorted = Sorted { columns: &[product::Column::NameKey, product::Column::Id], order: true };
         let key = |cursor: &ProductCursor| vec![cursor.0.clone().into(), cursor.1.0.into()];
-        let found = restrict(query, sorted, request, key).all(&self.db).await?;
-        Ok(page(found.into_iter().map(rows::product).collect::<Result<_, _>>()?, request))
+        Ok(page(self.product_records(restrict(query, sorted, request, key)).await?, request))
+    }
+
+    /// The products that a query finds, in its order, each with its stock record. It is one statement, so that both are of
+    /// one moment.
+    async fn product_records(&self, query: Select<product::Entity>) -> Result<Vec<ProductRecord>, Error> {
+        let its_stock =
+            product::Entity::belongs_to(stock::Entity).from(product::Column::Id).to(stock::Column::ProductId);
+        let query = query.join(JoinType::LeftJoin, its_stock.into()).select_also(stock::Entity);
+        let record = |(product, stock): (_, Option<stock::Model>)| {
+            Ok(ProductRecord { product: rows::product(product)?, stock: stock.as_ref().map(rows::stock) })
+        };
+        Ok(query.all(&self.db).await?.into_iter().map(record).collect::<Result<_, DbErr>>()?)
     }
 
     /// Whether there is no product at all.

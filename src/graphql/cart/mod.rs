@@ -23,7 +23,7 @@ impl CartQueries {
     async fn cart(&self, context: &Context<'_>, #[graphql(desc = "The cart's id.")] id: ID) -> Nullable<Cart> {
         nullable(async {
             let cart: CartId = self::id(&id)?;
-            Ok(viewer::cart(context, cart).await?.map(Cart))
+            Ok(viewer::cart(context, cart).await?.map(Cart::from))
         })
         .await
     }

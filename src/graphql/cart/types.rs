@@ -1,40 +1,52 @@
 //! The cart as clients see it. Its prices are those of now.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use tokio::sync::OnceCell;
 
-use crate::domain::{cart, money, order as domain_order};
+use crate::domain::{cart, money};
 use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::loaders::{OrderOfCart, load, load_many};
 use crate::graphql::order::Order;
 use crate::graphql::product::{Money, Product};
 use crate::graphql::scalars::{DateTime, Long};
+use crate::store::ProductRecord;
 
 /// What a shopper means to buy.
-#[derive(Debug, Clone)]
-pub struct Cart(pub cart::Cart);
+#[derive(Debug)]
+pub struct Cart {
+    cart: cart::Cart,
+    /// Its items with the prices of now, which are read once for everything that is asked about them.
+    priced: OnceCell<Vec<CartItem>>,
+}
+
+impl From<cart::Cart> for Cart {
+    fn from(cart: cart::Cart) -> Self {
+        Self { cart, priced: OnceCell::new() }
+    }
+}
 
 /// What a shopper means to buy, in one currency. It holds no stock. Whoever knows the id of a guest's cart may use it.
 #[Object]
 impl Cart {
     /// The global id.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.cart.id.into()
     }
 
     /// How far it has come.
     async fn status(&self) -> CartStatus {
-        self.0.status.into()
+        self.cart.status.into()
     }
 
     /// What is in it, in the order in which it was added. At most 100.
-    async fn items(&self, context: &Context<'_>) -> async_graphql::Result<Vec<CartItem>> {
+    async fn items(&self, context: &Context<'_>) -> async_graphql::Result<&[CartItem]> {
         self.priced(context).await
     }
 
     /// How many units are in it.
     async fn total_quantity(&self) -> Long {
-        Long(self.0.lines.iter().map(|line| i64::from(line.quantity)).sum())
+        Long(self.cart.lines.iter().map(|line| i64::from(line.quantity)).sum())
     }
 
     /// What it costs now. Null while the cart is empty, and while its prices do not add up to one amount.
@@ -57,41 +69,37 @@ impl Cart {
     /// The order that it became.
     async fn order(&self, context: &Context<'_>) -> Nullable<Order> {
         nullable(async {
-            let found = load(context, OrderOfCart(self.0.id)).await?;
-            let usable = |order: &domain_order::Order| Viewer::of(context).party.may_use(order.owner.as_deref());
-            Ok(found.filter(usable).map(Order))
+            // A cart is checked out in the moment in which its order is made: one that was read before has none.
+            if self.cart.status != cart::Status::CheckedOut {
+                return Ok(None);
+            }
+            let found = load(context, OrderOfCart(self.cart.id)).await?;
+            let party = &Viewer::of(context).party;
+            Ok(found.filter(|found| party.may_use(found.order.owner.as_deref())).map(Order))
         })
         .await
     }
 
     /// When it was made.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.cart.created_at)
     }
 
     /// When it last changed.
     async fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+        DateTime(self.cart.updated_at)
     }
 }
 
 impl Cart {
-    async fn priced(&self, context: &Context<'_>) -> async_graphql::Result<Vec<CartItem>> {
-        let mut products = load_many(context, self.0.lines.iter().map(|line| line.product)).await?;
-        let item = |line: &cart::Line| {
-            let product = products.remove(&line.product)?;
-            let price = product.price;
-            // A price that rose since may take a line out of range; it then shows the largest amount, and check-out refuses.
-            let subtotal = price.times(line.quantity).unwrap_or(money::Money { amount: money::MAX_AMOUNT, ..price });
-            Some(CartItem {
-                product: Product(product),
-                quantity: line.quantity,
-                unit_price: price.into(),
-                subtotal: subtotal.into(),
-                price,
-            })
-        };
-        Ok(self.0.lines.iter().filter_map(item).collect())
+    async fn priced(&self, context: &Context<'_>) -> async_graphql::Result<&[CartItem]> {
+        let priced = self.priced.get_or_try_init(async || {
+            let mut products = load_many(context, self.cart.lines.iter().map(|line| line.product)).await?;
+            let found =
+                self.cart.lines.iter().filter_map(|line| Some(CartItem::of(line, products.remove(&line.product)?)));
+            Ok::<_, async_graphql::Error>(found.collect())
+        });
+        priced.await.map(Vec::as_slice)
     }
 }
 
@@ -108,6 +116,21 @@ pub struct CartItem {
     subtotal: Money,
     #[graphql(skip)]
     price: money::Money,
+}
+
+impl CartItem {
+    fn of(line: &cart::Line, record: ProductRecord) -> Self {
+        let price = record.product.price;
+        // A price that rose since may take a line out of range; it then shows the largest amount, and check-out refuses.
+        let subtotal = price.times(line.quantity).unwrap_or(money::Money { amount: money::MAX_AMOUNT, ..price });
+        Self {
+            product: Product(record),
+            quantity: line.quantity,
+            unit_price: price.into(),
+            subtotal: subtotal.into(),
+            price,
+        }
+    }
 }
 
 /// How far a cart has come.

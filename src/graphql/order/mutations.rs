@@ -8,7 +8,6 @@ use crate::domain::id::OrderId;
 use crate::error::Error;
 use crate::graphql::error::{UserError, refusable, user_errors};
 use crate::graphql::keys::{id, idempotency_key};
-use crate::graphql::loaders::load;
 use crate::graphql::{Code, Viewer, viewer};
 use crate::payment::{MANUAL, PayRequest, pay};
 use crate::writer::idempotency::{Key, Keyed};
@@ -151,11 +150,11 @@ impl OrderMutations {
             Ok(answer) => (answer.order, answer.payment, user_errors(answer.errors)),
             Err(user_errors) => (order, None, user_errors),
         };
-        let payment = match payment {
-            Some(payment) => load(context, payment).await?.map(Payment),
-            None => None,
-        };
-        Ok(PaymentPayload { payment, order: viewer::order(context, order).await?.map(Order), user_errors })
+        // One reading for both, so that they are of one moment.
+        let order = viewer::order(context, order).await?;
+        let attempt = order.iter().flat_map(|record| &record.payments).find(|attempt| Some(attempt.id) == payment);
+        let payment = attempt.cloned().map(Payment);
+        Ok(PaymentPayload { payment, order: order.map(Order), user_errors })
     }
 
     /// Undoes exactly the allocation that the order still holds. Not when wholly shipped. Money already taken is a refund's

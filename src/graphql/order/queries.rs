@@ -1,5 +1,7 @@
 //! Queries of orders.
 
+use std::sync::Arc;
+
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -66,7 +68,9 @@ impl OrderQueries {
             };
             let filter = store::OrderFilter { owner, ..filter.unwrap_or_default().decode()? };
             let page = context.data_unchecked::<App>().store.order_page(&filter, &request).await;
-            Ok(Some(connection(CURSOR, page.map_err(|error| failure(&error))?, OrderCursor::of, Order)))
+            Ok(Some(connection(CURSOR, page.map_err(|error| failure(&error))?, OrderCursor::of, |record| {
+                Order(Arc::new(record))
+            })))
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! A live order.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
@@ -29,6 +31,8 @@ impl OrderSubscriptions {
         let changes = order_changes(app.store.clone(), &app.hub, order, &Viewer::of(context).party)
             .await
             .map_err(|error| failure(&error))?;
-        Ok(changes.ok_or_else(|| Code::NotFound.error("There is no such order."))?.map(Order))
+        Ok(changes
+            .ok_or_else(|| Code::NotFound.error("There is no such order."))?
+            .map(|record| Order(Arc::new(record))))
     }
 }

@@ -1,81 +1,83 @@
 //! The order as clients see it.
 
+use std::sync::Arc;
+
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use crate::domain::{money, order};
 use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, nullable};
-use crate::graphql::loaders::{PaymentsOf, ShipmentsOf, load};
+use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Money, Product};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::stock::{StockTransaction, log_connection};
-use crate::store::LogFilter;
+use crate::store::{LogFilter, OrderRecord};
 
 use super::payment::Payment;
 use super::shipment::Shipment;
 
 /// An order.
 #[derive(Debug, Clone)]
-pub struct Order(pub order::Order);
+pub struct Order(pub Arc<OrderRecord>);
 
 /// An order, from check-out to its end. Whoever knows the id of a guest's order may use it.
 #[Object]
 impl Order {
     /// The global id.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.0.order.id.into()
     }
 
     /// Short and human-readable, unique.
     async fn number(&self) -> &str {
-        &self.0.number
+        &self.0.order.number
     }
 
     /// The order as a whole.
     async fn status(&self) -> OrderStatus {
-        self.0.status.into()
+        self.0.order.status.into()
     }
 
     /// The money.
     async fn payment(&self) -> OrderPaymentStatus {
-        self.0.payment.into()
+        self.0.order.payment.into()
     }
 
     /// The goods.
     async fn shipping(&self) -> OrderShippingStatus {
-        self.0.shipping.into()
+        self.0.order.shipping.into()
     }
 
     /// What was bought. At most 100.
     async fn items(&self) -> Vec<OrderItem> {
-        self.0.items.iter().cloned().map(OrderItem).collect()
+        self.0.order.items.iter().cloned().map(OrderItem).collect()
     }
 
     /// What it costs, as of check-out.
     async fn total(&self) -> Money {
-        self.0.total.into()
+        self.0.order.total.into()
     }
 
     /// Who it is for.
     async fn customer(&self) -> Option<Customer> {
-        self.0.customer.clone().map(|customer| Customer { name: customer.name, email: customer.email })
+        self.0.order.customer.clone().map(|customer| Customer { name: customer.name, email: customer.email })
     }
 
     /// Why it was cancelled, when it was.
     async fn cancel_reason(&self) -> Option<CancelReason> {
-        self.0.cancel_reason.map(Into::into)
+        self.0.order.cancel_reason.map(Into::into)
     }
 
     /// All attempts to pay it, the first first.
-    async fn payments(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Payment>> {
-        Ok(load(context, PaymentsOf(self.0.id)).await?.unwrap_or_default().into_iter().map(Payment).collect())
+    async fn payments(&self) -> Vec<Payment> {
+        self.0.payments.iter().cloned().map(Payment).collect()
     }
 
     /// What was shipped, the first first.
-    async fn shipments(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Shipment>> {
-        Ok(load(context, ShipmentsOf(self.0.id)).await?.unwrap_or_default().into_iter().map(Shipment).collect())
+    async fn shipments(&self) -> Vec<Shipment> {
+        self.0.shipments.iter().cloned().map(|shipment| Shipment { shipment, of: Arc::clone(&self.0) }).collect()
     }
 
     /// The rows of the log that this order caused, newest first. Staff only.
@@ -89,7 +91,7 @@ impl Order {
     ) -> Nullable<Connection<String, StockTransaction>> {
         nullable(async {
             Viewer::of(context).must_be_staff()?;
-            let filter = LogFilter { order: Some(self.0.id), ..LogFilter::default() };
+            let filter = LogFilter { order: Some(self.0.order.id), ..LogFilter::default() };
             log_connection(context, &filter, PageArguments { first, after, last, before }).await
         })
         .await
@@ -97,12 +99,12 @@ impl Order {
 
     /// When it was checked out.
     async fn placed_at(&self) -> DateTime {
-        DateTime(self.0.placed_at)
+        DateTime(self.0.order.placed_at)
     }
 
     /// When it last changed.
     async fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+        DateTime(self.0.order.updated_at)
     }
 }
 

@@ -1,93 +1,95 @@
 //! The product as clients see it.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
 
-use crate::domain::id::StockId;
-use crate::domain::{money, product, stock as domain_stock};
-use crate::graphql::error::{Nullable, nullable};
-use crate::graphql::loaders::load;
+use crate::domain::{money, stock as domain_stock};
+use crate::error::Error;
+use crate::graphql::error::{Nullable, failure};
 use crate::graphql::scalars::{DateTime, Long};
 use crate::graphql::stock::Stock;
+use crate::store::ProductRecord;
 
 /// A product of the catalogue.
 #[derive(Debug, Clone)]
-pub struct Product(pub product::Product);
+pub struct Product(pub ProductRecord);
 
 /// A product of the catalogue.
 #[Object]
 impl Product {
     /// The global id.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.0.product.id.into()
     }
 
     /// The stock keeping unit: trimmed, at most 64 characters, unique ignoring case.
     async fn sku(&self) -> &str {
-        &self.0.sku
+        &self.0.product.sku
     }
 
     /// The product's part of a web address, unique.
     async fn slug(&self) -> &str {
-        &self.0.slug
+        &self.0.product.slug
     }
 
     /// The name, at most 200 characters.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.0.product.name
     }
 
     /// What there is to say about it.
     async fn description(&self) -> Option<&str> {
-        self.0.description.as_deref()
+        self.0.product.description.as_deref()
     }
 
     /// The price of one unit.
     async fn price(&self) -> Money {
-        self.0.price.into()
+        self.0.product.price.into()
     }
 
     /// Whether stock is checked, allocated and shipped for this product. When false, every quantity can be bought.
-    async fn manage_stock(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
-        Ok(self.record(context).await?.managed)
+    #[expect(clippy::unused_async, reason = "resolvers are")]
+    async fn manage_stock(&self) -> async_graphql::Result<bool> {
+        Ok(self.record()?.managed)
     }
 
     /// At or below this available count the product is LOW_STOCK. 0 switches it off.
-    async fn low_stock_threshold(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
-        Ok(self.record(context).await?.low_stock_threshold)
+    #[expect(clippy::unused_async, reason = "resolvers are")]
+    async fn low_stock_threshold(&self) -> async_graphql::Result<i32> {
+        Ok(self.record()?.low_stock_threshold)
     }
 
     /// What a shopper can expect.
-    async fn availability(&self, context: &Context<'_>) -> async_graphql::Result<Availability> {
-        Ok(self.record(context).await?.availability().into())
+    #[expect(clippy::unused_async, reason = "resolvers are")]
+    async fn availability(&self) -> async_graphql::Result<Availability> {
+        Ok(self.record()?.availability().into())
     }
 
     /// The three numbers. The same record as `stock(productId:)`, never older. Null when stock is not managed.
-    async fn stock(&self, context: &Context<'_>) -> Nullable<Stock> {
-        nullable(async { Ok(Some(self.record(context).await?).filter(|stock| stock.managed).map(Stock)) }).await
+    async fn stock(&self) -> Nullable<Stock> {
+        self.record().map(|stock| Some(stock.clone()).filter(|stock| stock.managed).map(Stock)).transpose()
     }
 
     /// Whether it is for sale.
     async fn status(&self) -> ProductStatus {
-        self.0.status.into()
+        self.0.product.status.into()
     }
 
     /// When it was made.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.0.product.created_at)
     }
 
     /// When what the catalogue says last changed.
     async fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+        DateTime(self.0.product.updated_at)
     }
 }
 
 impl Product {
-    async fn record(&self, context: &Context<'_>) -> async_graphql::Result<domain_stock::Stock> {
-        let stock = load(context, StockId::from(self.0.id)).await?;
-        stock.ok_or_else(|| {
-            let missing = anyhow::anyhow!("{} has no stock record", self.0.id);
-            crate::graphql::error::failure(&crate::error::Error::Failure(missing))
+    fn record(&self) -> async_graphql::Result<&domain_stock::Stock> {
+        self.0.stock.as_ref().ok_or_else(|| {
+            let missing = anyhow::anyhow!("{} has no stock record", self.0.product.id);
+            failure(&Error::Failure(missing))
         })
     }
 }

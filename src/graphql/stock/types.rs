@@ -12,7 +12,7 @@ use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Availability, Product};
 use crate::graphql::scalars::DateTime;
-use crate::store::LogFilter;
+use crate::store::{LogFilter, ProductRecord};
 
 use super::log::{MAX_FILTER, StockAction, StockTransaction, log_connection};
 
@@ -31,7 +31,9 @@ impl Stock {
 
     /// Whose stock it is.
     async fn product(&self, context: &Context<'_>) -> async_graphql::Result<Product> {
-        product_of(context, self.0.product).await
+        let Product(record) = product_of(context, self.0.product).await?;
+        // What it says of stock is this record, not one that is newer by now.
+        Ok(Product(ProductRecord { stock: Some(self.0.clone()), ..record }))
     }
 
     /// Units in the warehouse, available and allocated together. Null for those who see capped counts.
