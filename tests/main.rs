@@ -17,6 +17,7 @@ mod crash;
 mod demo;
 mod errors;
 mod events;
+mod failover;
 mod failures;
 mod fuzz;
 mod hostile_documents;
