@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -54,9 +54,11 @@ pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
     let output = settings.output.as_deref();
     let format = settings.format.or_else(|| output.and_then(format_of)).unwrap_or(Format::Csv);
     let part = output.map(part_of);
-    let to: Box<dyn Write> = match &part {
-        None => Box::new(io::stdout()),
-        Some(part) => Box::new(File::create(part).with_context(|| format!("cannot write {}", part.display()))?),
+    let spool = if part.is_none() { spool() } else { None };
+    let to: Box<dyn Write> = match (&part, &spool) {
+        (Some(part), _) => Box::new(File::create(part).with_context(|| format!("cannot write {}", part.display()))?),
+        (None, Some(spool)) => Box::new(spool.try_clone().context("cannot write a temporary file")?),
+        (None, None) => Box::new(io::stdout()),
     };
     let bar = bar(count);
     let written = match settings.what {
@@ -64,6 +66,8 @@ pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
         Exported::Log => log_to(&snapshot, to, format, columns, &bar).await,
     };
     bar.finish_and_clear();
+    drop(snapshot);
+    let written = written.and_then(|()| spool.map_or(Ok(()), |spool| print(spool)));
     match (written, part, output) {
         // Whoever reads it has seen enough.
         (Err(error), None, _) if is_broken_pipe(&error) => Ok(()),
@@ -165,6 +169,20 @@ fn log_row(rows: &mut Rows, row: &StockTransaction, skus: &BTreeMap<ProductId, S
         Cell::Text(&operation),
         Cell::Text(&id),
     ])
+}
+
+/// What is printed waits in a temporary file until all of it is read: whoever takes it may be slow or stop, and a snapshot
+/// that stays open lets the write-ahead log of SQLite grow and keeps PostgreSQL from cleaning up. Where there is no place
+/// for such a file, it is printed as it is read.
+fn spool() -> Option<File> {
+    let spool = tempfile::tempfile();
+    spool.inspect_err(|error| tracing::warn!(%error, "no temporary file; a slow reader keeps the snapshot open")).ok()
+}
+
+fn print(mut spool: File) -> anyhow::Result<()> {
+    spool.rewind()?;
+    io::copy(&mut spool, &mut io::stdout())?;
+    Ok(io::stdout().flush()?)
 }
 
 /// Where a file is written until it is whole.

@@ -40,7 +40,9 @@ pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
     match line.command.clone().unwrap_or(Command::Serve) {
         Command::Serve => serve(&line).await.map(|()| true),
         Command::Migrate => {
-            migrate(&open(&line.database_url).await?).await?;
+            let databases = open(&line.database_url).await?;
+            migrate(&databases).await?;
+            close(databases).await;
             say(&format!("{} is up to date.", shown(&line.database_url)));
             Ok(true)
         }
@@ -117,13 +119,7 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
-    let Databases { read, write, kind } = databases;
-    for connections in [read, write] {
-        if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
-            tracing::warn!("the database did not take leave in time");
-        }
-    }
-    drop(kind);
+    close(databases).await;
     if let Some(reason) = supervisor.failure() {
         bail!("{reason}");
     }
@@ -153,6 +149,17 @@ fn bound_connections(wanted: usize) -> anyhow::Result<usize> {
         );
     }
     Ok(connections)
+}
+
+/// Closes a database, and then gives its lock back.
+async fn close(databases: Databases) {
+    let Databases { read, write, kind } = databases;
+    for connections in [read, write] {
+        if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
+            tracing::warn!("the database did not take leave in time");
+        }
+    }
+    drop(kind);
 }
 
 /// Where replicas share a database, tells the others what is done here, and hears from them.

@@ -11,7 +11,7 @@ use onhand::domain::stock::PublicStock;
 use onhand::graphql::Code;
 use onhand::server::{Places, Rate, Rates, Times, Wire};
 use reqwest::RequestBuilder;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Shop, Wanted, codes, short_times, with_tokens};
@@ -131,10 +131,9 @@ async fn without_a_place() -> Value {
 /// Somebody else has the database for longer than a command waits for its turn, and a request waits for its answer.
 async fn while_somebody_writes(request: Duration) -> Value {
     let shop = Shop::open_wired(Wire { times: Times { request, ..Times::default() }, ..Wire::default() }).await;
-    #[expect(clippy::disallowed_methods, reason = "somebody else has the database")]
-    let somebody = shop.database().begin().await.expect("a transaction");
+    let somebody = shop.keep_busy().await;
     let answer = shop.ask("mutation { createCart { cart { id } } }", json!({})).await;
-    drop(somebody);
+    somebody.rollback().await.expect("an end");
     shop.close().await;
     answer
 }

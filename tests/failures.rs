@@ -6,11 +6,11 @@ use onhand::domain::party::Party;
 use onhand::domain::product::Status;
 use onhand::error::Error;
 use onhand::writer::MAX_QUEUED;
-use sea_orm::{ConnectionTrait, Database, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Shop, is_postgres};
+use crate::support::Shop;
 
 #[tokio::test]
 async fn our_own_failure_is_told_by_an_id_and_nothing_else() {
@@ -42,13 +42,7 @@ async fn our_own_failure_is_told_by_an_id_and_nothing_else() {
 async fn a_full_queue_refuses_at_once_and_what_waited_too_long_is_not_executed() {
     let shop = Shop::open().await;
     let mug = shop.product("MUG", 5).await.parse().expect("an id");
-    let options = if is_postgres() { "" } else { "?mode=rw" };
-    let stranger = Database::connect(format!("{}{options}", shop.place().url)).await.expect("a connection");
-    #[expect(clippy::disallowed_methods, reason = "somebody else has the database")]
-    let somebody = stranger.begin().await.expect("a transaction");
-    let hold =
-        if is_postgres() { "LOCK TABLE product IN ACCESS EXCLUSIVE MODE" } else { "UPDATE product SET sku = sku" };
-    somebody.execute_unprepared(hold).await.expect("the lock");
+    let somebody = shop.keep_busy().await;
     let commands = (0..MAX_QUEUED + 3_000).map(|_| {
         let writer = shop.app.writer.clone();
         tokio::spawn(async move {

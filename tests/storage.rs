@@ -260,6 +260,86 @@ async fn a_database_that_somebody_keeps_busy_is_unavailable_and_nothing_else() {
     shop.close().await;
 }
 
+/// A reader that takes long lets the write-ahead log grow; when it has ended, the log is cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_write_ahead_log_is_cut_after_a_long_reader() {
+    if is_postgres() {
+        return;
+    }
+    const MAX_JOURNAL: u64 = 4 * 1_024 * 1_024;
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 5).await;
+    let journal = || fs::metadata(shop.place().folder().join("shop.db-wal")).expect("a write-ahead log").len();
+    let reader = sea_orm::Database::connect(format!("{}?mode=rw", shop.place().url)).await.expect("a connection");
+    #[expect(clippy::disallowed_methods, reason = "somebody reads for long")]
+    let snapshot = reader.begin().await.expect("a transaction");
+    let look = "SELECT count(*) FROM stock";
+    snapshot.execute_unprepared(look).await.expect("a read");
+    let mut changes = 0;
+    while journal() < 2 * MAX_JOURNAL {
+        assert!(changes < 5_000, "it grows while somebody reads: {}", journal());
+        let many = (0..32).map(|_| receive(&shop, &mug));
+        assert!(futures_util::future::join_all(many).await.iter().all(|code| code == "OK"));
+        changes += 32;
+    }
+    snapshot.rollback().await.expect("an end");
+    reader.close().await.expect("an end");
+    eventually("the log is cut", || async { receive(&shop, &mug).await == "OK" && journal() <= MAX_JOURNAL }).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn migrating_leaves_no_write_ahead_log() {
+    if is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let (code, said) = run(&place, &["migrate"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(fs::metadata(place.folder().join("shop.db-wal")).map_or(0, |file| file.len()) == 0);
+    let (code, said) = run(&place, &["verify"]).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+/// What is exported is read whole before it is printed, so that nobody who takes it slowly keeps the snapshot open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_reader_of_an_export_keeps_nothing_open() {
+    let shop = Shop::open().await;
+    // More than a pipe takes.
+    let description = "x".repeat(4_000);
+    for at in 0..40 {
+        let input = json!({ "sku": format!("S{at}"), "name": "A name", "description": description,
+            "price": { "amount": 1, "currency": "EUR" } });
+        assert_eq!(shop.create_product(input).await["userErrors"], json!([]));
+    }
+    let mut export =
+        command(shop.place()).arg("export").stdout(std::process::Stdio::piped()).spawn().expect("a process");
+    let mut output = export.stdout.take().expect("its output");
+    let mut first = [0];
+    tokio::io::AsyncReadExt::read_exact(&mut output, &mut first).await.expect("a byte");
+    if is_postgres() {
+        let open = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'onhand verify' \
+            AND state LIKE 'idle in transaction%'";
+        eventually("its snapshot has ended", || async {
+            shop.database().execute_unprepared(open).await.expect("an answer").rows_affected() == 0
+        })
+        .await;
+    } else {
+        eventually("a checkpoint finds no reader", || async {
+            let cut = shop.database().execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await;
+            let journal = fs::metadata(shop.place().folder().join("shop.db-wal")).expect("a write-ahead log").len();
+            cut.is_ok() && journal == 0
+        })
+        .await;
+    }
+    assert!(export.try_wait().expect("a state").is_none(), "it waits for its reader");
+    let mut rest = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut output, &mut rest).await.expect("the rest");
+    assert!(export.wait().await.expect("an end").success());
+    assert_eq!(rest.iter().filter(|byte| **byte == b'\n').count(), 41);
+    shop.close().await;
+}
+
 /// What PostgreSQL answers to a statement or to COMMIT, by the code that it raises.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_of_postgresql_change_nothing_and_fail_nobody_else() {

@@ -21,6 +21,7 @@ use onhand::server::{Door, Front, Gate, Wire, token};
 use onhand::store::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::writer::MAX_QUEUED;
 use onhand::{payment, verify};
+use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -257,6 +258,20 @@ impl Shop {
     pub fn feed(&self) -> FeedConnection {
         let Kind::Postgres(postgres) = &self.databases.kind else { panic!("a file has no feed") };
         FeedConnection::new(postgres.clone())
+    }
+
+    /// A transaction of somebody else beside which nobody can write, until it is rolled back.
+    pub async fn keep_busy(&self) -> sea_orm::DatabaseTransaction {
+        let (options, hold) = if is_postgres() {
+            ("", "LOCK TABLE product, stock, cart, \"order\", idempotency_key IN ACCESS EXCLUSIVE MODE")
+        } else {
+            ("?mode=rw", "UPDATE product SET sku = sku")
+        };
+        let stranger = Database::connect(format!("{}{options}", self.place.url)).await.expect("a connection");
+        #[expect(clippy::disallowed_methods, reason = "somebody else has the database")]
+        let transaction = stranger.begin().await.expect("a transaction");
+        transaction.execute_unprepared(hold).await.expect("the lock");
+        transaction
     }
 
     /// Closes what is read from: a database that is away for good.
