@@ -178,7 +178,7 @@ pub struct Serve {
     #[command(flatten)]
     pub payment: PaymentTimes,
 
-    /// Days after which a cart that nobody touched expires.
+    /// Days after which a cart that nobody touched expires. A week later it is deleted.
     #[arg(long, env = "ONHAND_CART_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
     pub cart_days: u32,
 }

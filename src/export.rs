@@ -67,7 +67,7 @@ pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
     };
     bar.finish_and_clear();
     drop(snapshot);
-    let written = written.and_then(|()| spool.map_or(Ok(()), |spool| print(spool)));
+    let written = written.and_then(|()| spool.map_or(Ok(()), print));
     match (written, part, output) {
         // Whoever reads it has seen enough.
         (Err(error), None, _) if is_broken_pipe(&error) => Ok(()),

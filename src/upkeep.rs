@@ -1,5 +1,7 @@
-//! What the server does by itself now and then: carts expire, idempotency keys are forgotten. Each round is bounded;
-//! what is left over waits for the next.
+//! What the server does by itself now and then: carts expire and are deleted, idempotency keys are forgotten, and so is
+//! what replicas told each other. Each round goes on until nothing is left that is over, a bounded statement at a time.
+//!
+//! One kind of rows that cannot be pruned, for want of a right, say, never keeps the others from it.
 
 use std::time::Duration;
 
@@ -7,25 +9,48 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::commands::{ExpireCarts, ForgetKeys};
-use crate::domain::party::Party;
 use crate::error::Error;
+use crate::writer::Prune;
 
-/// How often.
-const ROUND: Duration = Duration::from_mins(1);
-
-/// Most carts, and most keys, in one command.
-const MAX_ROUND: u64 = 500;
+/// The pause between two rounds.
+const ROUND: Duration = Duration::from_secs(10);
 
 /// How long an idempotency key stands for its answer.
 pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 
+/// How long an expired cart stays readable before it is deleted.
+pub const EXPIRED_CART_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// How long what replicas told each other is kept.
+pub const CHANGE_LIFETIME: Duration = Duration::from_mins(10);
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// An open cart that nobody touches.
+    pub open_cart: Duration,
+    /// The same cart after it has expired.
+    pub expired_cart: Duration,
+    /// An idempotency key.
+    pub key: Duration,
+    /// What replicas told each other.
+    pub change: Duration,
+}
+
+impl Lifetimes {
+    /// The usual ones, with carts that expire after this.
+    #[must_use]
+    pub const fn with_carts(open_cart: Duration) -> Self {
+        Self { open_cart, expired_cart: EXPIRED_CART_LIFETIME, key: KEY_LIFETIME, change: CHANGE_LIFETIME }
+    }
+}
+
 /// Keeps up until it is told to stop. `cart_lifetime` is how long an untouched cart stays open.
 pub async fn keep_up(app: App, cart_lifetime: Duration, stop: CancellationToken) {
+    let lifetimes = Lifetimes::with_carts(cart_lifetime);
     while !stop.is_cancelled() {
-        if let Err(error) = round(&app, cart_lifetime).await {
-            tracing::warn!(%error, "upkeep could not be done; the next round tries again");
-        }
+        // What could not be done is logged there, and tried again by the next round.
+        let _ = round(&app, &lifetimes, &stop).await;
         tokio::select! {
             () = sleep(ROUND) => {}
             () = stop.cancelled() => {}
@@ -33,21 +58,39 @@ pub async fn keep_up(app: App, cart_lifetime: Duration, stop: CancellationToken)
     }
 }
 
-/// One round: everything whose time is over, up to the bound of a command.
+/// One round: everything that is over, or as much of it as is done when it is told to stop.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn round(app: &App, cart_lifetime: Duration) -> Result<(), Error> {
-    let untouched_since = app.clock.now() - cart_lifetime;
-    let carts = app.store.untouched_carts(untouched_since, MAX_ROUND).await?;
-    if !carts.is_empty() {
-        let expired = app.writer.submit(&Party::System, ExpireCarts { carts, untouched_since }).await?;
-        tracing::info!(expired, "carts expired");
+/// When something could not be pruned. Everything else was.
+pub async fn round(app: &App, lifetimes: &Lifetimes, stop: &CancellationToken) -> Result<(), Error> {
+    let untouched_since = app.clock.now() - lifetimes.open_cart;
+    let mut ended = Ok(());
+    for prune in [
+        Prune::ExpireCarts { untouched_since },
+        Prune::DeleteCarts { untouched_since: untouched_since - lifetimes.expired_cart },
+        Prune::DeleteKeys { created_before: app.clock.now() - lifetimes.key },
+        Prune::DeleteChanges { older_than: lifetimes.change },
+    ] {
+        if let Err(error) = exhaust(app, prune, stop).await {
+            tracing::warn!(%error, ?prune, "upkeep could not be done; the next round tries again");
+            ended = Err(error);
+        }
     }
-    let created_before = app.clock.now() - KEY_LIFETIME;
-    let keys = app.store.old_keys(created_before, MAX_ROUND).await?;
-    if !keys.is_empty() {
-        app.writer.submit(&Party::System, ForgetKeys { keys, created_before }).await?;
+    ended
+}
+
+/// Prunes until a statement finds less than it may take.
+async fn exhaust(app: &App, prune: Prune, stop: &CancellationToken) -> Result<(), Error> {
+    let mut rows = 0;
+    while !stop.is_cancelled() {
+        let pruned = app.writer.prune(prune).await?;
+        rows += pruned.rows;
+        if !pruned.is_more {
+            break;
+        }
+    }
+    if rows > 0 {
+        tracing::debug!(rows, ?prune, "pruned");
     }
     Ok(())
 }

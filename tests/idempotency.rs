@@ -9,9 +9,11 @@ use onhand::domain::party::Party;
 use onhand::domain::payment::KeyId;
 use onhand::domain::stock::Action;
 use onhand::domain::transaction::Reason;
+use onhand::upkeep::{self, Lifetimes};
 use onhand::writer::idempotency::{Key, Keyed};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Shop, codes, eventually, is_postgres, short_times};
 
@@ -137,6 +139,11 @@ async fn an_open_payment_answers_under_its_key_once_it_is_settled() {
     shop.close().await;
 }
 
+async fn round(shop: &Shop, cart_lifetime: Duration) {
+    let lifetimes = Lifetimes::with_carts(cart_lifetime);
+    upkeep::round(&shop.app, &lifetimes, &CancellationToken::new()).await.expect("a round");
+}
+
 #[tokio::test]
 async fn keys_are_forgotten_and_carts_expire_when_their_time_is_over() {
     let shop = Shop::open_with(short_times()).await;
@@ -147,17 +154,17 @@ async fn keys_are_forgotten_and_carts_expire_when_their_time_is_over() {
     shop.adjust_all(input.clone()).await;
     let month = Duration::from_hours(30 * 24);
     shop.advance(Duration::from_hours(23));
-    onhand::upkeep::round(&shop.app, month).await.expect("a round");
+    round(&shop, month).await;
     shop.adjust_all(input.clone()).await;
     assert_eq!(shop.stock(&mug).await.0, 11, "remembered for a day");
     shop.advance(Duration::from_hours(2));
-    onhand::upkeep::round(&shop.app, month).await.expect("a round");
+    round(&shop, month).await;
     shop.adjust_all(input).await;
     assert_eq!(shop.stock(&mug).await.0, 12, "and then forgotten");
 
     let touched = shop.cart(&[(&mug, 1)]).await;
     shop.advance(Duration::from_hours(29 * 24));
-    onhand::upkeep::round(&shop.app, month).await.expect("a round");
+    round(&shop, month).await;
     assert_eq!(shop.read_cart(&old).await["status"], "EXPIRED");
     assert_eq!(shop.read_cart(&touched).await["status"], "OPEN");
     assert_eq!(codes(&shop.check_out(&old).await), ["INVALID_STATE"]);

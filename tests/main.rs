@@ -46,5 +46,6 @@ mod storage;
 mod stories;
 mod tidy;
 mod tokens;
+mod upkeep;
 mod watching;
 mod wire;

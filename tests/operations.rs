@@ -5,11 +5,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use onhand::config::CommandLine;
+use onhand::upkeep::{self, EXPIRED_CART_LIFETIME, KEY_LIFETIME, Lifetimes};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_yaml_ng::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::process::run;
 use crate::support::{Place, Process, Shop, is_postgres, paid};
@@ -170,10 +173,9 @@ async fn the_rights_that_the_page_grants_are_enough_to_serve() {
     let serving = connect(&url).await;
     let shop = Shop::open_by(place, &url).await;
     everything_happens(&shop).await;
-    // What upkeep and the feed do when something is old.
-    for table in ["cart_item", "idempotency_key", "change"] {
-        execute(&serving, &format!("DELETE FROM {table} WHERE false")).await;
-    }
+    let lifetimes = Lifetimes { change: Duration::ZERO, ..Lifetimes::with_carts(Duration::ZERO) };
+    shop.advance(EXPIRED_CART_LIFETIME + KEY_LIFETIME);
+    upkeep::round(&shop.app, &lifetimes, &CancellationToken::new()).await.expect("the rights to delete what is over");
     for forbidden in ["CREATE TABLE mine ()", "TRUNCATE stock", "DELETE FROM stock_transaction", "DROP TABLE cart"] {
         assert!(serving.execute_unprepared(forbidden).await.is_err(), "{forbidden}");
     }

@@ -29,6 +29,7 @@ use super::health::WriterHealth;
 use super::job::{End, Job};
 use super::load::{Loaded, Locks, load};
 use super::patient::Patient;
+use super::prune::{Prune, Pruned};
 use super::{MAX_BATCH, save};
 
 /// How long a batch waits for rows that another transaction holds before it is loaded without them.
@@ -139,6 +140,11 @@ impl Batches {
         if let Err(error) = pruned {
             tracing::warn!(%error, "old commit tokens could not be removed; the next start tries again");
         }
+    }
+
+    /// Prunes over the writer's own connection, between two batches.
+    pub async fn prune(&mut self, prune: Prune) -> Result<Pruned, DbErr> {
+        prune.run(self.connection.db().await?).await
     }
 
     /// Whether the database took the last batch.

@@ -57,6 +57,14 @@ impl Connection {
         }
     }
 
+    /// Where connections of their own can be made; a file has none.
+    pub const fn postgres(&self) -> Option<&Postgres> {
+        match &self.source {
+            Source::Sqlite(_) => None,
+            Source::Postgres(postgres) => Some(postgres),
+        }
+    }
+
     /// Whether other processes write to the same database.
     pub const fn is_shared(&self) -> bool {
         matches!(self.source, Source::Postgres(_))

@@ -12,18 +12,20 @@ mod job;
 mod keys;
 mod load;
 mod patient;
+mod prune;
 mod save;
 
 pub mod idempotency;
 pub mod table;
 pub mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::commands::Command;
 use crate::domain::party::Party;
@@ -37,6 +39,8 @@ pub use connection::Connection;
 pub use health::WriterHealth;
 use job::{End, Job};
 use patient::Patient;
+use prune::{Maintenance, Request};
+pub use prune::{Prune, Pruned};
 
 /// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = 4_096;
@@ -58,6 +62,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
+    /// What is to be pruned between two batches.
+    prunes: mpsc::Sender<Request>,
+    /// Where other connections can be made, what is pruned instead of that.
+    maintenance: Option<Arc<Maintenance>>,
 }
 
 impl Writer {
@@ -72,6 +80,8 @@ impl Writer {
         max_queued: usize,
     ) -> (Self, JoinHandle<Result<(), String>>) {
         let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
+        let (prunes, to_prune) = mpsc::channel(1);
+        let maintenance = connection.postgres().cloned().map(|postgres| Arc::new(Maintenance::new(postgres)));
         let (role, second) = match connection.another() {
             None => (Role::Alone, None),
             Some(another) => {
@@ -80,7 +90,7 @@ impl Writer {
                 (Role::Main(patient), Some(tokio::spawn(patient::work(set_aside, batches))))
             }
         };
-        let first = tokio::spawn(work(waiting, Batches::new(connection, links, public_stock, role)));
+        let first = tokio::spawn(work(waiting, to_prune, Batches::new(connection, links, public_stock, role)));
         let task = tokio::spawn(async move {
             let second = async {
                 match second {
@@ -90,7 +100,7 @@ impl Writer {
             };
             tokio::try_join!(ended(first), second).map(|((), ())| ())
         });
-        (Self { queue }, task)
+        (Self { queue, prunes, maintenance }, task)
     }
 
     /// Has a command decided and its effect committed.
@@ -112,6 +122,19 @@ impl Writer {
             Ok(Err(_)) | Err(_) => Err(Error::TimedOut),
         }
     }
+
+    /// Deletes some of what is over, a bounded number of rows. No command waits for longer than that takes.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer; `Failure` when it refuses.
+    pub async fn prune(&self, prune: Prune) -> Result<Pruned, Error> {
+        if let Some(maintenance) = &self.maintenance {
+            return Ok(maintenance.run(prune).await?);
+        }
+        let (reply, pruned) = oneshot::channel();
+        self.prunes.send((prune, reply)).await.map_err(|_| Error::Unavailable)?;
+        Ok(pruned.await.map_err(|_| Error::Unavailable)??)
+    }
 }
 
 /// How a worker of the writer ended.
@@ -119,14 +142,31 @@ async fn ended(worker: JoinHandle<Result<(), String>>) -> Result<(), String> {
     worker.await.unwrap_or_else(|_| Err("the writer panicked".to_owned()))
 }
 
-/// Takes whatever waits, again and again. While the database takes no changes, tries now and then whether it does.
-async fn work(mut waiting: mpsc::Receiver<Box<dyn Job>>, mut batches: Batches) -> Result<(), String> {
+/// Takes whatever waits, again and again. Between two batches something is pruned, one statement at a time. While the
+/// database takes no changes, tries now and then whether it does.
+async fn work(
+    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    mut to_prune: mpsc::Receiver<Request>,
+    mut batches: Batches,
+) -> Result<(), String> {
     batches.prepare_database().await;
     let mut jobs = Vec::with_capacity(MAX_BATCH);
     loop {
-        let next = waiting.recv_many(&mut jobs, MAX_BATCH);
-        let received = if batches.is_healthy() { Ok(next.await) } else { timeout(PROBE_EVERY, next).await };
-        if received == Ok(0) {
+        if let Ok((prune, reply)) = to_prune.try_recv() {
+            // Who asked may have gone away.
+            let _ = reply.send(batches.prune(prune).await);
+        }
+        let is_healthy = batches.is_healthy();
+        let received = tokio::select! {
+            biased;
+            count = waiting.recv_many(&mut jobs, MAX_BATCH) => Some(count),
+            Some((prune, reply)) = to_prune.recv() => {
+                let _ = reply.send(batches.prune(prune).await);
+                continue;
+            }
+            () = sleep(PROBE_EVERY), if !is_healthy => None,
+        };
+        if received == Some(0) {
             batches.close().await;
             return Ok(());
         }
@@ -143,6 +183,6 @@ async fn work(mut waiting: mpsc::Receiver<Box<dyn Job>>, mut batches: Batches) -
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("free", &self.queue.capacity()).finish()
+        f.debug_struct("Writer").field("free", &self.queue.capacity()).finish_non_exhaustive()
     }
 }

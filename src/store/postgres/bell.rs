@@ -9,10 +9,10 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{Postgres, prune, sql};
+use super::{Postgres, sql};
 
 /// The name that replicas listen to.
 const CHANNEL: &str = "onhand_change";
@@ -22,9 +22,6 @@ const RING_PAUSE: Duration = Duration::from_millis(5);
 
 /// The pause before a lost connection is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-
-/// How often what is old is swept up.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// The doorbell of one replica. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -57,20 +54,12 @@ impl Bell {
 
     async fn send(&self, postgres: &Postgres) {
         let mut db = None;
-        let mut sweep_at = Instant::now() + SWEEP_EVERY;
         loop {
-            let is_rung = tokio::select! {
-                () = self.out.notified() => true,
-                () = tokio::time::sleep_until(sweep_at) => false,
-            };
-            let done = send(postgres, &mut db, is_rung).await;
-            if let Err(error) = done {
+            self.out.notified().await;
+            if let Err(error) = send(postgres, &mut db).await {
                 tracing::warn!(%error, "the doorbell between replicas could not be rung");
                 db = None;
                 sleep(RECONNECT_PAUSE).await;
-            }
-            if !is_rung {
-                sweep_at = Instant::now() + SWEEP_EVERY;
             }
             sleep(RING_PAUSE).await;
         }
@@ -96,15 +85,11 @@ impl Bell {
     }
 }
 
-async fn send(postgres: &Postgres, db: &mut Option<DatabaseConnection>, is_rung: bool) -> Result<(), DbErr> {
+async fn send(postgres: &Postgres, db: &mut Option<DatabaseConnection>) -> Result<(), DbErr> {
     let db = match db {
         Some(db) => db,
         None => db.insert(postgres.errands().await?),
     };
-    if is_rung {
-        db.execute_raw(sql("SELECT pg_notify($1, '')", [CHANNEL.into()])).await?;
-    } else {
-        prune(db).await?;
-    }
+    db.execute_raw(sql("SELECT pg_notify($1, '')", [CHANNEL.into()])).await?;
     Ok(())
 }

@@ -20,17 +20,12 @@ use crate::store::bounded::Bounded;
 use super::lineage::{Cluster, Lineage, TABLES, Tables};
 use super::{Postgres, sql};
 
-/// How long a change is told.
-const KEPT: Duration = Duration::from_mins(10);
-
-/// After so long without a poll some of what happened may be swept up already.
+/// After so long without a poll some of what happened may be deleted already: less than
+/// [`CHANGE_LIFETIME`](crate::upkeep::CHANGE_LIFETIME).
 const MISSED_AFTER: Duration = Duration::from_mins(9);
 
 /// Most changes that one poll takes in; when there are more, everything that is watched is read instead.
 const MAX_CHANGES: usize = 10_000;
-
-/// Most rows that are swept up at once.
-const MAX_SWEPT: i64 = 20_000;
 
 /// Timeout of each statement of the feed. After it the connection is dropped and made anew.
 const POLL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -227,16 +222,18 @@ fn change(row: &QueryResult) -> Result<Option<Change>, DbErr> {
     Ok(Some(Change { what, version: row.try_get("", "version")? }))
 }
 
-/// Sweeps up what every replica has seen, some of it at a time.
+/// Deletes changes that every replica has seen: those longer ago than this, at most so many, the oldest first. Rows that
+/// somebody else is deleting are left out.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn prune(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+pub async fn prune_changes(db: &impl ConnectionTrait, older_than: Duration, limit: u64) -> Result<u64, DbErr> {
     let statement = "DELETE FROM change WHERE ctid = ANY (ARRAY(SELECT ctid FROM change \
         WHERE created_at < clock_timestamp() - make_interval(secs => $1) ORDER BY created_at LIMIT $2 \
         FOR UPDATE SKIP LOCKED))";
-    let swept = db.execute_raw(sql(statement, [KEPT.as_secs_f64().into(), MAX_SWEPT.into()])).await?;
-    Ok(swept.rows_affected())
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let pruned = db.execute_raw(sql(statement, [older_than.as_secs_f64().into(), limit.into()])).await?;
+    Ok(pruned.rows_affected())
 }
 
 /// Forgets the numbers of transactions that cannot be of this cluster: they came with a restore, and would otherwise be

@@ -20,7 +20,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::time::{Instant, sleep};
 
 pub use bell::Bell;
-pub use feed::{Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune};
+pub use feed::{Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune_changes};
 pub use keys::keys_of;
 pub use lineage::log_lineage;
 pub use log::{log_end, not_written_by, nth_position_of, written_by};
@@ -125,7 +125,12 @@ impl Postgres {
         self.connect("feed", 1, STATEMENT_TIMEOUT).await
     }
 
-    /// A connection for rings of the doorbell and for sweeping up. It connects when it is needed first.
+    /// A connection for deleting what is over.
+    pub(crate) async fn maintenance(&self) -> Result<DatabaseConnection, DbErr> {
+        self.connect("maintenance", 1, STATEMENT_TIMEOUT).await
+    }
+
+    /// A connection for rings of the doorbell. It connects when it is needed first.
     pub(crate) async fn errands(&self) -> Result<DatabaseConnection, DbErr> {
         self.connect("errands", 1, STATEMENT_TIMEOUT).await
     }

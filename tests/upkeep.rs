@@ -1,0 +1,187 @@
+//! What the server deletes by itself: idempotency keys, carts, and what replicas told each other stay bounded, however
+//! many of them are made, and nothing that somebody may still need goes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use entity::{cart, cart_item, idempotency_key};
+use futures_util::future::join_all;
+use onhand::clock::Clock;
+use onhand::domain::id::ProductId;
+use onhand::upkeep::{self, EXPIRED_CART_LIFETIME, Lifetimes};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::support::{Shop, codes, is_postgres, short_times};
+
+const DAY: Duration = Duration::from_hours(24);
+const MONTH: Duration = Duration::from_hours(30 * 24);
+const REST_OF_MONTH: Duration = Duration::from_hours(29 * 24);
+
+/// More than one statement takes.
+const MANY: u64 = 3_001;
+
+async fn round(shop: &Shop, lifetimes: Lifetimes) {
+    upkeep::round(&shop.app, &lifetimes, &CancellationToken::new()).await.expect("a round");
+}
+
+async fn count<E: EntityTrait>(shop: &Shop) -> u64
+where
+    E::Model: Sync,
+{
+    E::find().count(shop.database()).await.expect("a count")
+}
+
+/// Keys and carts of now, each cart with an item, written past the server.
+async fn make_many(shop: &Shop, product: ProductId, status: &str) {
+    let now = Clock::system().now();
+    let mut carts = Vec::new();
+    let mut items = Vec::new();
+    let mut keys = Vec::new();
+    for number in 0..MANY {
+        let id = Uuid::new_v4();
+        let (status, owner) = (status.to_owned(), None);
+        carts.push(cart::Model { id, status, owner, created_at: now, updated_at: now }.into_active_model());
+        items.push(cart_item::Model { cart_id: id, product_id: product.0, line: 0, quantity: 1 }.into_active_model());
+        let key = idempotency_key::Model {
+            scope: format!("guest:{id}"),
+            key: number.to_string(),
+            mutation: "addToCart".to_owned(),
+            fingerprint: String::new(),
+            payment_id: None,
+            answer: Some("null".to_owned()),
+            created_at: now,
+        };
+        keys.push(key.into_active_model());
+    }
+    let db = shop.database();
+    cart::Entity::insert_many(carts).exec_without_returning(db).await.expect("carts");
+    cart_item::Entity::insert_many(items).exec_without_returning(db).await.expect("items");
+    idempotency_key::Entity::insert_many(keys).exec_without_returning(db).await.expect("keys");
+}
+
+#[tokio::test]
+async fn one_round_prunes_everything_that_is_over_and_nothing_else() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 10).await;
+    let order = shop.order(&[(&mug, 2)]).await;
+    make_many(&shop, mug.parse().expect("an id"), "open").await;
+    make_many(&shop, mug.parse().expect("an id"), "expired").await;
+    let lifetimes = Lifetimes::with_carts(MONTH);
+    round(&shop, lifetimes).await;
+    assert_eq!(count::<cart::Entity>(&shop).await, 2 * MANY + 1, "nothing is over yet");
+    assert_eq!(count::<idempotency_key::Entity>(&shop).await, 2 * MANY);
+
+    shop.advance(DAY + Duration::from_secs(1));
+    round(&shop, lifetimes).await;
+    assert_eq!(count::<idempotency_key::Entity>(&shop).await, 0, "keys are kept for a day");
+    assert_eq!(count::<cart::Entity>(&shop).await, 2 * MANY + 1);
+
+    let touched = shop.cart(&[(&mug, 1)]).await;
+    shop.advance(REST_OF_MONTH);
+    round(&shop, lifetimes).await;
+    let expired = cart::Entity::find().filter(cart::Column::Status.eq("expired"));
+    assert_eq!(expired.count(shop.database()).await.expect("a count"), 2 * MANY, "carts are open for a month");
+
+    shop.advance(EXPIRED_CART_LIFETIME);
+    round(&shop, lifetimes).await;
+    assert_eq!(count::<cart::Entity>(&shop).await, 2, "that of the order, and the one that was touched");
+    assert_eq!(count::<cart_item::Entity>(&shop).await, 2);
+    assert_eq!(shop.read_cart(&touched).await["status"], "EXPIRED");
+    let read = "query($id: ID!) { order(id: $id) { total { amount } items { quantity product { sku } } } }";
+    let order = shop.data(read, json!({ "id": order })).await;
+    assert_eq!(order["order"]["items"], json!([{ "quantity": 2, "product": { "sku": "MUG" } }]));
+    shop.close().await;
+}
+
+/// While keys and carts are made without a pause, what is left after a round is no more than what was made meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_stay_bounded_under_load() {
+    let shop = Arc::new(Shop::open().await);
+    let mug = shop.product("MUG", 0).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let made: Vec<_> = (0..8)
+        .map(|client| {
+            let (shop, mug, is_over) = (Arc::clone(&shop), mug.clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let mut made = 0_u64;
+                while !is_over.load(Ordering::Relaxed) {
+                    let change = json!({ "productId": mug, "action": "INCREMENT", "quantity": 1 });
+                    let key = format!("{client} {made}");
+                    shop.adjust_all(json!({ "changes": [change], "idempotencyKey": key })).await;
+                    shop.create_cart(&[]).await;
+                    made += 1;
+                }
+                made
+            })
+        })
+        .collect();
+    make_many(&shop, mug.parse().expect("an id"), "open").await;
+    let none = Lifetimes {
+        open_cart: Duration::ZERO,
+        expired_cart: Duration::ZERO,
+        key: Duration::ZERO,
+        change: Duration::ZERO,
+    };
+    for _ in 0..10 {
+        round(&shop, none).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let made: u64 = join_all(made).await.into_iter().map(|made| made.expect("no panic")).sum();
+    assert!(made > 0);
+    // The clock has microseconds: what was made in this one is not over.
+    shop.advance(Duration::from_millis(1));
+    round(&shop, none).await;
+    assert_eq!(count::<idempotency_key::Entity>(&shop).await, 0);
+    assert_eq!(count::<cart::Entity>(&shop).await + count::<cart_item::Entity>(&shop).await, 0);
+    if is_postgres() {
+        let left = "SELECT count(*) AS left FROM change";
+        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, left);
+        let row = shop.database().query_one_raw(statement).await.expect("an answer").expect("a row");
+        assert_eq!(row.try_get::<i64>("", "left").expect("a count"), 0);
+    }
+    assert_eq!(shop.stock(&mug).await.0, i64::try_from(made).expect("a count"), "nothing else went with them");
+    Arc::try_unwrap(shop).unwrap_or_else(|_| panic!("everybody is done")).close().await;
+}
+
+#[tokio::test]
+async fn the_key_of_an_open_payment_is_kept() {
+    let shop = Shop::open_with(short_times()).await;
+    let mug = shop.product("MUG", 10).await;
+    let order = shop.order(&[(&mug, 1)]).await;
+    let input = json!({ "orderId": order, "gateway": "sandbox", "token": "never", "idempotencyKey": "K" });
+    let open = shop.pay_with(input.clone()).await;
+    assert_eq!(open["payment"]["status"], "IN_PROGRESS");
+    let none = Lifetimes { key: Duration::ZERO, ..Lifetimes::with_carts(MONTH) };
+    round(&shop, none).await;
+    let again = shop.pay_with(input).await;
+    assert_eq!((codes(&again), &again["payment"]["id"]), (vec!["PAYMENT_IN_PROGRESS"], &open["payment"]["id"]));
+    shop.close().await;
+}
+
+/// A cart that was deleted is, by every path, what an id is that was made up.
+#[tokio::test]
+async fn a_deleted_cart_is_one_that_never_was() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 10).await;
+    let gone = shop.cart(&[(&mug, 1)]).await;
+    shop.advance(MONTH + EXPIRED_CART_LIFETIME + Duration::from_secs(1));
+    round(&shop, Lifetimes::with_carts(MONTH)).await;
+    let never = onhand::domain::id::CartId(Uuid::new_v4()).to_string();
+    let mut answers = Vec::new();
+    for id in [&gone, &never] {
+        let read = "query($id: ID!) { cart(id: $id) { id } node(id: $id) { id } nodes(ids: [$id]) { id } }";
+        let read = shop.ask(read, json!({ "id": id })).await;
+        let added = shop.add_to_cart(id, &[(&mug, 1)]).await;
+        let set = shop.update_cart(id, &[(&mug, 0)]).await;
+        let placed = shop.check_out(id).await;
+        assert_eq!(codes(&placed), ["NOT_FOUND"]);
+        answers.push(json!([read, added, set, placed]));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0][0]["data"], json!({ "cart": null, "node": null, "nodes": [Value::Null] }));
+    shop.close().await;
+}
