@@ -15,6 +15,9 @@ const SOCKETS: &str = "onhand_sockets_open";
 /// Operations on websockets and event streams.
 const OPERATIONS: &str = "onhand_operations_open";
 
+/// The age of the feed between replicas.
+const FEED_AGE: &str = "onhand_feed_age_seconds";
+
 /// Describes every metric, for those who read them.
 pub fn describe() {
     describe_gauge!("onhand_writer_queue", "Commands that wait for the writer");
@@ -24,6 +27,7 @@ pub fn describe() {
     describe_counter!("onhand_requests_total", "Operations over HTTP, by kind");
     describe_counter!("onhand_refusals_total", "Errors of both kinds, by code");
     describe_gauge!(CONNECTIONS, "Open TCP connections, those of websockets among them");
+    describe_gauge!(FEED_AGE, "Time since the feed last told what other replicas changed");
     describe_gauge!(SOCKETS, "Open websockets");
     describe_gauge!(OPERATIONS, "Operations that run on websockets and event streams");
     describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
@@ -43,6 +47,11 @@ pub fn queued(commands: usize) {
 /// How many TCP connections are open.
 pub fn connections(open: usize) {
     gauge!(CONNECTIONS).set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
+}
+
+/// How late the feed between replicas is.
+pub fn feed_age(age: Duration) {
+    gauge!(FEED_AGE).set(age.as_secs_f64());
 }
 
 /// A batch went through, or was refused by the database.

@@ -40,6 +40,7 @@ mod refusals;
 mod replicas;
 mod rolling;
 mod schema;
+mod silence;
 mod snapshots;
 mod socket;
 mod storage;

@@ -63,7 +63,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
     let this = Import { source: &source, who, run: Uuid::now_v7() };
     let results = settings.results.as_deref();
     if settings.dry_run {
-        let store = Store::new(open_read_only(&line.database_url).await?);
+        let store = Store::patient(open_read_only(&line.database_url).await?);
         let results = Results::begin(results, source.format(), source.size, this.run)?;
         let preview = Preview::new(store, line.access.public_stock);
         return this.preview(settings, results, preview).await;

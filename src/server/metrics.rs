@@ -52,6 +52,9 @@ pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Respon
         Err(BadToken) => return unauthorized("This token is not good."),
     }
     let Some(handle) = handle() else { return StatusCode::NOT_FOUND.into_response() };
+    if let Some(age) = served.app.feed_age.age() {
+        telemetry::feed_age(age);
+    }
     handle.run_upkeep();
     ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], handle.render()).into_response()
 }

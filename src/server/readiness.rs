@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::live::MAX_FEED_AGE;
 
 /// How often the database is asked.
 const PING_EVERY: Duration = Duration::from_millis(250);
@@ -43,6 +44,8 @@ impl Readiness {
                 Some("the database does not answer")
             } else if app.writer_health.failing_for().is_some_and(|time| time >= AWAY_AFTER) {
                 Some("the database takes no changes")
+            } else if app.feed_age.age().is_some_and(|age| age > MAX_FEED_AGE) {
+                Some("the feed between replicas is late")
             } else {
                 None
             };

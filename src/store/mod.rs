@@ -42,6 +42,9 @@ pub use sqlite::SqliteFile;
 /// fallen silent is given up. A request has a shorter deadline of its own.
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// The same where PostgreSQL lets a statement take an hour.
+const PATIENT_READ_TIMEOUT: Duration = Duration::from_mins(61);
+
 /// Read queries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -53,6 +56,12 @@ impl Store {
     #[must_use]
     pub const fn new(db: DatabaseConnection) -> Self {
         Self::bounded(Bounded::new(db, READ_TIMEOUT))
+    }
+
+    /// Reads from this database, however long it takes: for a command that nobody else waits for.
+    #[must_use]
+    pub const fn patient(db: DatabaseConnection) -> Self {
+        Self::bounded(Bounded::new(db, PATIENT_READ_TIMEOUT))
     }
 
     /// Reads over this connection, with its timeout.

@@ -1,7 +1,7 @@
 //! What lies between a server and its PostgreSQL, and can be cut: a plain relay on this machine.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -16,6 +16,15 @@ pub struct Proxy {
     pub url: String,
     is_open: watch::Sender<bool>,
     next_commit: Arc<NextCommit>,
+    silence: Arc<Silence>,
+}
+
+/// Which connections stay open while nothing comes over them any more, by their `application_name`.
+#[derive(Default)]
+struct Silence {
+    connections: Mutex<Vec<(String, Arc<AtomicBool>)>>,
+    /// All that are made with this name.
+    forever: Mutex<Option<String>>,
 }
 
 /// What becomes of the answer to the next commit.
@@ -39,17 +48,18 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let here = listener.local_addr().expect("an address").to_string();
         let is_open = watch::Sender::new(true);
-        let next_commit = Arc::<NextCommit>::default();
-        let (open, next) = (is_open.clone(), Arc::clone(&next_commit));
+        let (next_commit, silence) = (Arc::<NextCommit>::default(), Arc::<Silence>::default());
+        let (open, next, silent) = (is_open.clone(), Arc::clone(&next_commit), Arc::clone(&silence));
         let from = server.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *open.borrow() {
-                    tokio::spawn(relay(client, from.clone(), open.subscribe(), Arc::clone(&next)));
+                    let links = (Arc::clone(&next), Arc::clone(&silent));
+                    tokio::spawn(relay(client, from.clone(), open.subscribe(), links));
                 }
             }
         });
-        Self { url: url.replace(&server, &here), is_open, next_commit }
+        Self { url: url.replace(&server, &here), is_open, next_commit, silence }
     }
 
     /// Cuts every connection, and lets no new one through.
@@ -60,6 +70,24 @@ impl Proxy {
     /// Lets connections through again.
     pub fn mend(&self) {
         self.is_open.send_replace(true);
+    }
+
+    /// Swallows whatever would come from now on over the connections that have this `application_name`; how many they are.
+    pub fn silence(&self, name: &str) -> usize {
+        let mut connections = self.silence.connections.lock().expect("no panic");
+        let (named, others) = connections.drain(..).partition(|(of, _)| of == name);
+        *connections = others;
+        let named: Vec<(String, Arc<AtomicBool>)> = named;
+        for (_, is_deaf) in &named {
+            is_deaf.store(true, Ordering::SeqCst);
+        }
+        named.len()
+    }
+
+    /// The same, and over every new one with this name, until another or none is told.
+    pub fn silence_all(&self, name: Option<&str>) {
+        *self.silence.forever.lock().expect("no panic") = name.map(str::to_owned);
+        name.map(|name| self.silence(name));
     }
 
     /// Lets the next commit through, but not its answer: the connection breaks off in between.
@@ -90,22 +118,35 @@ impl Proxy {
     }
 }
 
-async fn relay(client: TcpStream, server: String, mut is_open: watch::Receiver<bool>, next: Arc<NextCommit>) {
+async fn relay(
+    client: TcpStream,
+    server: String,
+    mut is_open: watch::Receiver<bool>,
+    (next, silence): (Arc<NextCommit>, Arc<Silence>),
+) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let is_deaf = AtomicBool::new(false);
+    let is_deaf = Arc::<AtomicBool>::default();
     tokio::select! {
-        () = requests(from_client, to_server, &next, &is_deaf) => {}
+        () = requests(from_client, to_server, (&next, &silence), &is_deaf) => {}
         () = answers(from_server, to_client, &is_deaf) => {}
         _ = is_open.wait_for(|is_open| !is_open) => {}
     }
 }
 
 /// Ends after a commit whose answer is to be lost; the answer itself is cut off by that.
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, next: &NextCommit, is_deaf: &AtomicBool) {
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    (next, silence): (&NextCommit, &Silence),
+    is_deaf: &Arc<AtomicBool>,
+) {
     let mut bytes = vec![0; 64 * 1_024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        if let Some(name) = application_name(&bytes[..count]) {
+            silence.is_met(name, is_deaf);
+        }
         let is_commit = bytes[..count].starts_with(b"Q") && bytes[..count].windows(6).any(|part| part == b"COMMIT");
         let is_lost = is_commit && next.is_lost.swap(false, Ordering::SeqCst);
         if is_commit && next.is_swallowed.swap(false, Ordering::SeqCst) {
@@ -129,6 +170,23 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, next: &NextCo
             return;
         }
     }
+}
+
+impl Silence {
+    fn is_met(&self, name: String, is_deaf: &Arc<AtomicBool>) {
+        if self.forever.lock().expect("no panic").as_ref() == Some(&name) {
+            is_deaf.store(true, Ordering::SeqCst);
+        }
+        self.connections.lock().expect("no panic").push((name, Arc::clone(is_deaf)));
+    }
+}
+
+/// The name of a connection, in the message that begins it.
+fn application_name(bytes: &[u8]) -> Option<String> {
+    let key = b"application_name\0";
+    let at = bytes.windows(key.len()).position(|part| part == key)? + key.len();
+    let name = bytes[at..].split(|byte| *byte == 0).next()?;
+    String::from_utf8(name.to_vec()).ok()
 }
 
 async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, is_deaf: &AtomicBool) {

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::sqlx::{self, Executor};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::store::bounded::{Bounded, silent};
 
 use super::{Postgres, sql};
 
@@ -22,6 +25,15 @@ const RING_PAUSE: Duration = Duration::from_millis(5);
 
 /// The pause before a lost connection is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// Timeout of a NOTIFY. After it the connection is dropped and made anew.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A LISTEN connection over which nothing came for so long is asked whether it is alive.
+const LISTEN_CHECK: Duration = Duration::from_secs(5);
+
+/// Timeout of its answer, and of a LISTEN. After it the connection is dropped and made anew.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The doorbell of one replica. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +69,7 @@ impl Bell {
         loop {
             self.out.notified().await;
             if let Err(error) = send(postgres, &mut db).await {
-                tracing::warn!(%error, "the doorbell between replicas could not be rung");
+                tracing::warn!(%error, "NOTIFY to other replicas failed; reconnecting");
                 db = None;
                 sleep(RECONNECT_PAUSE).await;
             }
@@ -68,21 +80,36 @@ impl Bell {
     async fn listen(&self, postgres: &Postgres) {
         loop {
             if let Err(error) = self.listen_once(postgres).await {
-                tracing::warn!(%error, "the doorbell between replicas was lost; it is hung up again");
+                tracing::warn!(%error, "lost the LISTEN connection; reconnecting");
             }
             sleep(RECONNECT_PAUSE).await;
         }
     }
 
-    async fn listen_once(&self, postgres: &Postgres) -> Result<(), sea_orm::sqlx::Error> {
-        let mut listener = PgListener::connect(&postgres.url).await?;
-        listener.listen(CHANNEL).await?;
+    /// Listens until the connection is lost or silent.
+    async fn listen_once(&self, postgres: &Postgres) -> Result<(), sqlx::Error> {
+        let pool = postgres.listener()?;
+        let mut listener = PgListener::connect_with(&pool).await?;
+        // A lost connection is made anew here, within a bound.
+        listener.eager_reconnect(false);
+        within(LISTEN_TIMEOUT, listener.listen(CHANNEL)).await?;
         loop {
             // Something may have been missed while nobody listened, so a new connection counts as a ring.
             self.come.notify_one();
-            listener.try_recv().await?;
+            loop {
+                match timeout(LISTEN_CHECK, listener.try_recv()).await {
+                    Ok(Ok(Some(_))) => break,
+                    Ok(Ok(None)) => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
+                    Ok(Err(error)) => return Err(error),
+                    Err(_) => within(LISTEN_TIMEOUT, listener.execute("SELECT 1")).await.map(drop)?,
+                }
+            }
         }
     }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(silent()))
 }
 
 async fn send(postgres: &Postgres, db: &mut Option<DatabaseConnection>) -> Result<(), DbErr> {
@@ -90,6 +117,7 @@ async fn send(postgres: &Postgres, db: &mut Option<DatabaseConnection>) -> Resul
         Some(db) => db,
         None => db.insert(postgres.errands().await?),
     };
+    let db = Bounded::new(db.clone(), NOTIFY_TIMEOUT);
     db.execute_raw(sql("SELECT pg_notify($1, '')", [CHANNEL.into()])).await?;
     Ok(())
 }

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::{self, postgres::PgConnectOptions, postgres::PgConnection};
+use sea_orm::sqlx;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement, Value};
 use tokio::time::{Instant, sleep};
 
@@ -128,6 +129,13 @@ impl Postgres {
     /// A connection for deleting what is over.
     pub(crate) async fn maintenance(&self) -> Result<DatabaseConnection, DbErr> {
         self.connect("maintenance", 1, STATEMENT_TIMEOUT).await
+    }
+
+    /// The connection that listens for other replicas, in a pool that connects when it is asked to.
+    pub(crate) fn listener(&self) -> Result<PgPool, sqlx::Error> {
+        let options = self.url.parse::<PgConnectOptions>()?.application_name("onhand listener");
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT).max_lifetime(None).idle_timeout(None);
+        Ok(pool.connect_lazy_with(options))
     }
 
     /// A connection for rings of the doorbell. It connects when it is needed first.
