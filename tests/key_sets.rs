@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::{Client, Shop, Wanted, eventually};
+use crate::support::{Client, PATIENCE, Shop, Socket, Wanted, eventually};
 
 /// A pair of keys made for these tests: its name, the private key (PKCS #8) and the public one.
 struct Pair(&'static str, &'static str, &'static str);
@@ -133,5 +133,38 @@ async fn tokens_are_checked_against_an_address() {
     assert!(!is_staff(&shop, &SECOND.sign(&claims())).await);
     *served.lock().expect("no panic") = SECOND.set();
     eventually("the new key is known", || async { is_staff(&shop, &SECOND.sign(&claims())).await }).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn what_goes_on_under_a_withdrawn_key_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("keys.json");
+    write(&path, &FIRST);
+    let shop = shop(&path.display().to_string()).await;
+    let mug = "product_00000000000000000000000001";
+    let query = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { version } }";
+    let sam = Client { authorization: Some(format!("Bearer {}", FIRST.sign(&claims()))), ..Client::clone(&shop) };
+    let (mut socket, mut guest) = (Socket::open(&sam).await, Socket::open(&shop).await);
+    socket.subscribe("badge", query, json!({ "ids": [mug] })).await;
+    let body = json!({ "query": query, "variables": { "ids": [mug] } });
+    let events = sam.http.post(format!("{}/graphql", sam.url)).json(&body).header("accept", "text/event-stream");
+    let events = events.header("authorization", sam.authorization.as_deref().expect("a token"));
+    let events = events.send().await.expect("a stream");
+    assert_eq!(events.status().as_u16(), 200);
+
+    // Another key under the name of the old one.
+    write(&path, &Pair(FIRST.0, SECOND.1, SECOND.2));
+    let renewed = Pair(FIRST.0, SECOND.1, SECOND.2).sign(&claims());
+    assert!(!is_staff(&shop, &SECOND.sign(&claims())).await, "a name that is not there makes the set be read again");
+    eventually("the set was read", || async { is_staff(&shop, &renewed).await }).await;
+    assert_eq!(socket.closed().await, 4403);
+    let told = tokio::time::timeout(PATIENCE, events.text()).await.expect("the stream ends").expect("text");
+    assert!(!told.contains("complete"), "clients come back: {told}");
+    guest.subscribe("badge", query, json!({ "ids": [] })).await;
+    guest.send(&json!({ "type": "ping" })).await;
+    assert_eq!(guest.next().await, json!({ "type": "pong" }), "who has no key stays");
+    let again = Client { authorization: Some(format!("Bearer {renewed}")), ..Client::clone(&shop) };
+    Socket::open(&again).await;
     shop.close().await;
 }

@@ -42,6 +42,8 @@ pub struct Identity {
     pub party: Party,
     /// When the token expires; never without one.
     pub expires_at: Option<Time>,
+    /// The thumbprint of the key that the token is signed with, when it is one of a set.
+    pub key: Option<String>,
 }
 
 impl Identity {
@@ -127,10 +129,10 @@ impl Gate {
     /// When there is a token that is not good.
     pub fn admit(&self, authorization: Option<&str>) -> Result<Identity, BadToken> {
         let Kind::Tokens { keys, issuer, audience } = &*self.0 else {
-            return Ok(Identity { party: Party::Staff(DEVELOPER.to_owned()), expires_at: None });
+            return Ok(Identity { party: Party::Staff(DEVELOPER.to_owned()), expires_at: None, key: None });
         };
         let Some(authorization) = authorization else {
-            return Ok(Identity { party: Party::Guest, expires_at: None });
+            return Ok(Identity { party: Party::Guest, expires_at: None, key: None });
         };
         let (scheme, token) = authorization.split_once(' ').ok_or(BadToken)?;
         let token = token.trim();
@@ -152,7 +154,17 @@ impl Gate {
         let since = Duration::try_from_secs_f64(claims.exp.floor()).map_err(|_| BadToken)?;
         let since = chrono::Duration::from_std(since).map_err(|_| BadToken)?;
         let expires_at = Time::UNIX_EPOCH.checked_add_signed(since).ok_or(BadToken)?;
-        Ok(Identity { party, expires_at: Some(expires_at) })
+        Ok(Identity { party, expires_at: Some(expires_at), key: key.thumbprint })
+    }
+}
+
+impl Gate {
+    /// Waits until the key of a token is withdrawn from the set; for ever without one.
+    pub async fn withdrawn(&self, identity: &Identity) {
+        match (&*self.0, &identity.key) {
+            (Kind::Tokens { keys: Keys::Set(set), .. }, Some(key)) => set.withdrawn(key).await,
+            _ => std::future::pending().await,
+        }
     }
 }
 
@@ -178,7 +190,9 @@ impl Keys {
     /// The key that a token says it was signed with.
     fn find(&self, token: &str) -> Option<Key> {
         match self {
-            Self::Secret(key) => Some(Key { id: None, algorithm: Algorithm::HS256, decodes: key.clone() }),
+            Self::Secret(key) => {
+                Some(Key { id: None, algorithm: Algorithm::HS256, decodes: key.clone(), thumbprint: None })
+            }
             Self::Set(set) => set.find(decode_header(token).ok()?.kid.as_deref()),
         }
     }

@@ -2,15 +2,16 @@
 //!
 //! A token that names a key which is not there makes the set be read again, in the background and not too often, so
 //! that keys can be rotated and nobody can make us read at will. A set that cannot be read leaves the old one in place.
+//! What goes on under a key, a socket or a stream of events, ends when a set without that key is read.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 /// Most keys of a set; the others are not looked at.
@@ -37,12 +38,14 @@ pub struct Key {
     pub algorithm: Algorithm,
     /// The key itself.
     pub decodes: DecodingKey,
+    /// A digest of the key itself: another key of the same name is another key. `None` for a secret, which is never withdrawn.
+    pub thumbprint: Option<String>,
 }
 
 /// A set of keys that keeps itself fresh for as long as it lives.
 pub struct KeySet {
     source: String,
-    keys: RwLock<Vec<Key>>,
+    keys: watch::Sender<Vec<Key>>,
     wanted: Arc<Notify>,
 }
 
@@ -52,7 +55,7 @@ impl KeySet {
     /// # Errors
     /// When it cannot be read, or has no key for RS256, ES256 or EdDSA.
     pub async fn open(source: &str) -> anyhow::Result<Arc<Self>> {
-        let (keys, wanted) = (RwLock::new(read(source).await?), Arc::new(Notify::new()));
+        let (keys, wanted) = (watch::Sender::new(read(source).await?), Arc::new(Notify::new()));
         let set = Arc::new(Self { source: source.to_owned(), keys, wanted: Arc::clone(&wanted) });
         let weak = Arc::downgrade(&set);
         tokio::spawn(async move {
@@ -69,7 +72,7 @@ impl KeySet {
 
     /// The key of this name, or the only one when there is no name.
     pub fn find(&self, id: Option<&str>) -> Option<Key> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.borrow();
         let found = match id {
             Some(id) => keys.iter().find(|key| key.id.as_deref() == Some(id)).cloned(),
             None => keys.first().filter(|_| keys.len() == 1).cloned(),
@@ -77,12 +80,20 @@ impl KeySet {
         if found.is_none() {
             self.wanted.notify_one();
         }
+        drop(keys);
         found
+    }
+
+    /// Waits until a set is read that does not have this key any more.
+    pub async fn withdrawn(&self, thumbprint: &str) {
+        let is_gone = |keys: &Vec<Key>| !keys.iter().any(|key| key.thumbprint.as_deref() == Some(thumbprint));
+        // The sender lives as long as this set, so nothing but the key's end ends the wait.
+        let _ = self.keys.subscribe().wait_for(is_gone).await;
     }
 
     async fn read_again(&self) {
         match read(&self.source).await {
-            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
+            Ok(keys) => drop(self.keys.send_replace(keys)),
             Err(error) => tracing::error!(%error, "the key set could not be read again; the old one is kept"),
         }
     }
@@ -130,5 +141,10 @@ fn key(jwk: &Jwk) -> Option<Key> {
         AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
         _ => return None,
     };
-    Some(Key { id: jwk.common.key_id.clone(), algorithm, decodes: DecodingKey::from_jwk(jwk).ok()? })
+    Some(Key {
+        id: jwk.common.key_id.clone(),
+        algorithm,
+        decodes: DecodingKey::from_jwk(jwk).ok()?,
+        thumbprint: Some(jwk.thumbprint(ThumbprintHash::SHA256).ok()?),
+    })
 }

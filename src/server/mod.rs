@@ -77,15 +77,16 @@ struct Served {
 }
 
 impl Served {
-    /// Waits until a token expires; for ever without one.
+    /// Waits until a token expires, or its key is withdrawn; for ever without one.
     async fn expiry(&self, identity: Option<&Identity>) {
-        match identity.and_then(|identity| identity.expires_at) {
-            None => std::future::pending().await,
-            Some(at) => {
-                // A token that has expired already is over at once.
-                let left = (at - self.app.clock.now()).to_std().unwrap_or_default();
-                tokio::time::sleep(left).await;
-            }
+        let Some((identity, at)) = identity.and_then(|identity| Some((identity, identity.expires_at?))) else {
+            return std::future::pending().await;
+        };
+        // A token that has expired already is over at once.
+        let left = (at - self.app.clock.now()).to_std().unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            () = self.front.gate.withdrawn(identity) => {}
         }
     }
 
