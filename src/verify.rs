@@ -70,6 +70,7 @@ pub async fn verify(db: &DatabaseConnection, progress: bool) -> Result<Report, E
         report.orders += page.orders.len() as u64;
         bar.inc(page.orders.len() as u64);
     }
+    report.tell(snapshot.missing().await?);
     bar.finish_and_clear();
     Ok(report)
 }

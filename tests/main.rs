@@ -27,6 +27,7 @@ mod key_sets;
 mod limits;
 mod live;
 mod metrics;
+mod missing;
 mod operations;
 mod outages;
 mod pages;

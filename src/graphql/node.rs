@@ -85,7 +85,7 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
         StockId::KIND => load(context, StockId(uuid)).await?.map(|it| Node::Stock(Stock(it))),
         StockTransactionId::KIND if !who.party.is_staff() => None,
         StockTransactionId::KIND => {
-            load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(StockTransaction(it)))
+            load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(it.into()))
         }
         CartId::KIND => viewer::cart(context, CartId(uuid)).await?.map(|it| Node::Cart(it.into())),
         OrderId::KIND => viewer::order(context, OrderId(uuid)).await?.map(|it| Node::Order(Order(it))),

@@ -7,6 +7,7 @@ mod bounded;
 mod cart;
 mod live_log;
 mod log;
+mod missing;
 mod nested;
 mod open;
 mod order;

@@ -30,7 +30,7 @@ const LOG_PAGE: u64 = 5_000;
 
 /// A consistent view of everything.
 #[derive(Debug)]
-pub struct Snapshot(DatabaseTransaction);
+pub struct Snapshot(pub(super) DatabaseTransaction);
 
 /// Some orders with everything that belongs to them.
 #[derive(Debug, Default)]

@@ -1,5 +1,7 @@
 //! The log as clients see it.
 
+use std::collections::HashMap;
+
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
@@ -7,12 +9,13 @@ use crate::app::App;
 use crate::domain::transaction;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{any_of, at_most, id, ids};
+use crate::graphql::loaders::load_many;
 use crate::graphql::order::Order;
 use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::product::Product;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{Viewer, viewer};
-use crate::store::{LogCursor, LogFilter};
+use crate::store::{LogCursor, LogFilter, ProductRecord};
 
 use super::types::{StockNumbers, product_of};
 
@@ -24,7 +27,17 @@ pub const MAX_FILTER: usize = 100;
 
 /// One row of the append-only log.
 #[derive(Debug, Clone)]
-pub struct StockTransaction(pub transaction::StockTransaction);
+pub struct StockTransaction {
+    row: transaction::StockTransaction,
+    /// Its product, when that was read with the row's page.
+    product: Option<ProductRecord>,
+}
+
+impl From<transaction::StockTransaction> for StockTransaction {
+    fn from(row: transaction::StockTransaction) -> Self {
+        Self { row, product: None }
+    }
+}
 
 /// One row of the append-only log. Rows of one product are numbered 1, 2, 3 ... without gaps by `sequence`; a managed
 /// product has at least its CREATE.
@@ -32,73 +45,76 @@ pub struct StockTransaction(pub transaction::StockTransaction);
 impl StockTransaction {
     /// The global id.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.row.id.into()
     }
 
     /// Whose stock moved.
     async fn product(&self, context: &Context<'_>) -> async_graphql::Result<Product> {
-        product_of(context, self.0.product).await
+        match &self.product {
+            Some(product) => Ok(Product(product.clone())),
+            None => product_of(context, self.row.product).await,
+        }
     }
 
     /// What moved.
     async fn action(&self) -> StockAction {
-        self.0.movement.action.into()
+        self.row.movement.action.into()
     }
 
     /// The quantity that was asked for; of SET, what total became.
     async fn quantity(&self) -> i32 {
-        self.0.movement.quantity
+        self.row.movement.quantity
     }
 
     /// Change of total.
     async fn total_delta(&self) -> i32 {
-        self.0.movement.total_delta
+        self.row.movement.total_delta
     }
 
     /// Change of available.
     async fn available_delta(&self) -> i32 {
-        self.0.movement.total_delta - self.0.movement.allocated_delta
+        self.row.movement.total_delta - self.row.movement.allocated_delta
     }
 
     /// Change of allocated.
     async fn allocated_delta(&self) -> i32 {
-        self.0.movement.allocated_delta
+        self.row.movement.allocated_delta
     }
 
     /// The numbers right after this transaction.
     async fn after(&self) -> StockNumbers {
-        self.0.after.into()
+        self.row.after.into()
     }
 
     /// Its number in the log of the product: 1, 2, 3 ... without gaps.
     async fn sequence(&self) -> i32 {
-        self.0.sequence
+        self.row.sequence
     }
 
     /// Why stock moved.
     async fn reason(&self) -> StockReason {
-        self.0.reason.into()
+        self.row.reason.into()
     }
 
     /// What somebody wrote about it.
     async fn note(&self) -> Option<&str> {
-        self.0.note.as_deref()
+        self.row.note.as_deref()
     }
 
     /// A document outside this system: a purchase order, a ticket.
     async fn reference(&self) -> Option<&str> {
-        self.0.reference.as_deref()
+        self.row.reference.as_deref()
     }
 
     /// Who did it: a subject, or the system.
     async fn actor(&self) -> &str {
-        &self.0.actor
+        &self.row.actor
     }
 
     /// The order that caused it, if one did.
     async fn order(&self, context: &Context<'_>) -> Nullable<Order> {
         nullable(async {
-            match self.0.order {
+            match self.row.order {
                 Some(order) => Ok(viewer::order(context, order).await?.map(Order)),
                 None => Ok(None),
             }
@@ -108,12 +124,12 @@ impl StockTransaction {
 
     /// Shared by all transactions of one operation.
     async fn operation_id(&self) -> ID {
-        self.0.operation.into()
+        self.row.operation.into()
     }
 
     /// When it happened.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.row.created_at)
     }
 }
 
@@ -221,6 +237,28 @@ pub async fn log_connection(
     Viewer::of(context).must_be_staff()?;
     let request = arguments.request(CURSOR)?;
     let store = &context.data_unchecked::<App>().store;
-    let page = store.transaction_page(filter, &request).await.map_err(|error| failure(&error))?;
-    Ok(Some(connection(CURSOR, page, LogCursor::of, StockTransaction)))
+    let mut page = store.transaction_page(filter, &request).await.map_err(|error| failure(&error))?;
+    let mut products = HashMap::new();
+    if asks_for_products(context) {
+        products = load_many(context, page.rows.iter().map(|row| row.product)).await?;
+        // Only somebody who got around the foreign keys can leave such a row. It takes no other row with it.
+        page.rows.retain(|row| {
+            let is_there = products.contains_key(&row.product);
+            if !is_there {
+                tracing::error!(transaction = %row.id, product = %row.product, "a row of the log names a product that is missing");
+            }
+            is_there
+        });
+    }
+    let node = |row: transaction::StockTransaction| {
+        let product = products.get(&row.product).cloned();
+        StockTransaction { row, product }
+    };
+    Ok(Some(connection(CURSOR, page, LogCursor::of, node)))
+}
+
+/// Whether a page of the log is asked for the products of its rows.
+fn asks_for_products(context: &Context<'_>) -> bool {
+    let asked = context.look_ahead();
+    asked.field("nodes").field("product").exists() || asked.field("edges").field("node").field("product").exists()
 }

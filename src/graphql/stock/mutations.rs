@@ -138,7 +138,7 @@ async fn done(context: &Context<'_>, answer: AdjustStockAnswer) -> async_graphql
     let mut rows = load_many(context, answer.transactions.iter().copied()).await?;
     Ok(AdjustStockPayload {
         stocks: Some(ids.filter_map(|id| stocks.remove(&id)).map(Stock).collect()),
-        transactions: Some(answer.transactions.iter().filter_map(|id| rows.remove(id)).map(StockTransaction).collect()),
+        transactions: Some(answer.transactions.iter().filter_map(|id| rows.remove(id)).map(Into::into).collect()),
         preview: None,
         user_errors: Vec::new(),
     })

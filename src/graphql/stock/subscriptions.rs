@@ -63,6 +63,6 @@ impl StockSubscriptions {
             None => app.store.log_end().await.map_err(|error| failure(&error))?,
         };
         let rows = log_tail(app.store.clone(), &app.hub, filter, place);
-        Ok(rows.map(|(place, row)| Edge::new(cursor::encode(CURSOR, &place), StockTransaction(row))))
+        Ok(rows.map(|(place, row)| Edge::new(cursor::encode(CURSOR, &place), StockTransaction::from(row))))
     }
 }
