@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use onhand::config::Role;
+use onhand::domain::stock::PublicStock;
 use serde_json::json;
 
 use crate::support::{Shop, Socket, eventually, short_times};
@@ -62,6 +64,38 @@ async fn many_products_one_subscription() {
     assert_eq!(socket.data("all").await["stockChanged"]["version"], 3, "a threshold is a change, too");
     shop.update_product(json!({ "id": a, "name": "Another name" })).await;
     assert!(socket.is_silent_for(Duration::from_millis(100)).await, "a name is none");
+    shop.close().await;
+}
+
+/// A product that cannot be bought any more is news to a badge, also to one that sees capped counts.
+#[tokio::test]
+async fn archiving_and_restoring_are_pushed() {
+    let shop = Shop::open_public(PublicStock::Capped(5)).await;
+    let staff = shop.signed_in(Role::Staff, "sam").await;
+    let mug = staff.product("MUG", 10).await;
+    let query =
+        "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { version available product { status } } }";
+    let (mut exact, mut capped) = (Socket::open(&staff).await, Socket::open(&shop).await);
+    for socket in [&mut exact, &mut capped] {
+        socket.subscribe("badge", query, json!({ "ids": [mug] })).await;
+    }
+    let log = staff.log(&mug).await;
+    for (version, status) in [(1, "ACTIVE"), (2, "ARCHIVED"), (3, "ACTIVE")] {
+        match (version, status) {
+            (1, _) => {}
+            (_, "ARCHIVED") => drop(staff.archive(&mug).await),
+            _ => drop(staff.restore(&mug).await),
+        }
+        for (socket, available) in [(&mut exact, 10), (&mut capped, 5)] {
+            let told = json!({ "version": version, "available": available, "product": { "status": status } });
+            assert_eq!(socket.data("badge").await["stockChanged"], told);
+        }
+    }
+    staff.restore(&mug).await;
+    for socket in [&mut exact, &mut capped] {
+        assert!(socket.is_silent_for(Duration::from_millis(100)).await, "what is so already is no change");
+    }
+    assert_eq!(staff.log(&mug).await, log, "no unit moved");
     shop.close().await;
 }
 

@@ -1,4 +1,5 @@
-//! Takes a product off sale, or puts it back. It never touches stock: what is allocated still ships or cancels.
+//! Takes a product off sale, or puts it back. It moves no stock: what is allocated still ships or cancels. The stock
+//! record becomes a newer version all the same, so that whoever shows it live learns that it can not be bought any more.
 
 use crate::domain::id::ProductId;
 use crate::domain::product::Status;
@@ -29,6 +30,8 @@ impl Command for ArchiveProduct {
             let product = world.products.edit(&self.product).ok_or_else(|| Rejection::not_found("product"))?;
             product.status = self.to;
             product.updated_at = product.updated_at.max(context.now);
+            let stock = world.stocks.edit(&self.product).ok_or_else(|| Rejection::not_found("product"))?;
+            stock.touch(context.now)?;
         }
         Ok(self.product)
     }

@@ -107,7 +107,8 @@ pub struct Stock {
     pub by_hand: i32,
     /// Number of the newest row of the log; 0 before the first.
     pub sequence: i32,
-    /// Rises with every change of anything above, so a greater version is a newer state.
+    /// Rises with every change of anything above and of whether the product is for sale, so a greater version is a newer
+    /// state.
     pub version: i32,
     /// When the newest change happened.
     pub updated_at: Time,
@@ -236,6 +237,18 @@ impl Stock {
             }
         }
         Ok(changed)
+    }
+
+    /// Raises both versions although no number changed: everybody who shows this record has to look at its product again.
+    ///
+    /// # Errors
+    /// `INVALID_QUANTITY` when the record has changed more often than versions can count. It is then not to be used.
+    pub fn touch(&mut self, now: Time) -> Result<(), Rejection> {
+        self.version = next(self.version)?;
+        self.shown_version = next(self.shown_version)?;
+        self.updated_at = self.updated_at.max(now);
+        self.shown_at = self.updated_at;
+        Ok(())
     }
 
     /// What the public sees of this record; equal when it sees no difference.

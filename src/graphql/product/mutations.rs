@@ -130,7 +130,8 @@ impl ProductMutations {
     }
 
     /// No longer added, checked out or paid (PRODUCT_UNAVAILABLE). What is allocated still ships or cancels; history and
-    /// orders keep what they need. Staff only.
+    /// orders keep what they need. Its stock keeps its numbers and becomes a newer version, which `stockChanged` sends.
+    /// Staff only.
     async fn archive_product(
         &self,
         context: &Context<'_>,
@@ -139,7 +140,7 @@ impl ProductMutations {
         submit(context, Ok(ArchiveProduct { product: id(&input.id)?, to: Status::Archived })).await
     }
 
-    /// For sale again. Staff only.
+    /// For sale again. Its stock becomes a newer version, which `stockChanged` sends. Staff only.
     async fn restore_product(
         &self,
         context: &Context<'_>,

@@ -25,8 +25,10 @@ pub struct StockSubscriptions;
 impl StockSubscriptions {
     /// The current stock of each product first, then newer states in order of `version`. A slow reader skips to the newest
     /// state and never misses the last one; it is never sent the same or an older version. Unknown ids are skipped. A
-    /// product that is not managed sends UNTRACKED, first and when it becomes so, and is followed all the same. At most
-    /// 100 products. Ends only when the client completes it or the server shuts down.
+    /// product that is not managed sends UNTRACKED, first and when it becomes so, and is followed all the same. A product
+    /// that is archived or restored sends a newer version with the same numbers: select `product { status }` to show that
+    /// an ARCHIVED one cannot be bought. At most 100 products. Ends only when the client completes it or the server shuts
+    /// down.
     #[expect(clippy::unused_async, reason = "subscriptions are")]
     async fn stock_changed(
         &self,

@@ -56,8 +56,9 @@ impl Stock {
         self.0.availability().into()
     }
 
-    /// Rises with every change of the numbers, of the threshold or of whether stock is managed, so a greater version is a
-    /// newer state. For those who see capped counts it rises when what they see changes.
+    /// Rises with every change of the numbers, of the threshold or of whether stock is managed, and when the product is
+    /// archived or restored, so a greater version is a newer state. For those who see capped counts it rises when what they
+    /// see changes.
     async fn version(&self, context: &Context<'_>) -> i32 {
         if sees_all(context) { self.0.version } else { self.0.shown_version }
     }
