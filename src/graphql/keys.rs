@@ -52,6 +52,20 @@ pub fn at_most(what: &str, count: usize, most: usize) -> async_graphql::Result<(
     Ok(())
 }
 
+/// Refuses a text that is too long, in characters, or has the one character that no database keeps.
+///
+/// # Errors
+/// `BAD_USER_INPUT`.
+pub fn fits(name: &str, text: &str, most: usize) -> async_graphql::Result<()> {
+    if text.contains('\0') {
+        return Err(Code::BadUserInput.error(format!("`{name}` must not have the character U+0000.")));
+    }
+    if text.chars().count() > most {
+        return Err(Code::BadUserInput.error(format!("`{name}` has at most {most} characters.")));
+    }
+    Ok(())
+}
+
 /// The idempotency key of a mutation, if one came. It is unique to a subject, or for guests to the cart or order that
 /// the input names: `thing`.
 ///

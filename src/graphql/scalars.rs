@@ -11,6 +11,11 @@ use crate::domain::random::whole_microseconds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub Time);
 
+impl DateTime {
+    /// What is taken for one.
+    pub const TAKES: &'static str = "a moment like 2026-01-31T12:00:00.000001Z";
+}
+
 /// A moment, RFC 3339 in UTC with up to microsecond precision, for example 2026-01-31T12:00:00.000001Z.
 #[Scalar]
 impl ScalarType for DateTime {
@@ -35,6 +40,11 @@ impl ScalarType for DateTime {
 /// A whole number from -(2^53 - 1) to 2^53 - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Long(pub i64);
+
+impl Long {
+    /// What is taken for one.
+    pub const TAKES: &'static str = "a whole number from -9007199254740991 to 9007199254740991";
+}
 
 /// A whole number from -(2^53 - 1) to 2^53 - 1, a JSON number.
 #[Scalar]

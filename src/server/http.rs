@@ -22,7 +22,7 @@ use crate::telemetry;
 
 use super::caller::Caller;
 use super::operation::{Accepted, Answer, Operation, answer};
-use super::refusal::{bad_request, full, refuse, refuse_with, too_much};
+use super::refusal::{bad_json, bad_request, full, refuse, refuse_with, too_much};
 use super::{Served, caching, events, socket};
 
 /// The media type of a GraphQL response.
@@ -77,10 +77,13 @@ pub async fn post(
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return bad_request("Batches are not supported: send one operation.");
     }
-    let Ok(operation) = serde_json::from_slice::<Operation>(&body) else {
-        return bad_request(
-            "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.",
-        );
+    let operation = match serde_json::from_slice::<Operation>(&body) {
+        Ok(operation) => operation,
+        Err(error) => {
+            let otherwise =
+                "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.";
+            return bad_json(&error, otherwise);
+        }
     };
     execute(&served, envelope, operation).await
 }
@@ -110,7 +113,7 @@ pub async fn get(
     for (object, text) in objects.iter_mut().zip([parts.variables, parts.extensions]) {
         match text.filter(|text| !text.is_empty()).map(|text| serde_json::from_str(&text)).transpose() {
             Ok(parsed) => *object = parsed,
-            Err(_) => return bad_request("`variables` and `extensions` are JSON objects."),
+            Err(error) => return bad_json(&error, "`variables` and `extensions` are JSON objects."),
         }
     }
     let operation = Operation::from_parts(parts.query, parts.operation_name, objects);

@@ -27,6 +27,28 @@ pub fn bad_request(message: &str) -> Response {
     refuse(StatusCode::BAD_REQUEST, Code::BadUserInput, message)
 }
 
+/// Deepest nesting of brackets in JSON: what the parser takes.
+const MAX_JSON_NESTING: usize = 127;
+
+/// Why JSON was not taken: its own fault where it is JSON all the same, or `otherwise`.
+pub fn json_fault(error: &serde_json::Error, otherwise: &'static str) -> (Code, String) {
+    // The parser has codes for its errors, but keeps them to itself.
+    let text = error.to_string();
+    if text.starts_with("recursion limit exceeded") {
+        return (Code::LimitExceeded, format!("JSON nests at most {MAX_JSON_NESTING} brackets deep."));
+    }
+    if text.starts_with("number out of range") {
+        return (Code::BadUserInput, "A number in the JSON is out of range.".to_owned());
+    }
+    (Code::BadUserInput, otherwise.to_owned())
+}
+
+/// A request whose JSON makes no sense.
+pub fn bad_json(error: &serde_json::Error, otherwise: &'static str) -> Response {
+    let (code, message) = json_fault(error, otherwise);
+    refuse(StatusCode::BAD_REQUEST, code, &message)
+}
+
 /// A refusal with one more header.
 pub fn refuse_with(header: (HeaderName, &'static str), status: StatusCode, code: Code, message: &str) -> Response {
     ([header], refuse(status, code, message)).into_response()

@@ -24,7 +24,7 @@ use super::auth::BadToken;
 use super::end::End;
 use super::operation::{Answer, Operation, results};
 use super::person::Person;
-use super::refusal::{full, refuse, sockets_told, told, too_many_sockets, too_much};
+use super::refusal::{full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
 use super::seats::Seat;
 use super::wire::Times;
 use super::{Identity, Served, origin};
@@ -168,7 +168,7 @@ impl Connection {
         match message {
             Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                 Ok(message) => self.obey(message).await,
-                Err(_) => Err(End::closed(4400, "Invalid message")),
+                Err(error) => Err(End::closed(4400, json_fault(&error, "Invalid message").1)),
             },
             Some(Ok(Message::Binary(_))) => Err(End::closed(4400, "Binary frames are not supported")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),

@@ -1,5 +1,6 @@
 //! Input that no sensible client sends: each piece of it is answered with a code of the contract, and changes nothing.
 
+mod causes;
 mod http;
 mod ids;
 mod lists;

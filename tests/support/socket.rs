@@ -130,9 +130,14 @@ impl Socket {
 
     /// The close code of the server.
     pub async fn closed(&mut self) -> u16 {
+        self.closed_with().await.0
+    }
+
+    /// The close code of the server, and the reason.
+    pub async fn closed_with(&mut self) -> (u16, String) {
         loop {
             match self.frame().await {
-                Message::Close(Some(frame)) => return frame.code.into(),
+                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
                 Message::Close(None) => panic!("closed without a code"),
                 _ => {}
             }

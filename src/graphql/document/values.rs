@@ -126,9 +126,9 @@ impl<'a> Visit<'a> {
 
     /// The compiler takes any value for our own scalars, and any whole number for an id.
     fn scalar(&mut self, value: &Node<Value>, wanted: &Name) {
-        if !scalar_fits(wanted, &literal(value)) {
+        if let Some(takes) = misfit(wanted, &literal(value)) {
             let place = self.place(value);
-            self.faults.push(invalid(format!("Expected value of type {wanted}, found another."), place));
+            self.faults.push(invalid(format!("Expected value of type {wanted}: {takes}."), place));
         }
     }
 
@@ -189,16 +189,17 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// Whether the library takes a value for this scalar. Whatever is wanted that is no scalar is somebody else's to check.
-pub fn scalar_fits(wanted: &Name, value: &async_graphql::Value) -> bool {
-    let is_valid = match wanted.as_str() {
-        "Long" => Long::is_valid,
-        "DateTime" => DateTime::is_valid,
-        "ID" => ID::is_valid,
-        "Int" => i32::is_valid,
-        _ => return true,
+/// What a scalar takes, when the library does not take this value for it. Whatever is wanted that is no scalar is somebody
+/// else's to check.
+pub fn misfit(wanted: &Name, value: &async_graphql::Value) -> Option<&'static str> {
+    let (is_valid, takes): (fn(&async_graphql::Value) -> bool, _) = match wanted.as_str() {
+        "Long" => (Long::is_valid, Long::TAKES),
+        "DateTime" => (DateTime::is_valid, DateTime::TAKES),
+        "ID" => (ID::is_valid, "a string or a whole number"),
+        "Int" => (i32::is_valid, "a whole number from -2147483648 to 2147483647"),
+        _ => return None,
     };
-    is_valid(value)
+    (!is_valid(value)).then_some(takes)
 }
 
 /// A literal as the library reads it; null for what none of these scalars take.

@@ -15,7 +15,7 @@ use crate::graphql::Code;
 
 use super::Limits;
 use super::fault::{Faults, fault, shorten};
-use super::values::{ONE_OF, scalar_fits};
+use super::values::{ONE_OF, misfit};
 
 /// The variables of an operation, with defaults filled in.
 ///
@@ -71,7 +71,10 @@ fn check(schema: &Schema, kind: &Type, value: &JsonValue, path: &str) -> Result<
         (JsonValue::Null, _) | (_, None) => Ok(()),
         (_, Some(scalar)) => {
             let given = async_graphql::to_value(value).unwrap_or_default();
-            if scalar_fits(scalar.name(), &given) { Ok(()) } else { Err(format!("`{path}` is no {}", scalar.name())) }
+            match misfit(scalar.name(), &given) {
+                None => Ok(()),
+                Some(takes) => Err(format!("`{path}` is no {}: {takes}", scalar.name())),
+            }
         }
     }
 }

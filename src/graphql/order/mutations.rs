@@ -7,15 +7,15 @@ use crate::commands::{CancelOrder, CheckOut, Command, ShipOrder};
 use crate::domain::id::OrderId;
 use crate::error::Error;
 use crate::graphql::error::{UserError, refusable, user_errors};
-use crate::graphql::keys::{id, idempotency_key};
-use crate::graphql::{Code, Viewer, viewer};
+use crate::graphql::keys::{fits, id, idempotency_key};
+use crate::graphql::{Viewer, viewer};
 use crate::payment::{MANUAL, PayRequest, pay};
 use crate::writer::idempotency::{Key, Keyed};
 
 use super::payment::{Payment, PaymentMethod};
 use super::types::{CancelReason, Order};
 
-/// Longest token or name of a gateway, in bytes.
+/// Longest token or name of a gateway, in characters.
 const MAX_TOKEN_LENGTH: usize = 4_096;
 
 /// A cart to be checked out.
@@ -130,9 +130,9 @@ impl OrderMutations {
         let (app, who) = (context.data_unchecked::<App>(), Viewer::of(context));
         let key = key_of(context, "payOrder", (&input.idempotency_key, &input.order_id), &input)?;
         let order: OrderId = id(&input.order_id)?;
-        for text in [&input.gateway, &input.token].into_iter().flatten() {
-            if text.len() > MAX_TOKEN_LENGTH || text.contains('\0') {
-                return Err(Code::BadUserInput.error(format!("A token has at most {MAX_TOKEN_LENGTH} characters.")));
+        for (name, text) in [("gateway", &input.gateway), ("token", &input.token)] {
+            if let Some(text) = text {
+                fits(name, text, MAX_TOKEN_LENGTH)?;
             }
         }
         if input.gateway.as_deref().unwrap_or(app.gateways.default_name()) == MANUAL {

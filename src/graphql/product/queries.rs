@@ -6,11 +6,11 @@ use async_graphql::{Context, ID, Object, OneofObject};
 use crate::app::App;
 use crate::domain::id::ProductId;
 use crate::domain::product::Status;
+use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, failure, nullable};
-use crate::graphql::keys::{any_of, at_most, id};
+use crate::graphql::keys::{any_of, at_most, fits, id};
 use crate::graphql::loaders::load;
 use crate::graphql::page::{PageArguments, connection};
-use crate::graphql::{Code, Viewer};
 use crate::store::{ProductCursor, ProductFilter};
 
 use super::{Availability, Product, ProductStatus};
@@ -82,8 +82,8 @@ impl ProductQueries {
             }
             at_most("values", availability.len().max(status.len()), MAX_FILTER)?;
             let search = search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-            if search.as_ref().is_some_and(|text| text.chars().count() > MAX_SEARCH_LENGTH || text.contains('\0')) {
-                return Err(Code::BadUserInput.error(format!("A search has at most {MAX_SEARCH_LENGTH} characters.")));
+            if let Some(search) = &search {
+                fits("search", search, MAX_SEARCH_LENGTH)?;
             }
             let filter = ProductFilter {
                 search,
