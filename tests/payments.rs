@@ -1,10 +1,13 @@
 //! Every outcome of paying, and what recovery makes of those that stayed open.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use onhand::config::PaymentTimes;
 use serde_json::json;
 
-use crate::support::{Shop, codes, eventually, paid, short_times};
+use crate::support::{Shop, codes, eventually, paid, patient_times, short_times};
 
 async fn ends_as(shop: &Shop, order: &str, payment: &str) {
     eventually(&format!("{order} becomes {payment}"), || async { shop.read_order(order).await["payment"] == payment })
@@ -155,5 +158,50 @@ async fn paying_goes_on_when_the_caller_hangs_up() {
         shop.client().post(format!("{}/graphql", shop.url)).json(&body).timeout(Duration::from_millis(100)).send();
     assert!(sent.await.is_err_and(|error| error.is_timeout()), "the caller is gone before the answer");
     ends_as(&shop, &order, "PAID").await;
+    shop.close().await;
+}
+
+/// An answer near the deadline may come before or after the outcome, and says one or the other in all its parts.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_near_its_deadline_is_of_one_moment() {
+    let times = PaymentTimes { pay_answer: Duration::from_secs(1), ..patient_times() };
+    let shop = Arc::new(Shop::open_with(times).await);
+    let bag = shop.product("BAG", 500).await;
+    let orders = join_all((0..60).map(|_| shop.order_of(&bag))).await;
+    let (declined, charged) = (paid("DECLINED", "UNPAID", &["PAYMENT_DECLINED"]), paid("SUCCEEDED", "PAID", &[]));
+    for (first, ending, ended) in
+        [(860, ":decline", &declined), (900, ":decline", &declined), (940, ":decline", &declined), (940, "", &charged)]
+    {
+        let attempts = orders.iter().enumerate().map(|(place, order)| {
+            let token = format!("delay:{}{ending}", first + place);
+            let shop = Arc::clone(&shop);
+            async move { shop.pay_sandbox(order, &token).await }
+        });
+        for answer in join_all(attempts).await {
+            let is_right = [ended, &paid("IN_PROGRESS", "IN_PROGRESS", &[])].contains(&&answer);
+            assert!(is_right, "delay:{first}{ending}: {answer:?}");
+        }
+        eventually("all are settled", async || {
+            let unsettled = "{ orders(first: 1, filter: { payment: [IN_PROGRESS] }) { nodes { id } } }";
+            shop.data(unsettled, json!({})).await["orders"]["nodes"] == json!([])
+        })
+        .await;
+    }
+    Arc::try_unwrap(shop).unwrap_or_else(|_| panic!("everybody is done")).close().await;
+}
+
+/// A gateway that refuses the request itself after the answer was due is told as such by whoever asks next.
+#[tokio::test]
+async fn a_payment_keeps_why_it_took_nothing() {
+    let shop = Shop::open().await;
+    let bag = shop.product("BAG", 5).await;
+    for (token, code) in [("error", "GATEWAY_ERROR"), ("decline", "PAYMENT_DECLINED")] {
+        let order = shop.order_of(&bag).await;
+        let told = shop.pay_with(json!({ "orderId": order, "gateway": "sandbox", "token": token })).await;
+        assert_eq!(codes(&told), [code]);
+        let record = shop.app.store.order(order.parse().expect("an id")).await.expect("a database").expect("an order");
+        let refusal = record.payments[0].refusal().expect("a refusal");
+        assert_eq!((refusal.code.word(), json!(refusal.message)), (code, told["userErrors"][0]["message"].clone()));
+    }
     shop.close().await;
 }

@@ -21,6 +21,8 @@ pub struct Model {
     /// The gateway's own.
     pub reference: Option<String>,
     pub decline_reason: Option<String>,
+    /// The code of the error that tells of it.
+    pub decline_code: Option<String>,
     /// What the shopper has to do.
     pub action_kind: Option<String>,
     pub action_url: Option<String>,

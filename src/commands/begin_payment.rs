@@ -10,7 +10,7 @@ use crate::domain::id::{OrderId, PaymentId};
 use crate::domain::money::Money;
 use crate::domain::order::{PaymentStatus, payment_in_progress};
 use crate::domain::payment::{Method, Outcome, Payment, Status, Watch};
-use crate::domain::rejection::{Refusal, Rejection};
+use crate::domain::rejection::{Code, Refusal, Rejection};
 use crate::writer::idempotency::{Key, read_answer, write_answer};
 use crate::writer::world::{KeyRecord, World};
 
@@ -20,7 +20,7 @@ use super::settle_payment::settle;
 use super::{Command, Context, Footprint};
 
 /// Begins to pay an order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BeginPayment {
     /// Which order.
     pub order: OrderId,
@@ -124,6 +124,7 @@ impl BeginPayment {
             amount,
             reference: None,
             decline_reason: None,
+            decline_code: None,
             action: None,
             watch: Watch { leased_until: until, look_at: until, looks: 0 },
             key: self.key.as_ref().map(|key| key.id.clone()),
@@ -137,6 +138,14 @@ impl BeginPayment {
             let record = KeyRecord { payment: Some(payment), answer, ..key.to_record(context) };
             world.keys.insert(key.id.clone(), record);
         }
+    }
+}
+
+impl PayAnswer {
+    /// Whether it says that another attempt is under way.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.errors.iter().any(|error| error.code == Code::PaymentInProgress)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::domain::id::PaymentId;
 use crate::domain::order::{PaymentStatus, Status as OrderStatus};
-use crate::domain::payment::{Outcome, Status, Watch};
+use crate::domain::payment::{Outcome, Payment, Status, Watch};
 use crate::domain::rejection::{Code, Refusal, Rejection};
 use crate::domain::transaction::Reason;
 use crate::writer::idempotency::write_answer;
@@ -65,7 +65,6 @@ pub fn settle(
     let mut payment = world.payments.get(&id).ok_or_else(not_found)?.clone();
     let order = world.orders.get(&payment.order).ok_or_else(|| Rejection::not_found("order"))?;
     let mut order = order.clone();
-    let mut errors = Vec::new();
     payment.updated_at = payment.updated_at.max(context.now);
     match outcome {
         Outcome::ActionRequired(action) => {
@@ -81,16 +80,9 @@ pub fn settle(
             order.payment = PaymentStatus::Paid;
             order.status = OrderStatus::Complete;
         }
-        Outcome::Declined { reason } => {
-            errors.push(Rejection::new(Code::PaymentDeclined, reason.clone()));
-            (payment.status, payment.decline_reason) = (Status::Declined, Some(reason));
-        }
-        Outcome::Refused { reason } => {
-            errors.push(Rejection::new(Code::GatewayError, reason.clone()));
-            (payment.status, payment.decline_reason) = (Status::Declined, Some(reason));
-        }
+        Outcome::Declined { reason } => decline(&mut payment, Code::PaymentDeclined, reason),
+        Outcome::Refused { reason } => decline(&mut payment, Code::GatewayError, reason),
         Outcome::Voided => {
-            errors.push(Rejection::new(Code::PaymentDeclined, "The payment was not completed and has been cancelled."));
             payment.status = Status::Voided;
             payment.action = None;
         }
@@ -103,8 +95,13 @@ pub fn settle(
         order.payment = PaymentStatus::Unpaid;
     }
     order.touch(context.now);
-    let answer = PayAnswer { payment: Some(id), order: order.id, errors };
+    let answer = PayAnswer { payment: Some(id), order: order.id, errors: payment.refusal().into_iter().collect() };
     world.orders.insert(order.id, order);
     world.payments.insert(id, payment);
     Ok(answer)
+}
+
+fn decline(payment: &mut Payment, code: Code, reason: String) {
+    payment.status = Status::Declined;
+    (payment.decline_code, payment.decline_reason) = (Some(code), Some(reason));
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Time;
 use super::id::{OrderId, PaymentId};
 use super::money::Money;
+use super::rejection::{Code, Rejection};
 use super::words::words;
 
 words! {
@@ -117,6 +118,8 @@ pub struct Payment {
     pub reference: Option<String>,
     /// Why it was declined, in words that a shopper may read.
     pub decline_reason: Option<String>,
+    /// Whether the gateway declined or refused the request itself; none in payments of older releases.
+    pub decline_code: Option<Code>,
     /// What the shopper has to do.
     pub action: Option<Action>,
     /// When recovery looks at it.
@@ -127,4 +130,22 @@ pub struct Payment {
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
+}
+
+impl Payment {
+    /// The error that tells of a payment that took nothing. `None` while the outcome is open, and when money was taken.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Rejection> {
+        match self.status {
+            Status::InProgress | Status::RequiresAction | Status::Succeeded => None,
+            Status::Declined => {
+                let code = self.decline_code.unwrap_or(Code::PaymentDeclined);
+                Some(Rejection::new(code, self.decline_reason.clone().unwrap_or_default()))
+            }
+            Status::Voided => {
+                let message = "The payment was not completed and has been cancelled.";
+                Some(Rejection::new(Code::PaymentDeclined, message))
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ mod pay;
 mod recovery;
 mod sandbox;
 
-pub use pay::{PayRequest, pay};
+pub use pay::{Paid, PayRequest, pay};
 pub use recovery::recover;
 pub use sandbox::Behaviour;
 

@@ -4,16 +4,19 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::app::App;
 use crate::commands::{BeginPayment, Begun, PayAnswer, SettlePayment, Settled};
 use crate::domain::id::{OrderId, PaymentId};
+use crate::domain::order::payment_in_progress;
 use crate::domain::party::Party;
-use crate::domain::payment::{Method, Outcome, Status};
-use crate::domain::rejection::Rejection;
+use crate::domain::payment::{Method, Outcome, Payment, Status};
+use crate::domain::rejection::{Refusal, Rejection};
 use crate::error::Error;
+use crate::store::OrderRecord;
 use crate::telemetry;
 use crate::writer::idempotency::Key;
 
@@ -42,12 +45,31 @@ pub struct PayRequest {
     pub who: Party,
 }
 
+/// How paying an order ended, or how far it is: order, payment and errors of one moment.
+#[derive(Debug)]
+pub struct Paid {
+    /// The order with all its payments.
+    pub record: OrderRecord,
+    /// The attempt; `None` when none was begun.
+    pub payment: Option<PaymentId>,
+    /// What went wrong.
+    pub errors: Refusal,
+}
+
+impl Paid {
+    /// The attempt itself.
+    #[must_use]
+    pub fn payment(&self) -> Option<&Payment> {
+        self.record.payments.iter().find(|payment| Some(payment.id) == self.payment)
+    }
+}
+
 /// Pays an order, and answers when the outcome is known or the time for an answer is over. In the latter case the
 /// payment is still in progress and its units stay allocated.
 ///
 /// # Errors
 /// `Refused` when no attempt was begun; otherwise as for the writer.
-pub async fn pay(app: &App, request: PayRequest) -> Result<PayAnswer, Error> {
+pub async fn pay(app: &App, request: PayRequest) -> Result<Paid, Error> {
     let name = request.gateway.as_deref().unwrap_or(app.gateways.default_name());
     let gateway = app.gateways.find(name).ok_or_else(|| Rejection::not_found("gateway").at(["gateway"]))?;
     let behaviour = match gateway {
@@ -62,18 +84,57 @@ pub async fn pay(app: &App, request: PayRequest) -> Result<PayAnswer, Error> {
         lease: app.times.pay_lease,
         key: request.key,
     };
+    let due = Instant::now() + app.times.pay_answer;
+    loop {
+        let work = (begin.clone(), gateway.clone(), behaviour, request.who.clone());
+        let answer = answer(app, work, due).await?;
+        let is_running = answer.is_running();
+        let paid = paid(app, answer).await?;
+        if !is_running || paid.payment().is_some_and(|payment| payment.status.is_open()) {
+            return Ok(paid);
+        }
+        // The attempt that was under way has ended since: what it left behind is the answer, or another attempt.
+        if Instant::now() >= due {
+            return Err(payment_in_progress().into());
+        }
+    }
+}
+
+/// Has an attempt made, and answers at the latest when it is due.
+async fn answer(
+    app: &App,
+    (begin, gateway, behaviour, who): (BeginPayment, Gateway, Behaviour, Party),
+    due: Instant,
+) -> Result<PayAnswer, Error> {
     let (reply, answer) = oneshot::channel();
     let begun = Arc::new(OnceLock::new());
-    let order = request.order;
-    let work = attempt(app.clone(), begin, gateway, behaviour, request.who, Arc::clone(&begun));
+    let order = begin.order;
+    let work = attempt(app.clone(), begin, gateway, behaviour, who, Arc::clone(&begun));
     app.tasks.spawn(async move {
         // A caller that has gone away does not want to know; the work is done all the same.
         let _ = reply.send(work.await);
     });
-    match timeout(app.times.pay_answer, answer).await {
+    match timeout_at(due, answer).await {
         Ok(answered) => answered.unwrap_or(Err(Error::TimedOut)),
         Err(_) => begun.get().map(|payment| open(order, *payment)).ok_or(Error::TimedOut),
     }
+}
+
+/// Reads the order and its payments of one moment. A payment that was open when it was answered may have ended by then,
+/// and its errors are told.
+async fn paid(app: &App, answer: PayAnswer) -> Result<Paid, Error> {
+    let PayAnswer { payment, order, errors } = answer;
+    let record = app.store.order(order).await.map_err(|error| match error {
+        // Something may have happened: that nothing was executed would not be true.
+        Error::Unavailable => Error::TimedOut,
+        error => error,
+    })?;
+    let record = record.ok_or_else(|| anyhow!("{order} is missing"))?;
+    let mut paid = Paid { record, payment, errors };
+    if paid.errors.is_empty() {
+        paid.errors = paid.payment().and_then(Payment::refusal).into_iter().collect();
+    }
+    Ok(paid)
 }
 
 /// The answer while the outcome is open.

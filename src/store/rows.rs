@@ -268,6 +268,10 @@ pub fn payment(row: payment::Model) -> Decoded<Payment> {
         amount: money(row.amount, &row.currency)?,
         reference: row.reference,
         decline_reason: row.decline_reason,
+        decline_code: match row.decline_code {
+            Some(code) => Some(word!(crate::domain::rejection::Code, code)?),
+            None => None,
+        },
         action,
         watch: Watch { leased_until: row.leased_until, look_at: row.look_at, looks: row.looks },
         key: row.key_scope.zip(row.key).map(|(scope, key)| KeyId { scope, key }),
@@ -288,6 +292,7 @@ pub fn payment_row(payment: &Payment) -> payment::Model {
         currency: payment.amount.currency.code().to_owned(),
         reference: payment.reference.clone(),
         decline_reason: payment.decline_reason.clone(),
+        decline_code: payment.decline_code.map(|code| code.word().to_owned()),
         action_kind: action.map(|action| action.kind.clone()),
         action_url: action.and_then(|action| action.url.clone()),
         action_secret: action.and_then(|action| action.client_secret.clone()),

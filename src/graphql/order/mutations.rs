@@ -1,5 +1,7 @@
 //! The order flow: check out, pay, cancel, ship.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, InputType, Object, SimpleObject};
 
 use crate::app::App;
@@ -146,15 +148,17 @@ impl OrderMutations {
             key,
             who: who.party.clone(),
         };
-        let (order, payment, user_errors) = match refusable(pay(app, request).await)? {
-            Ok(answer) => (answer.order, answer.payment, user_errors(answer.errors)),
-            Err(user_errors) => (order, None, user_errors),
-        };
-        // One reading for both, so that they are of one moment.
-        let order = viewer::order(context, order).await?;
-        let attempt = order.iter().flat_map(|record| &record.payments).find(|attempt| Some(attempt.id) == payment);
-        let payment = attempt.cloned().map(Payment);
-        Ok(PaymentPayload { payment, order: order.map(Order), user_errors })
+        Ok(match refusable(pay(app, request).await)? {
+            Ok(paid) => PaymentPayload {
+                payment: paid.payment().cloned().map(Payment),
+                order: Some(Order(Arc::new(paid.record))),
+                user_errors: user_errors(paid.errors),
+            },
+            Err(user_errors) => {
+                let order = viewer::order(context, order).await?;
+                PaymentPayload { payment: None, order: order.map(Order), user_errors }
+            }
+        })
     }
 
     /// Undoes exactly the allocation that the order still holds. Not when wholly shipped. Money already taken is a refund's
