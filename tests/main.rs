@@ -19,6 +19,7 @@ mod errors;
 mod events;
 mod failover;
 mod failures;
+mod following;
 mod fuzz;
 mod hostile_documents;
 mod idempotency;

@@ -274,6 +274,23 @@ impl Shop {
         transaction
     }
 
+    /// Adds so many rows to the log of each product, without its stock: for what is only read.
+    pub async fn fill_log(&self, of_each: usize) {
+        let columns = "id, product_id, sequence, action, quantity, total_delta, allocated_delta, available_delta, total_after, \
+            allocated_after, available_after, reason, actor, operation_id, created_at";
+        let (numbers, id) = if is_postgres() {
+            (format!("generate_series(1, {of_each}) AS numbers (n)"), "gen_random_uuid()")
+        } else {
+            let count = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ";
+            (format!("({count}{of_each}) SELECT n FROM c) AS numbers"), "randomblob(16)")
+        };
+        let insert = format!(
+            "INSERT INTO stock_transaction ({columns}) SELECT {id}, stock.product_id, stock.sequence + n, 'increment', 1, 1, 0, \
+             1, n, 0, n, 'received', 'somebody', {id}, stock.updated_at FROM {numbers}, stock ORDER BY n"
+        );
+        self.databases.write.execute_unprepared(&insert).await.expect("rows");
+    }
+
     /// Closes what is read from: a database that is away for good.
     pub async fn lose_database(&self) {
         self.databases.read.clone().close().await.expect("an end");

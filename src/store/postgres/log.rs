@@ -12,21 +12,27 @@ use super::sql;
 /// # Errors
 /// When the database does not answer.
 pub async fn log_end(db: &impl ConnectionTrait) -> Result<(Vec<i64>, Option<(i64, Uuid)>), DbErr> {
-    let statement = "SELECT pg_current_snapshot()::text AS snapshot, newest.position, newest.id FROM (SELECT 1) AS one \
-        LEFT JOIN (SELECT position, id FROM stock_transaction ORDER BY position DESC LIMIT 1) AS newest ON true";
+    // A snapshot lists the running transactions below its xmax, which follows the latest one that has ended. Those from there
+    // up to the next number are running, too; `age` counts from that number, and asks for it after the snapshot was taken.
+    let statement = "SELECT pg_current_snapshot()::text AS snapshot, age(pg_snapshot_xmax(pg_current_snapshot())::xid) AS above, \
+        newest.position, newest.id FROM (SELECT 1) AS one LEFT JOIN (SELECT position, id FROM stock_transaction ORDER BY position DESC LIMIT 1) AS newest ON true";
     let row = db.query_one_raw(sql(statement, [])).await?;
     let row = row.ok_or_else(|| DbErr::RecordNotFound("the end of the log".to_owned()))?;
     let snapshot: String = row.try_get("", "snapshot")?;
     let position: Option<i64> = row.try_get("", "position")?;
     let id: Option<Uuid> = row.try_get("", "id")?;
-    let running = running(&snapshot).ok_or_else(|| DbErr::Type("this is no snapshot".to_owned()))?;
+    let running =
+        running(&snapshot, row.try_get("", "above")?).ok_or_else(|| DbErr::Type("this is no snapshot".to_owned()))?;
     Ok((running, position.zip(id)))
 }
 
-/// The running transactions of a snapshot, `xmin:xmax:xip,xip`.
-fn running(snapshot: &str) -> Option<Vec<i64>> {
-    let list = snapshot.split(':').nth(2)?;
-    list.split(',').filter(|number| !number.is_empty()).map(|number| number.parse().ok()).collect()
+/// The running transactions of a snapshot, `xmin:xmax:xip,xip`, when the latest number that was given out is so far above
+/// its xmax.
+fn running(snapshot: &str, above: i32) -> Option<Vec<i64>> {
+    let mut parts = snapshot.split(':').skip(1);
+    let (xmax, list) = (parts.next()?.parse::<i64>().ok()?, parts.next()?);
+    let listed = list.split(',').filter(|number| !number.is_empty()).map(|number| number.parse().ok());
+    listed.chain((xmax..=xmax.checked_add(above.into())?).map(Some)).collect()
 }
 
 /// The position of row number `count` of these transactions within `(after, to]`, by position; `None` when there are fewer.
@@ -68,11 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_running_transactions_are_the_last_part_of_a_snapshot() {
-        assert_eq!(running("742:742:"), Some(vec![]));
-        assert_eq!(running("10:20:10,14,19"), Some(vec![10, 14, 19]));
-        for bad in ["", "10:20", "10:20:x"] {
-            assert_eq!(running(bad), None, "{bad:?}");
+    fn the_running_transactions_are_those_of_a_snapshot_and_those_above_it() {
+        assert_eq!(running("742:742:", -1), Some(vec![]));
+        assert_eq!(running("10:20:10,14,19", -1), Some(vec![10, 14, 19]));
+        assert_eq!(running("10:20:10,14", 2), Some(vec![10, 14, 20, 21, 22]));
+        for bad in ["", "10:20", "10:x:", "10:20:x"] {
+            assert_eq!(running(bad, -1), None, "{bad:?}");
         }
     }
 }
