@@ -5,6 +5,7 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::{Request, Variables};
@@ -13,7 +14,7 @@ use onhand::clock::Clock;
 use onhand::config::PaymentTimes;
 use onhand::domain::party::Party;
 use onhand::domain::stock::PublicStock;
-use onhand::graphql::{ApiSchema, Documents, Limits, Viewer, prepare, schema};
+use onhand::graphql::{ApiSchema, Budget, Documents, Limits, Viewer, prepare, schema};
 use onhand::store::{migrate, open};
 use onhand::writer::MAX_QUEUED;
 use serde_json::{Map, Value, json};
@@ -63,7 +64,7 @@ async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<
     documents.admit(&document, None, None, &viewer).map_err(|faults| format!("{faults:?}"))?;
     let mut request = Request::new(SKIPPED).variables(Variables::default());
     request.set_parsed_query(document.parsed());
-    let response = schema.execute(prepare(app, request, viewer)).await;
+    let response = schema.execute(prepare(app, request, (viewer, Arc::new(Budget::new(usize::MAX, |_| Ok(())))))).await;
     if response.is_err() { Err(format!("{:?}", response.errors)) } else { Ok(()) }
 }
 

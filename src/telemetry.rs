@@ -32,6 +32,10 @@ pub fn describe() {
     describe_gauge!(OPERATIONS, "Operations that run on websockets and event streams");
     describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
     describe_counter!("onhand_states_merged_total", "States of stock that a slow reader skipped");
+    describe_counter!(
+        "onhand_slow_readers_total",
+        "Connections that were ended because they did not read their answers"
+    );
     // What is named to operators is there from the start.
     for name in ["onhand_writer_queue", CONNECTIONS, SOCKETS, OPERATIONS] {
         gauge!(name).set(0.0);
@@ -83,6 +87,11 @@ pub fn event() {
 /// A reader skipped so many states.
 pub fn merged(states: u64) {
     counter!("onhand_states_merged_total").increment(states);
+}
+
+/// A connection was ended because its answer was not read.
+pub fn slow_reader() {
+    counter!("onhand_slow_readers_total").increment(1);
 }
 
 /// Counts something that is open for as long as this lives.

@@ -76,7 +76,10 @@ async fn a_field_that_may_not_be_null_takes_its_parents_along_and_nobody_else() 
     let data = &answer["data"];
     assert_eq!((&data["a"], &data["bad"], &data["z"]), (&json!("Query"), &json!(null), &json!("Query")));
     let half = data["half"]["nodes"].as_array().expect("rows");
-    assert!(half.len() == PRODUCTS && half.iter().all(|row| row["sku"].is_string() && row["stock"]["transactions"].is_null()));
+    assert!(
+        half.len() == PRODUCTS
+            && half.iter().all(|row| row["sku"].is_string() && row["stock"]["transactions"].is_null())
+    );
     let errors = answer["errors"].as_array().expect("errors");
     assert!(errors.len() == 10 && answer["extensions"]["errorsLeftOut"].as_u64() >= Some(90), "{errors:?}");
     assert!(answer["errors"].to_string().len() <= MAX_ERRORS_SIZE);

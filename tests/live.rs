@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use onhand::config::Role;
 use onhand::domain::stock::PublicStock;
+use onhand::server::{Times, Wire};
 use serde_json::json;
 
 use crate::support::{Shop, Socket, eventually, short_times};

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod answers;
 mod bad_input;
 mod badge;
 mod cases;

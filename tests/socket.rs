@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Shop, Socket, eventually};
+use crate::support::{PATIENCE, Shop, Socket, eventually};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total } }";
 
@@ -213,7 +213,8 @@ async fn a_peer_that_is_silent_is_closed_and_one_that_answers_pings_is_not() {
 
 #[tokio::test]
 async fn a_reader_that_stops_reading_is_closed() {
-    let wire = Wire { times: Times { write: Duration::from_millis(300), ..Times::default() }, ..Wire::default() };
+    let times = Times { write: Duration::from_millis(300), request: PATIENCE, ..Times::default() };
+    let wire = Wire { times, ..Wire::default() };
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;
     let price = json!({ "amount": 1, "currency": "EUR" });

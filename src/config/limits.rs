@@ -144,6 +144,10 @@ pub struct Shares {
     #[arg(long, env = "ONHAND_CONNECTIONS_PER_ADDRESS", default_value_t = wire::MAX_CONNECTIONS_PER_ADDRESS, value_parser = within::<1, 100_000>, global = true, hide_short_help = true)]
     pub connections_per_address: usize,
 
+    /// Maximum size of the answers to one user, or to all guests at one address, that are made and not sent yet, in bytes.
+    #[arg(long, env = "ONHAND_UNSENT_PER_CLIENT", default_value_t = wire::MAX_UNSENT_PER_CLIENT, value_parser = within::<65_536, 68_719_476_736>, global = true, hide_short_help = true)]
+    pub unsent_per_client: usize,
+
     /// Proxies whose X-Forwarded-For is believed: addresses or networks such as "10.0.0.0/8", with commas in between.
     #[arg(long, env = "ONHAND_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network, global = true, hide_short_help = true)]
     pub trusted_proxies: Vec<IpNet>,
@@ -164,6 +168,14 @@ pub struct Room {
     /// Most operations that run on one websocket.
     #[arg(id = "max_socket_operations", value_name = "NUMBER", long = "max-socket-operations", env = "ONHAND_MAX_SOCKET_OPERATIONS", default_value_t = wire::MAX_SOCKET_OPERATIONS, value_parser = within::<1, 1_000>, global = true, hide_short_help = true)]
     pub operations: usize,
+
+    /// Maximum size of an answer, in bytes: as JSON, and while it is made, with 32 bytes for each field besides its text.
+    #[arg(id = "max_answer", value_name = "NUMBER", long = "max-answer", env = "ONHAND_MAX_ANSWER", default_value_t = wire::MAX_ANSWER, value_parser = within::<65_536, 67_108_864>, global = true, hide_short_help = true)]
+    pub answer: usize,
+
+    /// Maximum size of all answers that are made and not sent yet, in bytes.
+    #[arg(id = "max_unsent", value_name = "NUMBER", long = "max-unsent", env = "ONHAND_MAX_UNSENT", default_value_t = wire::MAX_UNSENT, value_parser = within::<1_048_576, 68_719_476_736>, global = true, hide_short_help = true)]
+    pub unsent: usize,
 
     /// Maximum number of TCP connections that are open at the same time. There are fewer where the process may not open as
     /// many files.
@@ -233,6 +245,11 @@ impl LimitSettings {
         if self.times.silence <= self.times.ping {
             return Err("ONHAND_WAIT_SILENCE must be longer than ONHAND_WAIT_PING".to_owned());
         }
+        if self.shares.unsent_per_client < self.room.answer || self.room.unsent < self.shares.unsent_per_client {
+            return Err(
+                "ONHAND_MAX_ANSWER is at most ONHAND_UNSENT_PER_CLIENT, and that at most ONHAND_MAX_UNSENT".to_owned()
+            );
+        }
         if self.room.body < self.documents.variables_size {
             return Err("ONHAND_MAX_BODY must be at least ONHAND_MAX_VARIABLES_SIZE".to_owned());
         }
@@ -271,6 +288,8 @@ mod tests {
         assert!(check(&[]).is_ok());
         assert!(check(&["--wait-ping", "40s"]).is_err());
         assert!(check(&["--max-body", "2048"]).is_err());
+        assert!(check(&["--max-answer", "33554433"]).is_err());
+        assert!(check(&["--max-unsent", "1048576"]).is_err());
     }
 
     /// The server's tests use the constants, and people the command line.

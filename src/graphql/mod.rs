@@ -3,6 +3,7 @@
 //! There are no rules of the inventory here, and no query of the database: a resolver asks the store or submits a
 //! command. It never derives GraphQL on an entity.
 
+mod budget;
 mod cart;
 mod cursor;
 pub mod document;
@@ -18,11 +19,14 @@ mod scalars;
 mod stock;
 mod viewer;
 
+use std::sync::Arc;
+
 use async_graphql::connection::Connection;
 use async_graphql::{MergedObject, MergedSubscription, Request, Schema, SchemaBuilder, ValidationMode};
 
 use crate::app::App;
 
+pub use budget::{Budget, Stopped};
 pub use document::{Document, Documents, Limits};
 pub use error::{Code, finish};
 pub use introspection::is_asked_for as asks_for_introspection;
@@ -80,8 +84,8 @@ pub fn sdl() -> String {
     format!("{}\n", builder().finish().sdl_with_options(options).trim())
 }
 
-/// A request with what its resolvers need: who asks, and loaders that live as long as the request.
+/// A request with what its resolvers need: who asks, what the answer may take, and loaders that live as long as the request.
 #[must_use]
-pub fn prepare(app: &App, request: Request, viewer: Viewer) -> Request {
-    request.data(viewer).data(loaders::Loaders::of(app.store.clone()))
+pub fn prepare(app: &App, request: Request, (viewer, budget): (Viewer, Arc<Budget>)) -> Request {
+    request.data(viewer).data(budget).data(loaders::Loaders::of(app.store.clone()))
 }

@@ -1,6 +1,9 @@
 //! Anything by its global id.
 
+use std::collections::HashMap;
+
 use async_graphql::{Context, ID, Interface, Object};
+use futures_util::future::join_all;
 
 use crate::domain::id::{
     CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId, split,
@@ -16,7 +19,7 @@ use super::stock::{Stock, StockTransaction};
 use super::{Code, Viewer, viewer};
 
 /// Anything that has a global id.
-#[derive(Interface)]
+#[derive(Clone, Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The global id."))]
 pub enum Node {
     /// A product.
@@ -67,7 +70,12 @@ impl NodeQueries {
         #[graphql(desc = "Global ids.")] ids: Vec<ID>,
     ) -> async_graphql::Result<Vec<Nullable<Node>>> {
         at_most("ids", ids.len(), MAX_IDS)?;
-        Ok(futures_util::future::join_all(ids.iter().map(|id| nullable(find(context, id)))).await)
+        let mut different: Vec<&ID> = ids.iter().collect();
+        different.sort_unstable();
+        different.dedup();
+        let found = join_all(different.iter().map(|id| nullable(find(context, id)))).await;
+        let found: HashMap<&ID, Nullable<Node>> = different.into_iter().zip(found).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned().flatten()).collect())
     }
 }
 

@@ -3,15 +3,18 @@
 //! In development nobody is counted.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::auth::BadToken;
+use super::connections::Connection;
 use super::person::{self, Person};
 use super::rate::TooMuch;
 use super::refusal::{too_much, unauthorized};
 use super::seats::Seat;
+use super::unsent::Making;
 use super::{Identity, Served};
 
 /// Who sends a request.
@@ -60,6 +63,12 @@ impl Served {
     /// When there is less left.
     pub fn go_on(&self, person: &Person, cost: u64) -> Result<(), TooMuch> {
         if self.front.gate.is_development() { Ok(()) } else { self.front.wire.rates.go_on(person, cost) }
+    }
+
+    /// Begins an answer to somebody over this connection. In development nobody is counted apart from all others.
+    pub fn making(&self, person: &Person, connection: &Arc<Connection>) -> Making {
+        let client = (!self.front.gate.is_development()).then(|| person.clone());
+        self.front.wire.unsent.begin(client, Arc::clone(connection))
     }
 
     /// Takes a seat for a websocket or an event stream; none is needed in development.

@@ -75,6 +75,8 @@ pub struct Connection {
     started: Instant,
     /// Since when it is idle, in milliseconds after `started`, or [`BUSY`].
     idle_since: AtomicU64,
+    /// It was told to give way, and is counted among those that end.
+    gives_way: AtomicBool,
     is_ending: AtomicBool,
     ending: Notify,
 }
@@ -90,10 +92,16 @@ impl Connection {
         self.idle_since.store(millis(self.started.elapsed()), Ordering::Release);
     }
 
-    /// Ends the connection without a word, whatever it is at. Returns whether nobody did so before.
-    pub fn end(&self) -> bool {
-        let is_first = !self.is_ending.swap(true, Ordering::AcqRel);
+    /// Ends the connection without a word, whatever it is at.
+    pub fn end(&self) {
+        self.is_ending.store(true, Ordering::Release);
         self.ending.notify_one();
+    }
+
+    /// Ends the connection for others. Returns whether it was not told so before.
+    fn give_way(&self) -> bool {
+        let is_first = !self.gives_way.swap(true, Ordering::AcqRel);
+        self.end();
         is_first
     }
 
@@ -191,8 +199,8 @@ impl ConnectionLimiter {
             return Err(NoRoom::Soon);
         }
         let idle_since = AtomicU64::new(now);
-        let (is_ending, ending) = (AtomicBool::new(false), Notify::new());
-        let connection = Arc::new(Connection { address, started: *started, idle_since, is_ending, ending });
+        let (gives_way, is_ending, ending) = (AtomicBool::new(false), AtomicBool::new(false), Notify::new());
+        let connection = Arc::new(Connection { address, started: *started, idle_since, gives_way, is_ending, ending });
         let number = table.insert(Arc::clone(&connection));
         Ok(ConnectionPermit { limiter: self.clone(), number, connection })
     }
@@ -212,7 +220,7 @@ impl Table {
     fn remove(&mut self, number: u64) {
         let Some(removed) = self.connections.remove(&number) else { return };
         telemetry::connections(self.connections.len());
-        self.ending -= usize::from(removed.is_ending());
+        self.ending -= usize::from(removed.gives_way.load(Ordering::Acquire));
         if let Some(address) = removed.address
             && let Some(open) = self.per_address.get_mut(&address)
         {
@@ -253,7 +261,7 @@ impl Table {
 
     fn end(&mut self, idle: impl Iterator<Item = (u64, u64)>) {
         for (_, number) in idle {
-            self.ending += usize::from(self.connections.get(&number).is_some_and(|connection| connection.end()));
+            self.ending += usize::from(self.connections.get(&number).is_some_and(|connection| connection.give_way()));
         }
     }
 }

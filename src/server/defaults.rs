@@ -17,6 +17,14 @@ pub const MAX_CONNECTIONS: usize = 16_000;
 pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 1_000;
 /// How long a connection is idle before it gives way to others of its address.
 pub const IDLE_GRACE: Duration = Duration::from_secs(5);
+/// Maximum size of an answer, in bytes.
+pub const MAX_ANSWER: usize = 4 * 1_024 * 1_024;
+/// Maximum size of all answers that are made and not sent yet, in bytes.
+pub const MAX_UNSENT: usize = 256 * 1_024 * 1_024;
+/// The same of one client, in bytes.
+pub const MAX_UNSENT_PER_CLIENT: usize = 32 * 1_024 * 1_024;
+/// How long a client has read nothing of an answer before its connection may be ended for others.
+pub const READ_GRACE: Duration = Duration::from_secs(1);
 /// Most requests that are executed at the same time.
 pub const MAX_IN_FLIGHT: usize = 512;
 /// Most websockets and event streams that are open at the same time.
@@ -56,6 +64,8 @@ impl Default for Room {
             body: MAX_BODY,
             message: MAX_MESSAGE,
             operations: MAX_SOCKET_OPERATIONS,
+            answer: MAX_ANSWER,
+            unsent: MAX_UNSENT,
             connections: MAX_CONNECTIONS,
             in_flight: MAX_IN_FLIGHT,
             sockets: MAX_SOCKETS,
@@ -90,6 +100,7 @@ impl Default for Shares {
             sockets_per_address: MAX_SOCKETS_PER_ADDRESS,
             sockets_per_staff: None,
             connections_per_address: MAX_CONNECTIONS_PER_ADDRESS,
+            unsent_per_client: MAX_UNSENT_PER_CLIENT,
             trusted_proxies: Vec::new(),
         }
     }

@@ -11,14 +11,15 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use crate::graphql::Code;
+use crate::graphql::{Code, Stopped};
 use crate::telemetry;
 
 use super::caller::Caller;
 use super::http::accepts;
 use super::operation::{self, Accepted, Answer};
 use super::refusal::{full, refuse, too_many_sockets, unauthorized};
-use super::{Served, origin};
+use super::unsent::Sending;
+use super::{Served, encode, origin};
 
 /// The media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -64,8 +65,14 @@ pub fn stream(
         }
     };
     let end = stream::once(async { Event::default().event("complete").data("null") });
-    let events = results(served, accepted).map(|answer| next(&answer)).chain(end);
-    let events = events.take_until(Box::pin(over)).map(move |event| {
+    let most = served.front.wire.room.answer;
+    let mut last: Option<Sending> = None;
+    let events = results(served, accepted).map(move |mut answer| {
+        // Who asks for an event has taken the one before.
+        drop(std::mem::replace(&mut last, answer.sending.take()));
+        next(&answer, most)
+    });
+    let events = events.chain(end).take_until(Box::pin(over)).map(move |event| {
         // The place and the seat are free again when the connection is gone.
         let _ = (&place, &seat);
         Ok::<_, std::convert::Infallible>(event)
@@ -87,9 +94,11 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
     }
 }
 
-fn next(answer: &Answer) -> Event {
+fn next(answer: &Answer, most: usize) -> Event {
     telemetry::event();
-    let event = Event::default().event("next");
-    // Numbers and texts always are JSON; were it otherwise, the client would be told of no more than that.
-    event.json_data(answer).unwrap_or_else(|_| Event::default().event("next").data("{}"))
+    let text = encode::text(answer, most).or_else(|_| {
+        let too_large = Answer::of_stopped(OperationType::Subscription, Stopped::TooLarge, most);
+        encode::text(&too_large, most)
+    });
+    Event::default().event("next").data(text.unwrap_or_default())
 }

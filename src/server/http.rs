@@ -2,10 +2,10 @@
 //! path. Forms, plain text and batches are refused, so that no other site's page can make a browser do anything here.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql_axum::GraphQLResponse;
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::ws::WebSocketUpgrade;
@@ -13,20 +13,26 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use crate::graphql::Code;
+use crate::graphql::{Code, Stopped};
 use crate::telemetry;
 
 use super::caller::Caller;
-use super::operation::{Accepted, Answer, Operation, answer};
+use super::connections::Connection;
+use super::encode::{self, Unencoded};
+use super::operation::{self, Accepted, Answer, Operation, answer};
 use super::refusal::{bad_json, bad_request, full, refuse, refuse_with, too_much};
 use super::{Served, caching, events, socket};
 
 /// The media type of a GraphQL response.
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+
+/// When a client for whose answer there was no memory may come back, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A query in a query string.
 #[derive(Debug, Deserialize)]
@@ -46,12 +52,15 @@ struct Envelope {
     is_get: bool,
     /// When its time is over.
     due: Instant,
+    /// What it came over.
+    connection: Arc<Connection>,
 }
 
 /// POST: any operation.
 pub async fn post(
     State(served): State<Served>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(connection): Extension<Arc<Connection>>,
     request: Request,
 ) -> Response {
     let due = Instant::now() + served.front.wire.times.request;
@@ -61,7 +70,7 @@ pub async fn post(
         Ok(caller) => caller,
         Err(refused) => return *refused,
     };
-    let envelope = Envelope { caller, headers, is_get: false, due };
+    let envelope = Envelope { caller, headers, is_get: false, due, connection };
     if !is_json(&envelope.headers) {
         let message = "Send the operation as application/json, in UTF-8.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
@@ -92,13 +101,14 @@ pub async fn post(
 pub async fn get(
     State(served): State<Served>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(connection): Extension<Arc<Connection>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     query: Result<Query<InUrl>, QueryRejection>,
 ) -> Response {
     let address = served.address(peer, &headers);
     match upgrade {
-        Ok(upgrade) => return socket::upgrade(served, &headers, address, upgrade),
+        Ok(upgrade) => return socket::upgrade(served, &headers, (address, connection), upgrade),
         Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
         Err(_) => {}
     }
@@ -117,7 +127,7 @@ pub async fn get(
         }
     }
     let operation = Operation::from_parts(parts.query, parts.operation_name, objects);
-    let envelope = Envelope { caller, headers, is_get: true, due };
+    let envelope = Envelope { caller, headers, is_get: true, due, connection };
     execute(&served, envelope, operation).await
 }
 
@@ -125,7 +135,8 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
     if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
         return bad_request("Send a query in `query`, or POST an operation as JSON.");
     }
-    let outcome = operation.accept(served, served.viewer(envelope.caller.identity.clone()));
+    let making = served.making(&envelope.caller.person, &envelope.connection);
+    let outcome = operation.accept(served, served.viewer(envelope.caller.identity.clone()), making);
     let accepted = outcome.as_ref().ok();
     if let Some(refused) = accepted.and_then(|one| served.go_on(&envelope.caller.person, one.cost).err()) {
         return too_much(refused);
@@ -135,27 +146,49 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
     }
     let mut accepted = match outcome {
         Ok(accepted) => accepted,
-        Err(answer) => return respond(&envelope.headers, *answer),
+        Err(answer) => return respond(&envelope.headers, true, Json(*answer)),
     };
     if let Some(refused) = refuse_kind(accepted.kind, envelope.is_get) {
         return refused;
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
-    let Accepted { kind, request, sent, span, .. } = accepted;
+    let Accepted { kind, request, budget, making, sent, span, .. } = accepted;
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
-    let Ok(response) = timeout_at(envelope.due, served.schema.execute(request).instrument(span)).await else {
-        let message = "There was no answer in time. Whether it was executed is not known; send it again with its key.";
-        telemetry::refusal(Code::Timeout.word());
-        return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
+    let executed = operation::execute(served, request, &budget).instrument(span);
+    let answer = match timeout_at(envelope.due, executed).await {
+        Ok(Ok(response)) => answer(kind, response),
+        Ok(Err(stopped)) => return not_whole(served, &envelope.headers, kind, Unencoded::Stopped(stopped)),
+        Err(_) => return not_whole(served, &envelope.headers, kind, Unencoded::TooLate),
     };
-    let answer = answer(kind, response);
     if let Some((hash, query)) = sent.filter(|_| !answer.is_request_error) {
         served.persisted.remember(hash, &query);
     }
     let is_whole = answer.response.errors.is_empty();
-    let mut response = respond(&envelope.headers, answer);
+    let body = match encode::body(&answer, served.front.wire.room.answer, envelope.due, &making) {
+        Ok(body) => body,
+        Err(why) => return not_whole(served, &envelope.headers, kind, why),
+    };
+    let mut response = respond(&envelope.headers, answer.is_request_error, body);
     if is_whole {
         caching::mark(&mut response, cache);
+    }
+    response
+}
+
+/// The answer to an operation whose own answer was not made to its end.
+fn not_whole(served: &Served, headers: &HeaderMap, kind: OperationType, why: Unencoded) -> Response {
+    let answer = match why {
+        Unencoded::TooLate => {
+            let message =
+                "There was no answer in time. Whether it was executed is not known; send it again with its key.";
+            telemetry::refusal(Code::Timeout.word());
+            return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
+        }
+        Unencoded::Stopped(stopped) => Answer::of_stopped(kind, stopped, served.front.wire.room.answer),
+    };
+    let mut response = respond(headers, false, GraphQLResponse::from(answer.response));
+    if matches!(why, Unencoded::Stopped(Stopped::ClientIsFull | Stopped::ServerIsFull)) {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response
 }
@@ -179,17 +212,13 @@ fn refuse_kind(kind: OperationType, is_get: bool) -> Option<Response> {
 /// Status and media type of an answer, in one place. A client that knows the media type of GraphQL responses gets a
 /// status that tells a request error apart; for others everything that is GraphQL is 200, as the audits of graphql-http
 /// ask, although the draft of the specification now says otherwise.
-fn respond(headers: &HeaderMap, answer: Answer) -> Response {
-    let (status, kind) = match (accepts(headers, GRAPHQL_RESPONSE), answer.is_request_error) {
+fn respond(headers: &HeaderMap, is_request_error: bool, body: impl IntoResponse) -> Response {
+    let (status, kind) = match (accepts(headers, GRAPHQL_RESPONSE), is_request_error) {
         (true, true) => (StatusCode::BAD_REQUEST, "application/graphql-response+json; charset=utf-8"),
         (true, false) => (StatusCode::OK, "application/graphql-response+json; charset=utf-8"),
         (false, _) => (StatusCode::OK, "application/json; charset=utf-8"),
     };
-    let mut response = if answer.is_request_error {
-        (status, Json(answer)).into_response()
-    } else {
-        GraphQLResponse::from(answer.response).into_response()
-    };
+    let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

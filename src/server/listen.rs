@@ -28,6 +28,9 @@ use super::wire::Times;
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1_024;
 
+/// Most bytes that are buffered on a connection in each direction.
+const MAX_BUFFERED: usize = 2 * MAX_HEAD;
+
 /// The pause after a connection could not be accepted: there are no file descriptors left, and more tries free none. As long
 /// one waits for others to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -125,6 +128,7 @@ async fn serve(admitted: Admitted, stop: CancellationToken) {
         let (head, router, connection) = (head.clone(), router.clone(), Arc::clone(&of_requests));
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Arc::clone(&of_requests));
         async move {
             let answered = router.oneshot(request).await;
             // After an upgrade the line belongs to another protocol.
@@ -136,7 +140,11 @@ async fn serve(admitted: Admitted, stop: CancellationToken) {
         }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(times.idle).max_header_size(MAX_HEAD);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(times.idle)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFERED);
     let mut served = pin!(builder.serve_connection(TokioIo::new(line), service).with_upgrades());
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

@@ -9,6 +9,7 @@ mod caller;
 mod connections;
 pub mod defaults;
 mod door;
+mod encode;
 mod end;
 mod events;
 mod health;
@@ -27,6 +28,7 @@ mod refusal;
 mod seats;
 mod socket;
 mod trace;
+mod unsent;
 mod wire;
 
 use anyhow::Context;
@@ -49,6 +51,7 @@ pub use door::{Door, Serving};
 pub use person::Person;
 pub use rate::{Rate, Rates};
 pub use seats::Seats;
+pub use unsent::{Unsent, UnsentBounds};
 pub use wire::{Places, Room, Times, Wire};
 
 /// Who is let in, and what they find.

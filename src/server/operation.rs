@@ -1,21 +1,25 @@
 //! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
 //! error when it goes out.
 
+use std::sync::Arc;
+
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Name, Pos, Request, Response, ServerError, Variables};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span, field};
 
 use crate::graphql::document::fault::{self, Faults};
-use crate::graphql::{Code, Viewer, finish, prepare};
+use crate::graphql::{Budget, Code, Stopped, Viewer, finish, prepare};
 use crate::spans;
 use crate::telemetry::Open;
 
 use super::Served;
 use super::persisted::{Hash, Persisted};
+use super::unsent::{Making, Sending};
 
 /// Where an answer says how many of its errors are left out, in its `extensions`.
 const LEFT_OUT: &str = "errorsLeftOut";
@@ -45,6 +49,10 @@ pub struct Accepted {
     pub cost: u64,
     /// What to execute.
     pub request: Request,
+    /// What its answer may take.
+    pub budget: Arc<Budget>,
+    /// The memory that its answer takes.
+    pub making: Arc<Making>,
     /// What is logged and traced about it.
     pub span: Span,
     /// The query and its hash, if both were sent: to be remembered once it was executed.
@@ -57,6 +65,8 @@ pub struct Answer {
     pub response: Response,
     /// Nothing was executed.
     pub is_request_error: bool,
+    /// The memory of a result that is large, until it is sent.
+    pub sending: Option<Sending>,
 }
 
 impl Operation {
@@ -90,7 +100,7 @@ impl Operation {
     ///
     /// # Errors
     /// The answer that says what is wrong with them.
-    pub fn accept(mut self, served: &Served, viewer: Viewer) -> Result<Accepted, Box<Answer>> {
+    pub fn accept(mut self, served: &Served, viewer: Viewer, making: Making) -> Result<Accepted, Box<Answer>> {
         let sent = self.resolve(&served.persisted)?;
         let refuse = |faults| Box::new(Answer::of_faults(faults));
         let query = self.query.unwrap_or_default();
@@ -110,7 +120,11 @@ impl Operation {
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        Ok(Accepted { kind, cost, request: prepare(&served.app, request, viewer), span, sent })
+        let making = Arc::new(making);
+        let reserving = Arc::clone(&making);
+        let budget = Arc::new(Budget::new(served.front.wire.room.answer, move |more| reserving.reserve(more)));
+        let request = prepare(&served.app, request, (viewer, Arc::clone(&budget)));
+        Ok(Accepted { kind, cost, request, budget, making, span, sent })
     }
 }
 
@@ -127,6 +141,47 @@ fn span(kind: OperationType, operation: &str) -> Span {
     span
 }
 
+/// Why an operation was not executed to its end, as clients are told.
+fn stopped_error(kind: OperationType, stopped: Stopped, most: usize) -> ServerError {
+    // A mutation has happened when its answer turns out to be too large.
+    let is_mutation = kind == OperationType::Mutation;
+    let kilobytes = most / 1_024;
+    let (code, message) = match stopped {
+        Stopped::TooLarge if is_mutation => {
+            let rest = "What was asked for may have been done all the same.";
+            (Code::LimitExceeded, format!("An answer has at most {kilobytes} kB. {rest}"))
+        }
+        Stopped::TooLarge => {
+            (Code::LimitExceeded, format!("An answer has at most {kilobytes} kB. Ask for fewer rows or fields."))
+        }
+        Stopped::ClientIsFull | Stopped::ServerIsFull if is_mutation => {
+            let rest = "Whether it was executed is not known; send it again with its key.";
+            (Code::Timeout, format!("There was no memory for the answer. {rest}"))
+        }
+        Stopped::ClientIsFull => {
+            let message = "Too much of earlier answers has not been read yet. Read it, and try again.";
+            (Code::RateLimited, message.to_owned())
+        }
+        Stopped::ServerIsFull => {
+            let message = "The server has too much to do. Nothing was executed; try again soon.";
+            (Code::Overloaded, message.to_owned())
+        }
+    };
+    fault::located(code, message, None)
+}
+
+/// Executes a query or a mutation, as far as its answer may be made.
+///
+/// # Errors
+/// Why it was not executed to its end.
+pub async fn execute(served: &Served, request: Request, budget: &Budget) -> Result<Response, Stopped> {
+    tokio::select! {
+        biased;
+        response = served.schema.execute(request) => Ok(response),
+        stopped = budget.stopped() => Err(stopped),
+    }
+}
+
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
 /// root says that there will be no events. Its errors are few and short; where that leaves some out, it says how many.
 pub fn answer(kind: OperationType, response: Response) -> Answer {
@@ -139,7 +194,7 @@ pub fn answer(kind: OperationType, response: Response) -> Answer {
     if left_out > 0 {
         response.extensions.insert(LEFT_OUT.to_owned(), left_out.into());
     }
-    Answer { response, is_request_error }
+    Answer { response, is_request_error, sending: None }
 }
 
 impl Answer {
@@ -150,7 +205,19 @@ impl Answer {
 
     /// The same with all that is wrong.
     fn of_faults(faults: Faults) -> Self {
-        Self { response: finish(Response::from_errors(faults)), is_request_error: true }
+        Self { response: finish(Response::from_errors(faults)), is_request_error: true, sending: None }
+    }
+
+    /// The answer to a query that took too long.
+    fn of_late() -> Self {
+        let response = Response::from_errors(fault::fault(Code::Timeout, "There was no answer in time."));
+        Self { response, is_request_error: false, sending: None }
+    }
+
+    /// The answer to an operation that was not executed to its end.
+    pub fn of_stopped(kind: OperationType, stopped: Stopped, most: usize) -> Self {
+        let response = Response::from_errors(vec![stopped_error(kind, stopped, most)]);
+        Self { response, is_request_error: false, sending: None }
     }
 }
 
@@ -177,16 +244,44 @@ impl serde::Serialize for Answer {
 /// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
 /// stops reading would leave a query half done, and with it one of the few connections to the database.
 pub fn results(served: &Served, accepted: Accepted) -> impl Stream<Item = Answer> + Send + use<> {
-    let Accepted { kind, request, mut sent, span, .. } = accepted;
+    let Accepted { kind, request, budget, making, mut sent, span, .. } = accepted;
     let persisted = served.persisted.clone();
-    let answers = served.schema.execute_stream(request).map(move |response| {
-        let answer = answer(kind, response);
+    let (most, time) = (served.front.wire.room.answer, served.front.wire.times.request);
+    // A subscription waits for as long as it likes, and a query for no longer than over HTTP.
+    let due = (kind != OperationType::Subscription).then(|| Instant::now() + time);
+    let responses = served.schema.execute_stream(request);
+    let answers = stream::unfold(Some(responses), move |responses| {
+        let (budget, making) = (Arc::clone(&budget), Arc::clone(&making));
+        async move {
+            let mut responses = responses?;
+            let next = async {
+                tokio::select! {
+                    biased;
+                    response = responses.next() => Ok(response),
+                    stopped = budget.stopped() => Err(Box::new(Answer::of_stopped(kind, stopped, most))),
+                }
+            };
+            let next = match due {
+                Some(due) => timeout_at(due, next).await.unwrap_or_else(|_| Err(Box::new(Answer::of_late()))),
+                None => next.await,
+            };
+            match next {
+                Err(stopped) => Some((*stopped, None)),
+                Ok(response) => {
+                    let answer = Answer { sending: making.send(most), ..answer(kind, response?) };
+                    budget.renew();
+                    Some((answer, Some(responses)))
+                }
+            }
+        }
+    });
+    let answers = answers.map(move |answer| {
         if let Some((hash, query)) = sent.take_if(|_| !answer.is_request_error) {
             persisted.remember(hash, &query);
         }
         answer
     });
-    ahead(answers, span)
+    ahead(Box::pin(answers), span)
 }
 
 /// The span ends with the first result: a subscription may go on for days.

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
@@ -21,13 +21,14 @@ use crate::graphql::Code;
 use crate::telemetry::{self, Open};
 
 use super::auth::BadToken;
+use super::connections::Connection as TcpConnection;
 use super::end::End;
 use super::operation::{Answer, Operation, results};
 use super::person::Person;
 use super::refusal::{full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
 use super::seats::Seat;
 use super::wire::Times;
-use super::{Identity, Served, origin};
+use super::{Identity, Served, encode, origin};
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -61,6 +62,15 @@ enum FromClient {
     },
 }
 
+/// A result as it is sent. Its fields keep their order.
+#[derive(Serialize)]
+struct Next<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    payload: &'a Answer,
+}
+
 enum Event {
     Result(Box<Answer>),
     End,
@@ -70,6 +80,7 @@ enum Event {
 /// it is allocated when it is needed.
 struct Connection {
     socket: WebSocket,
+    below: Arc<TcpConnection>,
     served: Arc<Served>,
     times: Times,
     address: IpAddr,
@@ -83,7 +94,12 @@ struct Connection {
 }
 
 /// Takes a connection over, unless a page of another origin asks for it or there are too many.
-pub fn upgrade(served: Served, headers: &HeaderMap, address: IpAddr, upgrade: WebSocketUpgrade) -> Response {
+pub fn upgrade(
+    served: Served,
+    headers: &HeaderMap,
+    (address, connection): (IpAddr, Arc<TcpConnection>),
+    upgrade: WebSocketUpgrade,
+) -> Response {
     if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
     }
@@ -108,16 +124,22 @@ pub fn upgrade(served: Served, headers: &HeaderMap, address: IpAddr, upgrade: We
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .on_upgrade(move |socket| async move {
-            Box::pin(run(socket, served, (address, person, seat))).await;
+            Box::pin(run(socket, served, (address, connection), (person, seat))).await;
             drop(place);
         })
 }
 
-async fn run(socket: WebSocket, served: Arc<Served>, (address, person, seat): (IpAddr, Person, Option<Seat>)) {
+async fn run(
+    socket: WebSocket,
+    served: Arc<Served>,
+    (address, below): (IpAddr, Arc<TcpConnection>),
+    (person, seat): (Person, Option<Seat>),
+) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
     let times = served.front.wire.times;
     let mut connection = Connection {
         socket,
+        below,
         served,
         times,
         address,
@@ -141,7 +163,7 @@ async fn run(socket: WebSocket, served: Arc<Served>, (address, person, seat): (I
 
 impl Connection {
     async fn serve(&mut self) -> End {
-        let stop = self.served.stop.clone();
+        let (stop, below) = (self.served.stop.clone(), Arc::clone(&self.below));
         let mut replaced = self.served.app.hub.watch_replaced();
         let hello = Instant::now() + self.times.init;
         let mut pings = interval_at(Instant::now() + self.times.ping, self.times.ping);
@@ -154,6 +176,7 @@ impl Connection {
                 () = sleep_until(self.last_heard + self.times.silence) => Err(End::Gone),
                 () = sleep_until(hello), if self.identity.is_none() => Err(End::closed(4408, "Connection initialisation timeout")),
                 () = self.served.expiry(self.identity.as_ref()) => Err(End::closed(4403, "Forbidden")),
+                () = below.ended() => Err(End::Gone),
                 () = stop.cancelled() => Err(End::closed(1001, "The server is going away")),
                 _ = replaced.changed() => Err(End::closed(1012, "The data was restored; subscribe again")),
             };
@@ -243,7 +266,8 @@ impl Connection {
             let message = format!("At most {most} operations run on one socket.");
             return self.send(&error(&id, Code::LimitExceeded, &message)).await;
         }
-        let accepted = match operation.accept(&self.served, self.served.viewer(identity)) {
+        let making = self.served.making(&self.person, &self.below);
+        let accepted = match operation.accept(&self.served, self.served.viewer(identity), making) {
             Ok(accepted) => accepted,
             Err(refused) => {
                 return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;
@@ -271,7 +295,13 @@ impl Connection {
             }
             Event::Result(answer) => {
                 telemetry::event();
-                self.send(&json!({ "type": "next", "id": id, "payload": *answer })).await
+                let most = self.served.front.wire.room.answer;
+                let Ok(text) = encode::text(&Next { kind: "next", id: &id, payload: &answer }, most) else {
+                    self.operations.remove(&id);
+                    let message = format!("A result has at most {} kB.", most / 1_024);
+                    return self.send(&error(&id, Code::LimitExceeded, &message)).await;
+                };
+                self.write(Message::Text(text.into())).await
             }
             Event::End => {
                 self.operations.remove(&id);
@@ -285,10 +315,11 @@ impl Connection {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {
-        match timeout(self.times.write, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
-        }
+        let sent = tokio::select! {
+            sent = timeout(self.times.write, self.socket.send(message)) => sent.ok(),
+            () = self.below.ended() => None,
+        };
+        if let Some(Ok(())) = sent { Ok(()) } else { Err(End::Gone) }
     }
 }
 

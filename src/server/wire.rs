@@ -11,9 +11,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::config::LimitSettings;
 
 use super::connections::{ConnectionBounds, ConnectionLimiter};
-use super::defaults::IDLE_GRACE;
+use super::defaults::{IDLE_GRACE, READ_GRACE};
 use super::rate::{Rate, Rates};
 use super::seats::Seats;
+use super::unsent::{Unsent, UnsentBounds};
 
 pub use crate::config::{Room, Times};
 
@@ -30,6 +31,8 @@ pub struct Wire {
     pub room: Room,
     /// TCP connections that are open.
     pub connections: ConnectionLimiter,
+    /// Answers that are made and not sent yet.
+    pub unsent: Unsent,
     /// Requests that are being executed.
     pub requests: Places,
     /// Websockets and event streams that are open.
@@ -56,6 +59,11 @@ impl Wire {
             times: *times,
             room: *room,
             connections: ConnectionLimiter::new(bounds, shares.trusted_proxies.clone()),
+            unsent: Unsent::new(UnsentBounds {
+                total: room.unsent,
+                per_client: shares.unsent_per_client,
+                grace: READ_GRACE,
+            }),
             requests: Places::new(room.in_flight),
             sockets: Places::new(room.sockets),
             seats: Seats::new(shares.sockets_per_user, shares.sockets_per_address, shares.sockets_per_staff),

@@ -1,10 +1,13 @@
 //! The cart as clients see it. Its prices are those of now.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use tokio::sync::OnceCell;
 
 use crate::domain::{cart, money};
 use crate::graphql::Viewer;
+use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::loaders::{OrderOfCart, load, load_many};
 use crate::graphql::order::Order;
@@ -13,21 +16,21 @@ use crate::graphql::scalars::{DateTime, Long};
 use crate::store::ProductRecord;
 
 /// What a shopper means to buy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cart {
     cart: cart::Cart,
     /// Its items with the prices of now, which are read once for everything that is asked about them.
-    priced: OnceCell<Vec<CartItem>>,
+    priced: Arc<OnceCell<Vec<CartItem>>>,
 }
 
 impl From<cart::Cart> for Cart {
     fn from(cart: cart::Cart) -> Self {
-        Self { cart, priced: OnceCell::new() }
+        Self { cart, priced: Arc::default() }
     }
 }
 
 /// What a shopper means to buy, in one currency. It holds no stock. Whoever knows the id of a guest's cart may use it.
-#[Object]
+#[Object(guard = "Charged")]
 impl Cart {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -105,6 +108,7 @@ impl Cart {
 
 /// So many units of one product.
 #[derive(Debug, SimpleObject)]
+#[graphql(guard = "Charged")]
 pub struct CartItem {
     /// Of what.
     product: Product,

@@ -3,6 +3,7 @@
 use async_graphql::{Enum, ID, Object, SimpleObject};
 
 use crate::domain::payment;
+use crate::graphql::budget::{Charged, Text};
 use crate::graphql::product::Money;
 use crate::graphql::scalars::DateTime;
 
@@ -11,7 +12,7 @@ use crate::graphql::scalars::DateTime;
 pub struct Payment(pub payment::Payment);
 
 /// One attempt to pay an order.
-#[Object]
+#[Object(guard = "Charged")]
 impl Payment {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -39,21 +40,21 @@ impl Payment {
     }
 
     /// The gateway's own reference.
-    async fn reference(&self) -> Option<&str> {
-        self.0.reference.as_deref()
+    async fn reference(&self) -> Option<Text<&str>> {
+        self.0.reference.as_deref().map(Text)
     }
 
     /// Why it was declined, in words that a shopper may read.
-    async fn decline_reason(&self) -> Option<&str> {
-        self.0.decline_reason.as_deref()
+    async fn decline_reason(&self) -> Option<Text<&str>> {
+        self.0.decline_reason.as_deref().map(Text)
     }
 
     /// What the shopper has to do, while it REQUIRES_ACTION.
     async fn action(&self) -> Option<PaymentAction> {
         self.0.action.clone().map(|action| PaymentAction {
             kind: action.kind,
-            url: action.url,
-            client_secret: action.client_secret,
+            url: action.url.map(Text),
+            client_secret: action.client_secret.map(Text),
             expires_at: DateTime(action.expires_at),
         })
     }
@@ -90,13 +91,14 @@ pub enum PaymentStatus {
 
 /// What the gateway's client library needs to go on.
 #[derive(Debug, SimpleObject)]
+#[graphql(guard = "Charged")]
 pub struct PaymentAction {
     /// For example STRIPE_CONFIRM or REDIRECT.
     kind: String,
     /// Where to send the shopper, when it is a redirection.
-    url: Option<String>,
+    url: Option<Text<String>>,
     /// What the gateway's client library needs to go on.
-    client_secret: Option<String>,
+    client_secret: Option<Text<String>>,
     /// After this the payment is cancelled and its units are released.
     expires_at: DateTime,
 }

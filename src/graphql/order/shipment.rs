@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{ID, Object, SimpleObject};
 
 use crate::domain::shipment;
+use crate::graphql::budget::{Charged, Text};
 use crate::graphql::scalars::DateTime;
 use crate::store::OrderRecord;
 
@@ -20,7 +21,7 @@ pub struct Shipment {
 }
 
 /// Goods of one order that left the warehouse together.
-#[Object]
+#[Object(guard = "Charged")]
 impl Shipment {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -37,13 +38,13 @@ impl Shipment {
     }
 
     /// Who carries it.
-    async fn carrier(&self) -> Option<&str> {
-        self.shipment.carrier.as_deref()
+    async fn carrier(&self) -> Option<Text<&str>> {
+        self.shipment.carrier.as_deref().map(Text)
     }
 
     /// The carrier's number for it.
-    async fn tracking_number(&self) -> Option<&str> {
-        self.shipment.tracking_number.as_deref()
+    async fn tracking_number(&self) -> Option<Text<&str>> {
+        self.shipment.tracking_number.as_deref().map(Text)
     }
 
     /// When it left.
@@ -54,6 +55,7 @@ impl Shipment {
 
 /// Units of one order item in a shipment.
 #[derive(Debug, SimpleObject)]
+#[graphql(guard = "Charged")]
 pub struct ShipmentItem {
     /// Which item.
     order_item: OrderItem,

@@ -7,6 +7,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use crate::domain::{money, order};
 use crate::graphql::Viewer;
+use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
@@ -23,7 +24,7 @@ use super::shipment::Shipment;
 pub struct Order(pub Arc<OrderRecord>);
 
 /// An order, from check-out to its end. Whoever knows the id of a guest's order may use it.
-#[Object]
+#[Object(guard = "Charged")]
 impl Order {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -62,7 +63,8 @@ impl Order {
 
     /// Who it is for.
     async fn customer(&self) -> Option<Customer> {
-        self.0.order.customer.clone().map(|customer| Customer { name: customer.name, email: customer.email })
+        let customer = self.0.order.customer.clone();
+        customer.map(|customer| Customer { name: customer.name.map(Text), email: Text(customer.email) })
     }
 
     /// Why it was cancelled, when it was.
@@ -113,7 +115,7 @@ impl Order {
 pub struct OrderItem(pub order::Item);
 
 /// A line of an order. Name, sku and price are those of the moment of checkout.
-#[Object]
+#[Object(guard = "Charged")]
 impl OrderItem {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -131,8 +133,8 @@ impl OrderItem {
     }
 
     /// The name at check-out.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
     }
 
     /// The price at check-out.
@@ -170,11 +172,12 @@ impl OrderItem {
 
 /// Who an order is for.
 #[derive(Debug, SimpleObject)]
+#[graphql(guard = "Charged")]
 pub struct Customer {
     /// What to call them.
-    name: Option<String>,
+    name: Option<Text<String>>,
     /// Where to write to.
-    email: String,
+    email: Text<String>,
 }
 
 /// The order as a whole.

@@ -4,6 +4,7 @@ use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
 
 use crate::domain::{money, stock as domain_stock};
 use crate::error::Error;
+use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, failure};
 use crate::graphql::scalars::{DateTime, Long};
 use crate::graphql::stock::Stock;
@@ -14,7 +15,7 @@ use crate::store::ProductRecord;
 pub struct Product(pub ProductRecord);
 
 /// A product of the catalogue.
-#[Object]
+#[Object(guard = "Charged")]
 impl Product {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -32,13 +33,13 @@ impl Product {
     }
 
     /// The name, at most 200 characters.
-    async fn name(&self) -> &str {
-        &self.0.product.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.product.name)
     }
 
     /// What there is to say about it.
-    async fn description(&self) -> Option<&str> {
-        self.0.product.description.as_deref()
+    async fn description(&self) -> Option<Text<&str>> {
+        self.0.product.description.as_deref().map(Text)
     }
 
     /// The price of one unit.
@@ -120,6 +121,7 @@ pub enum Availability {
 
 /// An amount of money.
 #[derive(Debug, Clone, Copy, SimpleObject)]
+#[graphql(guard = "Charged")]
 pub struct Money {
     /// Minor units, for example cents.
     amount: Long,

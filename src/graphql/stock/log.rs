@@ -7,6 +7,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use crate::app::App;
 use crate::domain::transaction;
+use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{any_of, at_most, id, ids};
 use crate::graphql::loaders::load_many;
@@ -41,7 +42,7 @@ impl From<transaction::StockTransaction> for StockTransaction {
 
 /// One row of the append-only log. Rows of one product are numbered 1, 2, 3 ... without gaps by `sequence`; a managed
 /// product has at least its CREATE.
-#[Object]
+#[Object(guard = "Charged")]
 impl StockTransaction {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -97,18 +98,18 @@ impl StockTransaction {
     }
 
     /// What somebody wrote about it.
-    async fn note(&self) -> Option<&str> {
-        self.row.note.as_deref()
+    async fn note(&self) -> Option<Text<&str>> {
+        self.row.note.as_deref().map(Text)
     }
 
     /// A document outside this system: a purchase order, a ticket.
-    async fn reference(&self) -> Option<&str> {
-        self.row.reference.as_deref()
+    async fn reference(&self) -> Option<Text<&str>> {
+        self.row.reference.as_deref().map(Text)
     }
 
     /// Who did it: a subject, or the system.
-    async fn actor(&self) -> &str {
-        &self.row.actor
+    async fn actor(&self) -> Text<&str> {
+        Text(&self.row.actor)
     }
 
     /// The order that caused it, if one did.

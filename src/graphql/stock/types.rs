@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use crate::domain::id::StockId;
 use crate::domain::stock;
 use crate::graphql::Viewer;
+use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most};
 use crate::graphql::loaders::load;
@@ -22,7 +23,7 @@ pub struct Stock(pub stock::Stock);
 
 /// What is in the warehouse of one product. A Node, so that a normalising client cache updates every view of it when a
 /// subscription delivers a newer one; an answer with a lower version is never newer.
-#[Object]
+#[Object(guard = "Charged")]
 impl Stock {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -115,6 +116,7 @@ pub async fn product_of(context: &Context<'_>, id: crate::domain::id::ProductId)
 
 /// The three numbers at one moment.
 #[derive(Debug, Clone, Copy, SimpleObject)]
+#[graphql(guard = "Charged")]
 pub struct StockNumbers {
     /// Units in the warehouse.
     total: i32,
