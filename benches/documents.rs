@@ -64,7 +64,8 @@ async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<
     documents.admit(&document, None, None, &viewer).map_err(|faults| format!("{faults:?}"))?;
     let mut request = Request::new(SKIPPED).variables(Variables::default());
     request.set_parsed_query(document.parsed());
-    let response = schema.execute(prepare(app, request, (viewer, Arc::new(Budget::new(usize::MAX, |_| Ok(())))))).await;
+    let response =
+        schema.execute(prepare(app, request, (viewer, Arc::new(Budget::new(usize::MAX, |_| Ok(())))), None)).await;
     if response.is_err() { Err(format!("{:?}", response.errors)) } else { Ok(()) }
 }
 

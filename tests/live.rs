@@ -131,6 +131,55 @@ async fn a_reader_that_sleeps_through_five_thousand_changes_gets_the_last_one() 
     shop.close().await;
 }
 
+/// What many subscribers show of a product or an order is read for all of them together, and never older than the change
+/// that they are told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_show_the_same_all_show_it_as_it_was_with_the_change_or_later() {
+    const NAMES: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { version product { name \
+                         lowStockThreshold } } }";
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 10).await;
+    let order = shop.order(&[(&mug, 1)]).await;
+    let mut sockets = Vec::new();
+    for _ in 0..6 {
+        let mut socket = Socket::open(&shop).await;
+        for id in 0..20 {
+            socket.subscribe(&id.to_string(), NAMES, json!({ "ids": [mug] })).await;
+        }
+        socket.subscribe("order", ORDER, json!({ "id": order })).await;
+        let mut present = std::collections::HashSet::new();
+        while present.len() < 21 {
+            present.insert(socket.next().await["id"].as_str().expect("an id").to_owned());
+        }
+        sockets.push(socket);
+    }
+    for threshold in 1..=5 {
+        // The name and the version change in one transaction.
+        let name = format!("Name {threshold}");
+        shop.update_product(json!({ "id": mug, "name": name, "lowStockThreshold": threshold })).await;
+        for socket in &mut sockets {
+            for _ in 0..20 {
+                let stock = socket.next().await["payload"]["data"]["stockChanged"].take();
+                assert_eq!(stock["version"], threshold + 1, "{stock}");
+                assert_eq!(stock["product"]["name"], name, "{stock}");
+                assert_eq!(stock["product"]["lowStockThreshold"], threshold, "{stock}");
+            }
+        }
+    }
+    for socket in &mut sockets {
+        socket.send(&json!({ "type": "complete", "id": "0" })).await;
+    }
+    shop.pay(&order).await;
+    for socket in &mut sockets {
+        let mut is_paid = false;
+        while !is_paid {
+            let message = socket.next().await;
+            is_paid = message["payload"]["data"]["orderChanged"]["payment"] == "PAID";
+        }
+    }
+    shop.close().await;
+}
+
 /// C50: subscribing alone is enough. Whatever happens while a client subscribes is in the first value or follows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_missed_between_snapshot_and_change() {

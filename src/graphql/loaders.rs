@@ -1,5 +1,5 @@
-//! Loaders: what many fields of one request ask for is read at once. They live as long as a request and remember
-//! nothing, so that a subscription never shows an old state.
+//! Loaders: what many fields of one request ask for is read at once, and what many subscribers need for one change is read
+//! once for all of them. They remember nothing, so that a subscription never shows an old state.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,6 +16,7 @@ use crate::domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, Ship
 use crate::domain::stock::Stock;
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
+use crate::live::Coalesced;
 use crate::store::{OrderRecord, ProductRecord, Store};
 
 use super::error::failure;
@@ -24,12 +25,16 @@ use super::error::failure;
 const MAX_BATCH: usize = 1_000;
 
 /// Reads for loaders.
-pub struct Loaders(Store);
+pub struct Loaders {
+    store: Store,
+    /// Given to subscriptions: a change wakes many of them at once, and most need the same.
+    shared: Option<Arc<SharedReads>>,
+}
 
 impl Loaders {
     /// Loaders for one request.
-    pub fn of(store: Store) -> DataLoader<Self> {
-        DataLoader::new(Self(store), TokioSpawner::current(), TokioTimer::default())
+    pub fn of(store: Store, shared: Option<Arc<SharedReads>>) -> DataLoader<Self> {
+        DataLoader::new(Self { store, shared }, TokioSpawner::current(), TokioTimer::default())
             .delay(Duration::ZERO)
             .max_batch_size(MAX_BATCH)
     }
@@ -89,35 +94,52 @@ pub struct OrderOfPayment(pub PaymentId);
 pub struct OrderOfShipment(pub ShipmentId);
 
 macro_rules! loads {
-    ($($key:ty => $value:ty, $read:expr, $entries:expr;)+) => {$(
-        impl Loader<$key> for Loaders {
-            type Value = $value;
-            type Error = Arc<Error>;
-
-            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
-                let found = $read(&self.0, keys).await.map_err(Arc::new)?;
-                Ok(found.into_iter().flat_map($entries).collect())
-            }
+    ($($name:ident: $key:ty => $value:ty, $read:expr, $entries:expr;)+) => {
+        /// Reads that subscribers share.
+        #[derive(Debug, Default)]
+        pub struct SharedReads {
+            $($name: Coalesced<$key, $value>,)+
         }
-    )+};
+
+        $(
+            impl Loader<$key> for Loaders {
+                type Value = $value;
+                type Error = Arc<Error>;
+
+                async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
+                    let Some(shared) = &self.shared else {
+                        let found = $read(&self.store, keys).await.map_err(Arc::new)?;
+                        return Ok(found.into_iter().flat_map($entries).collect());
+                    };
+                    let store = self.store.clone();
+                    let read = move |keys: Vec<$key>| {
+                        let store = store.clone();
+                        async move { Ok($read(&store, &keys).await?.into_iter().flat_map($entries).collect()) }
+                    };
+                    let all = shared.$name.load(keys.iter().copied(), read).await?;
+                    Ok(keys.iter().filter_map(|key| Some((*key, all.get(key)?.clone()))).collect())
+                }
+            }
+        )+
+    };
 }
 
 loads! {
-    ProductId => ProductRecord, Store::products, |record: ProductRecord| Some((record.product.id, record));
-    StockId => Stock, stocks, |stock: Stock| Some((stock.product.into(), stock));
-    StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
-    CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
-    OrderId => Arc<OrderRecord>, Store::orders, |record: OrderRecord| Some((record.order.id, Arc::new(record)));
-    OrderOfCart => Arc<OrderRecord>, orders_of_carts, |record: OrderRecord| {
+    products: ProductId => ProductRecord, Store::products, |record: ProductRecord| Some((record.product.id, record));
+    stocks: StockId => Stock, stocks, |stock: Stock| Some((stock.product.into(), stock));
+    transactions: StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
+    carts: CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
+    orders: OrderId => Arc<OrderRecord>, Store::orders, |record: OrderRecord| Some((record.order.id, Arc::new(record)));
+    orders_of_carts: OrderOfCart => Arc<OrderRecord>, orders_of_carts, |record: OrderRecord| {
         Some((OrderOfCart(record.order.cart), Arc::new(record)))
     };
-    OrderOfItem => Arc<OrderRecord>, orders_of_items, |record| {
+    orders_of_items: OrderOfItem => Arc<OrderRecord>, orders_of_items, |record| {
         parts(record, |record| record.order.items.iter().map(|item| OrderOfItem(item.id)).collect())
     };
-    OrderOfPayment => Arc<OrderRecord>, orders_of_payments, |record| {
+    orders_of_payments: OrderOfPayment => Arc<OrderRecord>, orders_of_payments, |record| {
         parts(record, |record| record.payments.iter().map(|payment| OrderOfPayment(payment.id)).collect())
     };
-    OrderOfShipment => Arc<OrderRecord>, orders_of_shipments, |record| {
+    orders_of_shipments: OrderOfShipment => Arc<OrderRecord>, orders_of_shipments, |record| {
         parts(record, |record| record.shipments.iter().map(|shipment| OrderOfShipment(shipment.id)).collect())
     };
 }

@@ -30,6 +30,7 @@ pub use budget::{Budget, Stopped};
 pub use document::{Document, Documents, Limits};
 pub use error::{Code, finish};
 pub use introspection::is_asked_for as asks_for_introspection;
+pub use loaders::SharedReads;
 pub use viewer::Viewer;
 
 /// Everything that can be asked.
@@ -85,7 +86,13 @@ pub fn sdl() -> String {
 }
 
 /// A request with what its resolvers need: who asks, what the answer may take, and loaders that live as long as the request.
+/// Those of a subscription share their reads.
 #[must_use]
-pub fn prepare(app: &App, request: Request, (viewer, budget): (Viewer, Arc<Budget>)) -> Request {
-    request.data(viewer).data(budget).data(loaders::Loaders::of(app.store.clone()))
+pub fn prepare(
+    app: &App,
+    request: Request,
+    (viewer, budget): (Viewer, Arc<Budget>),
+    shared: Option<Arc<SharedReads>>,
+) -> Request {
+    request.data(viewer).data(budget).data(loaders::Loaders::of(app.store.clone(), shared))
 }

@@ -9,7 +9,10 @@ use tokio::sync::watch;
 
 use crate::domain::id::{OrderId, ProductId};
 use crate::domain::stock::Stock;
+use crate::store::OrderRecord;
 use crate::writer::world::World;
+
+use super::Coalesced;
 
 /// Where the writer publishes and subscribers listen. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,7 @@ pub struct Hub(Arc<Topics>);
 struct Topics {
     stocks: Slots<ProductId, Stock>,
     orders: Slots<OrderId, ()>,
+    order_reads: Coalesced<OrderId, OrderRecord>,
     log: watch::Sender<()>,
     replaced: watch::Sender<()>,
 }
@@ -100,6 +104,12 @@ impl Hub {
     #[must_use]
     pub fn watch_order(&self, order: OrderId) -> Topic<OrderId, ()> {
         self.0.orders.watch(order)
+    }
+
+    /// Reads of orders for those who watch them.
+    #[must_use]
+    pub fn order_reads(&self) -> Coalesced<OrderId, OrderRecord> {
+        self.0.order_reads.clone()
     }
 
     /// Watches the log: wakes after rows were added.

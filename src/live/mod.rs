@@ -3,10 +3,12 @@
 //! It holds the newest state of each watched thing and nothing else: memory per subscriber is one slot, whatever the
 //! rate of changes. It must never hand out a state that is not committed, nor an older one after a newer one.
 
+mod coalesced;
 mod feed;
 mod hub;
 mod streams;
 
+pub use coalesced::Coalesced;
 pub use feed::{Feed, FeedAge, MAX_FEED_AGE};
 pub use hub::Hub;
 pub use streams::{LogFilter, LogPlace, log_tail, order_changes, stock_changes};

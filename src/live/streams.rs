@@ -2,6 +2,8 @@
 //! the same or an older version twice.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt};
@@ -14,7 +16,7 @@ use crate::error::Error;
 use crate::store::{OrderRecord, Store};
 use crate::telemetry;
 
-use super::Hub;
+use super::{Coalesced, Hub};
 
 pub use crate::store::{LogFilter, LogPlace};
 
@@ -73,7 +75,7 @@ pub async fn order_changes(
     id: OrderId,
     who: &Party,
 ) -> Result<Option<impl Stream<Item = OrderRecord> + Send + use<>>, Error> {
-    let mut topic = hub.watch_order(id);
+    let (mut topic, reads) = (hub.watch_order(id), hub.order_reads());
     let usable = |record: &OrderRecord| who.may_use(record.order.owner.as_deref());
     let Some(first) = store.order(id).await?.filter(usable) else {
         return Ok(None);
@@ -82,13 +84,27 @@ pub async fn order_changes(
         let mut version = first.order.version;
         yield first;
         while topic.next().await.is_some() {
-            let record = persist(|| store.order(id)).await;
+            let record = persist(|| order_for_all(&store, &reads, id)).await;
             if let Some(record) = record.filter(|record| record.order.version > version) {
                 version = record.order.version;
                 yield record;
             }
         }
     }))
+}
+
+/// An order, read once for all who were woken by the same change.
+async fn order_for_all(
+    store: &Store,
+    reads: &Coalesced<OrderId, OrderRecord>,
+    id: OrderId,
+) -> Result<Option<OrderRecord>, Arc<Error>> {
+    let store = store.clone();
+    let read = move |ids: Vec<OrderId>| {
+        let store = store.clone();
+        async move { Ok(store.orders(&ids).await?.into_iter().map(|record| (record.order.id, record)).collect()) }
+    };
+    Ok(reads.load([id], read).await?.get(&id).cloned())
 }
 
 /// Every row of the log after a place, none merged, with the place of each.
@@ -124,7 +140,7 @@ pub fn log_tail(
 }
 
 /// Reads until the database answers: a subscription outlives an absence of the database.
-async fn persist<T, F: Future<Output = Result<T, Error>>>(read: impl Fn() -> F) -> T {
+async fn persist<T, E: Display, F: Future<Output = Result<T, E>>>(read: impl Fn() -> F) -> T {
     loop {
         // What a query needs while it runs is not kept by everybody who only waits for the next change.
         match Box::pin(read()).await {

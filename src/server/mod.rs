@@ -31,6 +31,8 @@ mod trace;
 mod unsent;
 mod wire;
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -40,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
-use crate::graphql::{ApiSchema, Documents, Limits, Viewer, schema};
+use crate::graphql::{ApiSchema, Documents, Limits, SharedReads, Viewer, schema};
 
 use self::persisted::Persisted;
 use self::readiness::Readiness;
@@ -75,6 +77,7 @@ struct Served {
     schema: ApiSchema,
     documents: Documents,
     persisted: Persisted,
+    shared_reads: Arc<SharedReads>,
     readiness: Readiness,
     stop: CancellationToken,
 }
@@ -128,6 +131,7 @@ fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Ser
         front,
         app,
         persisted: Persisted::default(),
+        shared_reads: Arc::default(),
         readiness,
         stop,
     })

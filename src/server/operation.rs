@@ -123,7 +123,8 @@ impl Operation {
         let making = Arc::new(making);
         let reserving = Arc::clone(&making);
         let budget = Arc::new(Budget::new(served.front.wire.room.answer, move |more| reserving.reserve(more)));
-        let request = prepare(&served.app, request, (viewer, Arc::clone(&budget)));
+        let shared = (kind == OperationType::Subscription).then(|| Arc::clone(&served.shared_reads));
+        let request = prepare(&served.app, request, (viewer, Arc::clone(&budget)), shared);
         Ok(Accepted { kind, cost, request, budget, making, span, sent })
     }
 }
