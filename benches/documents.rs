@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<(), String> {
-    let viewer = Viewer { party: Party::Guest, public_stock: PublicStock::Exact };
+    let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
     let document = documents.read(SKIPPED).map_err(|faults| format!("{faults:?}"))?;
     documents.admit(&document, None, None, &viewer).map_err(|faults| format!("{faults:?}"))?;
     let mut request = Request::new(SKIPPED).variables(Variables::default());
@@ -90,7 +90,7 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
 
 /// What every request goes through before it is executed.
 fn look(documents: &Documents, text: &str, variables: &Map<String, Value>) -> Result<(), String> {
-    let viewer = Viewer { party: Party::Guest, public_stock: PublicStock::Exact };
+    let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
     let document = documents.read(text).map_err(|faults| format!("{faults:?}"))?;
     documents.admit(&document, None, Some(variables), &viewer).map_err(|faults| format!("{faults:?}"))?;
     black_box(document.parsed());

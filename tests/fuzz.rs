@@ -175,7 +175,7 @@ fn play(documents: &Documents, corpus: &[String], seed: u64) -> Option<(String, 
         change(&mut text, corpus, &mut chance);
     }
     let variables = values(&mut chance);
-    let viewer = Viewer { party: Party::Guest, public_stock: PublicStock::Exact };
+    let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
     let begun = Instant::now();
     let read = documents.read(&text);
     let admitted = read.and_then(|document| documents.admit(&document, None, variables.as_object(), &viewer));

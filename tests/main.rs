@@ -20,6 +20,7 @@ mod errors;
 mod events;
 mod failover;
 mod failures;
+mod fairness;
 mod following;
 mod fuzz;
 mod hostile_documents;

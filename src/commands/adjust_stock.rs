@@ -128,6 +128,11 @@ impl Command for AdjustStock {
         Footprint { products: self.changes.iter().map(|change| change.product).collect(), ..Footprint::default() }
     }
 
+    /// A stock record and a row of the log for each.
+    fn rows(&self) -> usize {
+        2 * self.changes.len()
+    }
+
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<AdjustStockAnswer, Refusal> {
         let (mut answer, mut refusal) = (AdjustStockAnswer::default(), Refusal::new());
         for i in 0..self.changes.len() {

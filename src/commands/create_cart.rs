@@ -22,6 +22,10 @@ impl Command for CreateCart {
         Footprint { seen: self.items.iter().map(|item| item.product).collect(), ..Footprint::default() }
     }
 
+    fn rows(&self) -> usize {
+        1 + self.items.len()
+    }
+
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let id = CartId(context.random.secret_uuid());
         let mut cart = Cart::new(id, context.who.owner().map(str::to_owned), context.now);

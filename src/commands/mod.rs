@@ -95,6 +95,11 @@ pub trait Command: Send + 'static {
     /// The rows it needs.
     fn footprint(&self) -> Footprint;
 
+    /// About how many rows it writes, as far as its input tells: the bound of a batch, not a promise.
+    fn rows(&self) -> usize {
+        1
+    }
+
     /// Decides, and stages what changes.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ impl Command for UpdateCart {
         Footprint { carts: vec![cart], seen: items.iter().map(|item| item.product).collect(), ..Footprint::default() }
     }
 
+    fn rows(&self) -> usize {
+        1 + self.parts().1.len()
+    }
+
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<CartId, Refusal> {
         let (id, items, change) = self.parts();
         if matches!(self, Self::Set(..)) {

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod cart;
+pub mod client;
 pub mod id;
 pub mod money;
 pub mod order;

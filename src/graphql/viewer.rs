@@ -6,11 +6,13 @@ use std::sync::Arc;
 use async_graphql::Context;
 
 use crate::domain::cart::Cart;
+use crate::domain::client::ClientKey;
 use crate::domain::id::{CartId, OrderId};
 use crate::domain::order::Order;
 use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
 use crate::store::OrderRecord;
+use crate::writer::Submitter;
 
 use super::Code;
 use super::loaders::load;
@@ -20,6 +22,8 @@ use super::loaders::load;
 pub struct Viewer {
     /// Who they are.
     pub party: Party,
+    /// As which client they are counted.
+    pub client: ClientKey,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
 }
@@ -62,6 +66,12 @@ impl Viewer {
             Party::Customer(subject) => order.owner.as_ref() == Some(subject),
             Party::Guest => false,
         }
+    }
+}
+
+impl From<&Viewer> for Submitter {
+    fn from(viewer: &Viewer) -> Self {
+        Self { party: viewer.party.clone(), client: viewer.client.clone() }
     }
 }
 

@@ -12,12 +12,12 @@ use crate::app::App;
 use crate::commands::{BeginPayment, Begun, PayAnswer, SettlePayment, Settled};
 use crate::domain::id::{OrderId, PaymentId};
 use crate::domain::order::payment_in_progress;
-use crate::domain::party::Party;
 use crate::domain::payment::{Method, Outcome, Payment, Status};
 use crate::domain::rejection::{Refusal, Rejection};
 use crate::error::Error;
 use crate::store::OrderRecord;
 use crate::telemetry;
+use crate::writer::Submitter;
 use crate::writer::idempotency::Key;
 
 use super::{Behaviour, Charged, Gateway};
@@ -42,7 +42,7 @@ pub struct PayRequest {
     /// The idempotency key, if one came.
     pub key: Option<Key>,
     /// Who pays.
-    pub who: Party,
+    pub who: Submitter,
 }
 
 /// How paying an order ended, or how far it is: order, payment and errors of one moment.
@@ -103,7 +103,7 @@ pub async fn pay(app: &App, request: PayRequest) -> Result<Paid, Error> {
 /// Has an attempt made, and answers at the latest when it is due.
 async fn answer(
     app: &App,
-    (begin, gateway, behaviour, who): (BeginPayment, Gateway, Behaviour, Party),
+    (begin, gateway, behaviour, who): (BeginPayment, Gateway, Behaviour, Submitter),
     due: Instant,
 ) -> Result<PayAnswer, Error> {
     let (reply, answer) = oneshot::channel();
@@ -148,7 +148,7 @@ async fn attempt(
     begin: BeginPayment,
     gateway: Gateway,
     behaviour: Behaviour,
-    who: Party,
+    who: Submitter,
     begun: Arc<OnceLock<PaymentId>>,
 ) -> Result<PayAnswer, Error> {
     let order = begin.order;
@@ -189,7 +189,7 @@ fn result(asked: Option<&Charged>) -> &'static str {
 
 /// Settles, and tries again while the writer cannot take it. `None` when it could not in the end: the payment stays in
 /// progress, and recovery will hear the same from the gateway.
-pub async fn settle(app: &App, payment: PaymentId, outcome: Outcome, who: &Party) -> Option<Settled> {
+pub async fn settle(app: &App, payment: PaymentId, outcome: Outcome, who: &Submitter) -> Option<Settled> {
     let is_charged = matches!(outcome, Outcome::Charged { .. });
     for _ in 0..SETTLE_TRIES {
         match app.writer.submit(who, SettlePayment { payment, outcome: outcome.clone() }).await {

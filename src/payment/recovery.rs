@@ -15,6 +15,7 @@ use crate::domain::id::PaymentId;
 use crate::domain::party::Party;
 use crate::domain::payment::{Outcome, Payment, Status};
 use crate::error::Error;
+use crate::writer::Submitter;
 
 use super::pay::settle;
 use super::{Gateway, Known};
@@ -66,7 +67,7 @@ async fn look(app: &App, id: PaymentId) -> Result<(), Error> {
     match ask(app, &gateway, &payment).await {
         Some(outcome) => {
             tracing::info!(payment = %id, ?outcome, "recovery settles a payment");
-            settle(app, id, outcome, &Party::System).await;
+            settle(app, id, outcome, &Submitter::from(&Party::System)).await;
             Ok(())
         }
         None => put_back(app, &payment).await,

@@ -97,8 +97,8 @@ impl Served {
     }
 
     /// What somebody sees.
-    fn viewer(&self, identity: Identity) -> Viewer {
-        Viewer { party: identity.party, public_stock: self.app.public_stock }
+    fn viewer(&self, identity: Identity, person: Person) -> Viewer {
+        Viewer { party: identity.party, client: person, public_stock: self.app.public_stock }
     }
 }
 

@@ -1,59 +1,15 @@
-//! Who is counted as one person, and the address that something comes from. It never decides how much one person may do.
-//!
-//! A customer is one person wherever they are, by the subject of their token. Guests are told apart by address only. An
-//! IPv6 address counts by its first 64 bits: whoever has one has all that begin alike.
+//! As whom somebody is counted, and the address that something comes from. It never decides how much one person may do.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-use crate::domain::party::Party;
+/// As whom somebody is counted, and by which part of an address.
+pub use crate::domain::client::{ClientKey as Person, network};
 
 /// Where proxies say for whom they ask, each adding an address on the right.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The bits of an IPv6 address that tell one person from another.
-const NETWORK: u128 = !(u64::MAX as u128);
-
-/// Who is counted as one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Person {
-    /// One of the staff, by subject.
-    Staff(Arc<str>),
-    /// A customer, by subject.
-    Customer(Arc<str>),
-    /// All guests at one address.
-    Guests(IpAddr),
-}
-
-impl Person {
-    /// Who this is, at this address.
-    #[must_use]
-    pub fn of(party: &Party, address: IpAddr) -> Self {
-        match party {
-            Party::System => Self::Staff(party.actor().into()),
-            Party::Staff(subject) => Self::Staff(subject.as_str().into()),
-            Party::Customer(subject) => Self::Customer(subject.as_str().into()),
-            Party::Guest => Self::guests(address),
-        }
-    }
-
-    /// Whoever is at this address.
-    #[must_use]
-    pub fn guests(address: IpAddr) -> Self {
-        Self::Guests(network(address))
-    }
-}
-
-/// Returns what tells an address from those of others: itself, or the network of an IPv6 address.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
 
 /// The address that a request comes from: that of the peer or, when the peer is a trusted proxy, the last that is none
 /// in what the proxies say. What cannot be read is not believed, and then it is the peer's.
@@ -92,15 +48,6 @@ pub fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_network_is_one_person() {
-        let person = |text: &str| Person::guests(text.parse().unwrap());
-        assert_eq!(person("2001:db8:1:2::1"), person("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-        assert_ne!(person("2001:db8:1:2::1"), person("2001:db8:1:3::1"));
-        assert_ne!(person("192.0.2.1"), person("192.0.2.2"));
-        assert_eq!(person("::ffff:192.0.2.1"), person("192.0.2.1"), "one address in two spellings");
-    }
 
     #[test]
     fn proxies_are_believed_only_where_they_are_trusted() {

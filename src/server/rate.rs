@@ -100,7 +100,7 @@ impl Rates {
 
     fn meter(&self, person: &Person) -> Option<&Meter> {
         match person {
-            Person::Staff(_) => self.staff.as_ref(),
+            Person::System | Person::Staff(_) => self.staff.as_ref(),
             Person::Customer(_) | Person::Guests(_) => Some(&self.shoppers),
         }
     }

@@ -110,7 +110,7 @@ pub fn told(refused: TooMuch) -> (Code, String) {
 pub fn sockets_told(person: &Person, most: usize) -> String {
     let whose = match person {
         Person::Guests(_) => "for all guests at one address",
-        Person::Staff(_) | Person::Customer(_) => "for one user",
+        Person::System | Person::Staff(_) | Person::Customer(_) => "for one user",
     };
     format!("At most {most} sockets at a time {whose}")
 }

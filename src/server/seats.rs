@@ -38,7 +38,7 @@ impl Seats {
         let most = match person {
             Person::Customer(_) => self.customer,
             Person::Guests(_) => self.address,
-            Person::Staff(_) => self.staff.unwrap_or(usize::MAX),
+            Person::System | Person::Staff(_) => self.staff.unwrap_or(usize::MAX),
         };
         let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = all.get(person).copied().unwrap_or_default();

@@ -267,7 +267,8 @@ impl Connection {
             return self.send(&error(&id, Code::LimitExceeded, &message)).await;
         }
         let making = self.served.making(&self.person, &self.below);
-        let accepted = match operation.accept(&self.served, self.served.viewer(identity), making) {
+        let viewer = self.served.viewer(identity, self.person.clone());
+        let accepted = match operation.accept(&self.served, viewer, making) {
             Ok(accepted) => accepted,
             Err(refused) => {
                 return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;

@@ -93,6 +93,10 @@ where
         footprint
     }
 
+    fn rows(&self) -> usize {
+        self.command.rows() + usize::from(self.key.is_some())
+    }
+
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<Self::Answer, Refusal> {
         let Some(key) = &self.key else {
             return self.command.decide(world, context);

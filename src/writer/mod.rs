@@ -13,6 +13,7 @@ mod keys;
 mod load;
 mod patient;
 mod prune;
+mod queue;
 mod save;
 
 pub mod idempotency;
@@ -22,12 +23,12 @@ pub mod world;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::commands::Command;
+use crate::domain::client::ClientKey;
 use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
 use crate::error::Error;
@@ -41,12 +42,17 @@ use job::{End, Job};
 use patient::Patient;
 use prune::{Maintenance, Request};
 pub use prune::{Prune, Pruned};
+use queue::{Receiver, Sender, Turned, queue};
 
 /// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = 4_096;
 
 /// Most commands in one transaction.
 pub const MAX_BATCH: usize = 256;
+
+/// Maximum number of rows that the commands of one transaction write, as far as their input tells, unless a single one
+/// writes more.
+pub const MAX_BATCH_ROWS: usize = 2_048;
 
 /// How long a command may wait for its turn; after that it is dropped, not executed. Less than a request may take, so that
 /// its caller hears just that.
@@ -58,10 +64,32 @@ pub const MAX_EXECUTION: Duration = Duration::from_secs(5);
 /// How often an idle writer tries whether the database takes changes again, after it took none.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// Who hands in a command, and as which client they are counted.
+#[derive(Debug, Clone)]
+pub struct Submitter {
+    /// Who they are.
+    pub party: Party,
+    /// Whose turn in the queue it takes.
+    pub client: ClientKey,
+}
+
+/// Somebody whose address is not known.
+impl From<&Party> for Submitter {
+    fn from(party: &Party) -> Self {
+        Self { party: party.clone(), client: party.into() }
+    }
+}
+
+impl From<&Self> for Submitter {
+    fn from(submitter: &Self) -> Self {
+        submitter.clone()
+    }
+}
+
 /// A way to the writer's queue. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: Arc<Sender<Box<dyn Job>>>,
     /// What is to be pruned between two batches.
     prunes: mpsc::Sender<Request>,
     /// Where other connections can be made, what is pruned instead of that.
@@ -79,7 +107,7 @@ impl Writer {
         public_stock: PublicStock,
         max_queued: usize,
     ) -> (Self, JoinHandle<Result<(), String>>) {
-        let (queue, waiting) = mpsc::channel::<Box<dyn Job>>(max_queued.max(1));
+        let (queue, waiting) = queue(max_queued);
         let (prunes, to_prune) = mpsc::channel(1);
         let maintenance = connection.postgres().cloned().map(|postgres| Arc::new(Maintenance::new(postgres)));
         let (role, second) = match connection.another() {
@@ -100,22 +128,25 @@ impl Writer {
             };
             tokio::try_join!(ended(first), second).map(|((), ())| ())
         });
-        (Self { queue, prunes, maintenance }, task)
+        (Self { queue: Arc::new(queue), prunes, maintenance }, task)
     }
 
     /// Has a command decided and its effect committed.
     ///
-    /// Once it is in the queue it goes on when the caller goes away.
+    /// Once it is in the queue it goes on when the caller goes away. Commands of one client are decided in the order in
+    /// which they came, and clients take turns.
     ///
     /// # Errors
-    /// `Refused` by the business; `Overloaded` when the queue is full, `Unavailable` when it was not executed,
+    /// `Refused` by the business; `Overloaded` when the queue, or the client's part of it, is full, `Unavailable` when it was not executed,
     /// `TimedOut` when nobody knows; `Failure` when something is wrong with us.
-    pub async fn submit<C: Command>(&self, who: &Party, command: C) -> Result<C::Answer, Error> {
+    pub async fn submit<C: Command>(&self, by: impl Into<Submitter>, command: C) -> Result<C::Answer, Error> {
+        let Submitter { party, client } = by.into();
         let deadline = Instant::now() + MAX_WAIT;
-        let (job, answer) = job::queue_up(command, who.clone(), deadline);
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Overloaded,
-            TrySendError::Closed(_) => Error::Unavailable,
+        let rows = command.rows();
+        let (job, answer) = job::queue_up(command, party, deadline);
+        self.queue.send(client, rows, job).map_err(|turned| match turned {
+            Turned::Full => Error::Overloaded,
+            Turned::Closed => Error::Unavailable,
         })?;
         match timeout_at(deadline + MAX_EXECUTION, answer).await {
             Ok(Ok(answer)) => answer,
@@ -145,37 +176,33 @@ async fn ended(worker: JoinHandle<Result<(), String>>) -> Result<(), String> {
 /// Takes whatever waits, again and again. Between two batches something is pruned, one statement at a time. While the
 /// database takes no changes, tries now and then whether it does.
 async fn work(
-    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    mut waiting: Receiver<Box<dyn Job>>,
     mut to_prune: mpsc::Receiver<Request>,
     mut batches: Batches,
 ) -> Result<(), String> {
     batches.prepare_database().await;
-    let mut jobs = Vec::with_capacity(MAX_BATCH);
     loop {
         if let Ok((prune, reply)) = to_prune.try_recv() {
             // Who asked may have gone away.
             let _ = reply.send(batches.prune(prune).await);
         }
         let is_healthy = batches.is_healthy();
-        let received = tokio::select! {
+        let jobs = tokio::select! {
             biased;
-            count = waiting.recv_many(&mut jobs, MAX_BATCH) => Some(count),
+            jobs = waiting.take(MAX_BATCH, MAX_BATCH_ROWS) => Some(jobs),
             Some((prune, reply)) = to_prune.recv() => {
                 let _ = reply.send(batches.prune(prune).await);
                 continue;
             }
             () = sleep(PROBE_EVERY), if !is_healthy => None,
         };
-        if received == Some(0) {
+        if jobs.as_ref().is_some_and(Vec::is_empty) {
             batches.close().await;
             return Ok(());
         }
         telemetry::queued(waiting.len());
-        if let Err(reason) = batches.process(std::mem::take(&mut jobs)).await {
-            waiting.close();
-            while waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
-                batch::end(std::mem::take(&mut jobs), End::NotExecuted);
-            }
+        if let Err(reason) = batches.process(jobs.unwrap_or_default()).await {
+            batch::end(waiting.close(), End::NotExecuted);
             return Err(reason);
         }
     }
@@ -183,6 +210,6 @@ async fn work(
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("free", &self.queue.capacity()).finish_non_exhaustive()
+        f.debug_struct("Writer").field("free", &self.queue.free()).finish_non_exhaustive()
     }
 }

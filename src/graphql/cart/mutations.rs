@@ -110,7 +110,7 @@ fn changes(items: &[CartItemInput]) -> async_graphql::Result<Vec<CartChange>> {
 
 async fn submit<C: Command<Answer = CartId>>(context: &Context<'_>, command: C) -> async_graphql::Result<CartPayload> {
     let app = context.data_unchecked::<App>();
-    Ok(match refusable(app.writer.submit(&Viewer::of(context).party, command).await)? {
+    Ok(match refusable(app.writer.submit(Viewer::of(context), command).await)? {
         Ok(id) => CartPayload { cart: cart(context, id).await?.map(Cart::from), user_errors: Vec::new() },
         Err(user_errors) => CartPayload { cart: None, user_errors },
     })

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::guard::{Kind, token};
 use super::*;
+use crate::domain::client::ClientKey;
 use crate::domain::party::Party;
 use crate::domain::stock::PublicStock;
 use crate::graphql::{ApiSchema, builder};
@@ -80,7 +81,7 @@ static STRICT: LazyLock<ApiSchema> =
 
 /// What we find wrong with a document and its variables.
 fn found(text: &str, variables: &Map<String, Value>) -> Faults {
-    let viewer = Viewer { party: Party::System, public_stock: PublicStock::Exact };
+    let viewer = Viewer { party: Party::System, client: ClientKey::System, public_stock: PublicStock::Exact };
     let read = DOCUMENTS.read(text);
     read.and_then(|document| DOCUMENTS.admit(&document, None, Some(variables), &viewer)).err().unwrap_or_default()
 }

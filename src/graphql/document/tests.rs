@@ -14,7 +14,7 @@ static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents::new(Limits::
 /// What becomes of a document and its variables: the code and the message of the first error, or nothing.
 fn refusal(text: &str, variables: &Value, party: Party) -> Option<(String, String)> {
     let documents = &*DOCUMENTS;
-    let viewer = Viewer { party, public_stock: PublicStock::Exact };
+    let viewer = Viewer { client: (&party).into(), party, public_stock: PublicStock::Exact };
     let read = documents.read(text);
     let faults = read.and_then(|document| documents.admit(&document, None, variables.as_object(), &viewer)).err()?;
     let answer = serde_json::to_value(&faults).unwrap();

@@ -146,7 +146,7 @@ impl OrderMutations {
             method: input.method.into(),
             token: input.token,
             key,
-            who: who.party.clone(),
+            who: who.into(),
         };
         Ok(match refusable(pay(app, request).await)? {
             Ok(paid) => PaymentPayload {
@@ -204,7 +204,7 @@ async fn submit<C: Command<Answer = OrderId>>(
 ) -> async_graphql::Result<OrderPayload> {
     let app = context.data_unchecked::<App>();
     let result = match command {
-        Ok(command) => app.writer.submit(&Viewer::of(context).party, Keyed { key, command }).await,
+        Ok(command) => app.writer.submit(Viewer::of(context), Keyed { key, command }).await,
         Err(refused) => Err(refused),
     };
     Ok(match refusable(result)? {

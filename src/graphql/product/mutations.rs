@@ -158,7 +158,7 @@ async fn submit<C: Command<Answer = ProductId>>(
     viewer.must_be_staff()?;
     let app = context.data_unchecked::<App>();
     let result = match command {
-        Ok(command) => app.writer.submit(&viewer.party, command).await,
+        Ok(command) => app.writer.submit(viewer, command).await,
         Err(refused) => Err(refused),
     };
     Ok(match refusable(result)? {

@@ -90,10 +90,10 @@ impl StockMutations {
         let command = decode(&input, dry_run)?;
         let result = match command {
             // A dry run has no effect that a key could protect.
-            Ok(command) if dry_run => context.data_unchecked::<App>().writer.submit(&viewer.party, command).await,
+            Ok(command) if dry_run => context.data_unchecked::<App>().writer.submit(viewer, command).await,
             Ok(command) => {
                 let keyed = Keyed { key, command };
-                context.data_unchecked::<App>().writer.submit(&viewer.party, keyed).await
+                context.data_unchecked::<App>().writer.submit(viewer, keyed).await
             }
             Err(refused) => Err(refused),
         };
