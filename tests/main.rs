@@ -54,3 +54,4 @@ mod tokens;
 mod upkeep;
 mod watching;
 mod wire;
+mod writes;

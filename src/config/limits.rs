@@ -114,8 +114,8 @@ pub struct DocumentLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Limits of one person (none in development)")]
 pub struct Shares {
-    /// Points a second of a customer, or of all guests at one address. A request is one point, and a thousandth more for
-    /// each of its cost.
+    /// Points a second of a customer, or of all guests at one address. A request is one point, a thousandth more for each
+    /// of its cost, and a tenth more for each row that it writes.
     #[arg(long, env = "ONHAND_RATE", default_value_t = wire::RATE, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true, hide_short_help = true)]
     pub rate: u32,
 
@@ -126,6 +126,10 @@ pub struct Shares {
     /// Points a second of one of the staff, twice as many at once; unless given, there is no such limit.
     #[arg(long, env = "ONHAND_RATE_STAFF", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true, hide_short_help = true)]
     pub rate_staff: Option<u32>,
+
+    /// Rows of carts, with their items, that customers and guests at one address write in a second.
+    #[arg(long, env = "ONHAND_CART_ROWS", default_value_t = wire::CART_ROWS, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true, hide_short_help = true)]
+    pub cart_rows: u32,
 
     /// Websockets and event streams of a customer that are open at the same time.
     #[arg(long, env = "ONHAND_SOCKETS_PER_USER", default_value_t = wire::MAX_SOCKETS_PER_USER, value_parser = within::<1, 100_000>, global = true, hide_short_help = true)]

@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::auth::BadToken;
 use super::connections::Connection;
+use super::operation::Accepted;
 use super::person::{self, Person};
 use super::rate::TooMuch;
 use super::refusal::{too_much, unauthorized};
@@ -24,6 +25,8 @@ pub struct Caller {
     pub identity: Identity,
     /// As whom they are counted.
     pub person: Person,
+    /// The address that it comes from.
+    pub address: IpAddr,
 }
 
 impl Served {
@@ -46,7 +49,7 @@ impl Served {
         let Ok(identity) = identity else {
             return Err(Box::new(unauthorized("This token is not good.")));
         };
-        Ok(Caller { identity, person })
+        Ok(Caller { identity, person, address })
     }
 
     /// Takes the point that every request costs.
@@ -69,6 +72,18 @@ impl Served {
     pub fn making(&self, person: &Person, connection: &Arc<Connection>) -> Making {
         let client = (!self.front.gate.is_development()).then(|| person.clone());
         self.front.wire.unsent.begin(client, Arc::clone(connection))
+    }
+
+    /// Takes what an operation over HTTP costs besides its point, and the rows of carts that it writes.
+    ///
+    /// # Errors
+    /// When there is less left.
+    pub fn charge(&self, caller: &Caller, accepted: &Accepted) -> Result<(), TooMuch> {
+        self.go_on(&caller.person, accepted.cost)?;
+        if self.front.gate.is_development() {
+            return Ok(());
+        }
+        self.front.wire.rates.write(&caller.person, caller.address, accepted.cart_rows)
     }
 
     /// Takes a seat for a websocket or an event stream; none is needed in development.

@@ -53,6 +53,8 @@ const MAX_DRAIN: Duration = Duration::from_secs(8);
 pub const RATE: u32 = 50;
 /// Most points that they have.
 pub const BURST: u32 = 100;
+/// Maximum number of rows of carts (a cart, an item) that customers and guests at one address write in a second.
+pub const CART_ROWS: u32 = 500;
 /// Most websockets and event streams of a customer. With as many tabs, each has one.
 pub const MAX_SOCKETS_PER_USER: usize = 10;
 /// Most of them of the guests at one address. An office or a mobile network is many people behind one.
@@ -96,6 +98,7 @@ impl Default for Shares {
             rate: RATE,
             rate_burst: BURST,
             rate_staff: None,
+            cart_rows: CART_ROWS,
             sockets_per_user: MAX_SOCKETS_PER_USER,
             sockets_per_address: MAX_SOCKETS_PER_ADDRESS,
             sockets_per_staff: None,

@@ -135,11 +135,11 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
     if !operation.has_query() && !events::are_wanted(&envelope.headers, None) {
         return bad_request("Send a query in `query`, or POST an operation as JSON.");
     }
-    let Caller { identity, person } = envelope.caller.clone();
+    let Caller { identity, person, .. } = envelope.caller.clone();
     let making = served.making(&person, &envelope.connection);
     let outcome = operation.accept(served, served.viewer(identity, person), making);
     let accepted = outcome.as_ref().ok();
-    if let Some(refused) = accepted.and_then(|one| served.go_on(&envelope.caller.person, one.cost).err()) {
+    if let Some(refused) = accepted.and_then(|one| served.charge(&envelope.caller, one).err()) {
         return too_much(refused);
     }
     if events::are_wanted(&envelope.headers, accepted.map(|accepted| accepted.kind)) {

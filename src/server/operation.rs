@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span, field};
 
+use crate::graphql::document::Admitted;
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::{Budget, Code, Stopped, Viewer, finish, prepare};
 use crate::spans;
@@ -19,6 +20,7 @@ use crate::telemetry::Open;
 
 use super::Served;
 use super::persisted::{Hash, Persisted};
+use super::rate::COST_OF_ROW;
 use super::unsent::{Making, Sending};
 
 /// Where an answer says how many of its errors are left out, in its `extensions`.
@@ -45,8 +47,10 @@ pub struct Operation {
 pub struct Accepted {
     /// Query, mutation or subscription.
     pub kind: OperationType,
-    /// What it costs.
+    /// What it costs, with the rows that it writes.
     pub cost: u64,
+    /// Rows of carts that it writes.
+    pub cart_rows: u64,
     /// What to execute.
     pub request: Request,
     /// What its answer may take.
@@ -111,7 +115,8 @@ impl Operation {
         }
         let name = self.name.filter(|name| !name.is_empty());
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
-        let (kind, cost) = admitted.map_err(refuse)?;
+        let Admitted { kind, cost, writes } = admitted.map_err(refuse)?;
+        let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW));
         let mut request = Request::new(query);
         let parsed = document.parsed();
         let span = span(kind, called(name.as_deref(), &parsed));
@@ -125,7 +130,7 @@ impl Operation {
         let budget = Arc::new(Budget::new(served.front.wire.room.answer, move |more| reserving.reserve(more)));
         let shared = (kind == OperationType::Subscription).then(|| Arc::clone(&served.shared_reads));
         let request = prepare(&served.app, request, (viewer, Arc::clone(&budget)), shared);
-        Ok(Accepted { kind, cost, request, budget, making, span, sent })
+        Ok(Accepted { kind, cost, cart_rows: writes.cart_rows, request, budget, making, span, sent })
     }
 }
 

@@ -1,8 +1,10 @@
 //! How much each person may ask for in a time: points that come back steadily, up to a burst. It counts and refuses;
 //! nothing of a request is known here but its cost.
 //!
-//! Points are counted in thousandths: a request is one point, and one thousandth more for each of its cost.
+//! Points are counted in thousandths: a request is one point, and one thousandth more for each of its cost. Ten rows that
+//! a mutation writes are a point, too. Rows of carts, which anybody may write, are counted once more, by address.
 
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +15,14 @@ use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 use lru::LruCache;
 
+use super::defaults::CART_ROWS;
 use super::person::Person;
 
 /// Thousandths of a point.
 pub const POINT: u32 = 1_000;
+
+/// What a row that a mutation writes adds to its cost, in thousandths of a point.
+pub const COST_OF_ROW: u64 = 100;
 
 /// Most persons whose points are remembered. Who was longest not heard of goes first, and then has all points again; with
 /// the usual rates they have them anyway after two seconds.
@@ -57,6 +63,11 @@ pub enum TooMuch {
         /// What there is at most.
         most: u32,
     },
+    /// It writes more rows of carts than one address may in a second.
+    Rows {
+        /// How many these are.
+        most: u32,
+    },
 }
 
 /// What each person may still ask for. Clones count together.
@@ -64,13 +75,21 @@ pub enum TooMuch {
 pub struct Rates {
     shoppers: Meter,
     staff: Option<Meter>,
+    cart_rows: Meter,
 }
 
 impl Rates {
     /// So much for each customer and for the guests at each address, and for each of the staff, who need not be bounded.
     #[must_use]
     pub fn new(shoppers: Rate, staff: Option<Rate>) -> Self {
-        Self { shoppers: Meter::new(shoppers), staff: staff.map(Meter::new) }
+        let cart_rows = Meter::new(Rate::of_points(CART_ROWS, CART_ROWS));
+        Self { shoppers: Meter::new(shoppers), staff: staff.map(Meter::new), cart_rows }
+    }
+
+    /// The same with so many rows of carts a second from one address, a point being a row.
+    #[must_use]
+    pub fn with_cart_rows(self, rate: Rate) -> Self {
+        Self { cart_rows: Meter::new(rate), ..self }
     }
 
     /// Takes the point that every request costs, before anybody looks at what it asks for.
@@ -96,6 +115,20 @@ impl Rates {
         };
         // Whoever comes again pays the point again.
         meter.charge(person, cost).map_err(|refused| meter.later(refused, POINT))
+    }
+
+    /// Takes the rows of carts that somebody at this address is about to write. Those of staff are not counted.
+    ///
+    /// # Errors
+    /// When the address has written as many as it may, or nobody can ever write so many.
+    pub fn write(&self, person: &Person, address: IpAddr, rows: u64) -> Result<(), TooMuch> {
+        if matches!(person, Person::System | Person::Staff(_)) {
+            return Ok(());
+        }
+        let most = self.cart_rows.rate.burst.get();
+        let thousandths = u32::try_from(rows.saturating_mul(POINT.into())).ok().filter(|rows| *rows <= most);
+        let Some(thousandths) = thousandths else { return Err(TooMuch::Rows { most: most / POINT }) };
+        self.cart_rows.charge(&Person::guests(address), thousandths)
     }
 
     fn meter(&self, person: &Person) -> Option<&Meter> {
@@ -132,7 +165,7 @@ impl Meter {
     fn later(&self, refused: TooMuch, thousandths: u32) -> TooMuch {
         match refused {
             TooMuch::Now(time) => TooMuch::Now(time + self.rate.time_for(thousandths)),
-            TooMuch::Ever { .. } => refused,
+            TooMuch::Ever { .. } | TooMuch::Rows { .. } => refused,
         }
     }
 }
@@ -181,6 +214,21 @@ mod tests {
         }
         let staff = Person::Staff("sam".into());
         assert!((0..1_000).all(|_| rates.begin(&staff).is_ok() && rates.go_on(&staff, u64::MAX).is_ok()));
+    }
+
+    #[test]
+    fn rows_of_carts_are_counted_by_address_whoever_writes_them() {
+        let few = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(5 * POINT).unwrap() };
+        let rates = slow(POINT).with_cart_rows(few);
+        let [here, there] = [1, 2].map(|number| IpAddr::from(std::net::Ipv4Addr::from_bits(number)));
+        let ada = Person::Customer("ada".into());
+        assert_eq!((rates.write(&ada, here, 3), rates.write(&guests(1), here, 2)), (Ok(()), Ok(())));
+        assert!(matches!(rates.write(&ada, here, 1), Err(TooMuch::Now(_))));
+        assert_eq!((rates.write(&ada, here, 0), rates.write(&ada, there, 5)), (Ok(()), Ok(())));
+        for rows in [6, u64::from(u32::MAX), u64::MAX] {
+            assert_eq!(rates.write(&ada, there, rows), Err(TooMuch::Rows { most: 5 }), "{rows}");
+        }
+        assert_eq!(rates.write(&Person::Staff("sam".into()), here, u64::MAX), Ok(()));
     }
 
     #[test]

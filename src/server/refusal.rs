@@ -103,6 +103,12 @@ pub fn told(refused: TooMuch) -> (Code, String) {
             );
             (Code::LimitExceeded, message)
         }
+        TooMuch::Rows { most } => {
+            telemetry::refusal(Code::LimitExceeded.word());
+            let message =
+                format!("One request writes at most {most} rows of carts. Nothing was executed; send fewer items.");
+            (Code::LimitExceeded, message)
+        }
     }
 }
 
@@ -125,7 +131,7 @@ fn rate_limited() -> Code {
 fn seconds(refused: TooMuch) -> u64 {
     match refused {
         TooMuch::Now(time) => (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1),
-        TooMuch::Ever { .. } => 1,
+        TooMuch::Ever { .. } | TooMuch::Rows { .. } => 1,
     }
 }
 

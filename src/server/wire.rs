@@ -70,7 +70,8 @@ impl Wire {
             rates: Rates::new(
                 Rate::of_points(shares.rate, shares.rate_burst),
                 shares.rate_staff.map(|rate| Rate::of_points(rate, rate.saturating_mul(2))),
-            ),
+            )
+            .with_cart_rows(Rate::of_points(shares.cart_rows, shares.cart_rows)),
         }
     }
 }

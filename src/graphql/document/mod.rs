@@ -12,6 +12,7 @@ mod library;
 pub mod limits;
 mod values;
 mod variables;
+mod writes;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use fault::{Faults, MAX_ERRORS, fault, found, located};
 use introspection::ImplementersMap;
 
 pub use limits::Limits;
+pub use writes::Writes;
 
 /// Text of documents that is kept parsed, in bytes. What is made of it takes some fifty times as much.
 const MAX_CACHED: u64 = 1_024 * 1_024;
@@ -55,6 +57,17 @@ pub struct Document {
     parsed: Parsed,
     asks_for_introspection: bool,
     length: usize,
+}
+
+/// An operation that may be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+    /// What it costs.
+    pub cost: u64,
+    /// What it writes.
+    pub writes: Writes,
 }
 
 impl Document {
@@ -143,7 +156,8 @@ impl Documents {
         Err(fault(Code::LimitExceeded, message))
     }
 
-    /// Looks at one operation of a document and its variables, and says of which kind it is and what it costs.
+    /// Looks at one operation of a document and its variables, and says of which kind it is, what it costs and what it
+    /// writes.
     ///
     /// # Errors
     /// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` for the variables, `LIMIT_EXCEEDED`
@@ -154,7 +168,7 @@ impl Documents {
         name: Option<&str>,
         values: Option<&Map<String, Value>>,
         viewer: &Viewer,
-    ) -> Result<(OperationType, u64), Faults> {
+    ) -> Result<Admitted, Faults> {
         let Ok(operation) = document.compiled.operations.get(name) else {
             let message = "The document has no such operation, or several without a name.";
             return Err(fault(Code::ValidationFailed, message));
@@ -178,7 +192,7 @@ impl Documents {
             ast::OperationType::Mutation => OperationType::Mutation,
             ast::OperationType::Subscription => OperationType::Subscription,
         };
-        Ok((kind, cost))
+        Ok(Admitted { kind, cost, writes: writes::of(&document.compiled, operation, &variables) })
     }
 }
 
