@@ -308,3 +308,19 @@ async fn settings_that_do_not_fit_together_are_refused_and_tokens_can_be_made() 
     sam.product("MUG", 1).await;
     shop.close().await;
 }
+
+/// The log tells a token that names itself like the server from the server.
+#[tokio::test]
+async fn nobody_signs_as_somebody_else() {
+    let shop = Shop::open_public(PublicStock::Exact).await;
+    let staff = shop.signed_in(Role::Staff, "system").await;
+    let mug = staff.product("MUG", 5).await;
+    let guest = shop.signed_in(Role::Customer, "guest").await;
+    let order = guest.order_of(&mug).await;
+    assert_eq!(guest.pay_sandbox(&order, "decline").await, paid("DECLINED", "UNPAID", &["PAYMENT_DECLINED"]));
+    let log = staff.data("{ stockTransactions { nodes { action actor } } }", json!({})).await;
+    let row = |action: &str, actor: &str| json!({ "action": action, "actor": actor });
+    let rows = [row("DEALLOCATE", "subject:guest"), row("ALLOCATE", "subject:guest"), row("CREATE", "subject:system")];
+    assert_eq!(log["stockTransactions"]["nodes"], json!(rows));
+    shop.close().await;
+}

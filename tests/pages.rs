@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Shop, Socket};
+use crate::support::{Shop, Socket, codes};
 
 /// The values of one field of all nodes of a connection.
 fn column(connection: &Value, field: &str) -> Vec<String> {
@@ -185,5 +185,31 @@ async fn an_empty_list_in_a_filter_filters_nothing() {
     while socket.is_silent_for(Duration::from_millis(50)).await {
         shop.adjust(&mug, "INCREMENT", 1).await;
     }
+    shop.close().await;
+}
+
+/// What a list is sorted by may be many times as long as what is shown: one of these characters stands for eighteen.
+#[tokio::test]
+async fn every_cursor_that_is_sent_is_taken_back() {
+    let shop = Shop::open().await;
+    let names = ["\u{fdfa}".repeat(200), "\u{1f469}".repeat(200), "\\\"".repeat(100), r"a \u0000 b".to_owned()];
+    for (at, name) in names.iter().enumerate() {
+        let input = json!({ "sku": format!("S{at}"), "name": name, "price": { "amount": 1, "currency": "EUR" } });
+        assert!(codes(&shop.create_product(input).await).is_empty(), "{name}");
+    }
+    let query = "query($after: String) { products(first: 1, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } } }";
+    let (mut found, mut after) = (Vec::new(), json!(null));
+    loop {
+        let mut page = shop.data(query, json!({ "after": after })).await["products"].take();
+        found.push(page["nodes"][0]["name"].as_str().expect("a name").to_owned());
+        after = page["pageInfo"]["endCursor"].take();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    found.sort_unstable();
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    assert_eq!(found, names);
     shop.close().await;
 }

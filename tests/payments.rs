@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use onhand::commands::DeferPayment;
 use onhand::config::PaymentTimes;
+use onhand::domain::id::OrderId;
+use onhand::domain::party::Party;
 use serde_json::json;
 
 use crate::support::{Shop, codes, eventually, paid, patient_times, short_times};
@@ -202,6 +205,29 @@ async fn a_payment_keeps_why_it_took_nothing() {
         let record = shop.app.store.order(order.parse().expect("an id")).await.expect("a database").expect("an order");
         let refusal = record.payments[0].refusal().expect("a refusal");
         assert_eq!((refusal.code.word(), json!(refusal.message)), (code, told["userErrors"][0]["message"].clone()));
+    }
+    shop.close().await;
+}
+
+/// Whoever was so slow that the lease ran out has nothing to put back.
+#[tokio::test]
+async fn a_payment_is_put_back_by_who_has_it() {
+    let times =
+        PaymentTimes { pay_answer: Duration::from_millis(500), pay_retry: Duration::from_hours(1), ..patient_times() };
+    let shop = Shop::open_with(times).await;
+    let bag = shop.product("BAG", 5).await;
+    let order: OrderId = shop.order_of(&bag).await.parse().expect("an id");
+    assert_eq!(shop.pay_sandbox(&order.to_string(), "never").await, paid("IN_PROGRESS", "IN_PROGRESS", &[]));
+    let look = async || {
+        let record = shop.app.store.order(order).await.expect("a database").expect("an order");
+        record.payments.into_iter().next().expect("a payment")
+    };
+    let before = look().await;
+    let until = before.watch.leased_until + Duration::from_hours(5);
+    for (lease, changes) in [(before.created_at, false), (before.watch.leased_until, true)] {
+        let defer = DeferPayment { payment: before.id, lease, until };
+        shop.app.writer.submit(&Party::System, defer).await.expect("an answer");
+        assert_eq!(look().await.watch.look_at == until, changes);
     }
     shop.close().await;
 }

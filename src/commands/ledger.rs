@@ -60,7 +60,7 @@ pub fn move_stock(
         reason: cause.reason,
         note: cause.note.clone(),
         reference: cause.reference.clone(),
-        actor: context.who.actor().to_owned(),
+        actor: context.who.actor().into_owned(),
         order: cause.order,
         operation: context.operation,
         created_at: stock.updated_at,

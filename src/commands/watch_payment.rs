@@ -38,11 +38,14 @@ impl Command for ClaimPayment {
     }
 }
 
-/// Puts a payment back: recovery looks again at a later moment.
+/// Puts a payment back: recovery looks again at a later moment. Compare and set: it changes nothing when the payment was
+/// settled meanwhile, or when its lease ran out and somebody else took it.
 #[derive(Debug)]
 pub struct DeferPayment {
     /// Which.
     pub payment: PaymentId,
+    /// Until when it was taken. Who has it by now, if somebody else, keeps it.
+    pub lease: Time,
     /// When to look again.
     pub until: Time,
 }
@@ -55,7 +58,10 @@ impl Command for DeferPayment {
     }
 
     fn decide(&self, world: &mut World, _: &mut Context<'_>) -> Result<(), Refusal> {
-        if let Some(payment) = world.payments.edit(&self.payment) {
+        if let Some(payment) = world.payments.edit(&self.payment)
+            && payment.status.is_open()
+            && payment.watch.leased_until == self.lease
+        {
             payment.watch = Watch { leased_until: self.until, look_at: self.until, ..payment.watch };
         }
         Ok(())

@@ -24,3 +24,10 @@ pub(crate) mod words;
 
 /// A moment in UTC. The whole program keeps microseconds and nothing finer.
 pub type Time = chrono::DateTime<chrono::Utc>;
+
+/// Whether a moment that came from outside is in the years 0 to 9999 of UTC: those that RFC 3339 can write, and that every
+/// database keeps and compares alike.
+#[must_use]
+pub fn is_writable(time: Time) -> bool {
+    (0..=9999).contains(&chrono::Datelike::year(&time))
+}

@@ -2,6 +2,15 @@
 //!
 //! It only answers questions; what is done about the answer is decided where the thing is.
 
+use std::borrow::Cow;
+
+/// What the log says of this server.
+const SYSTEM: &str = "system";
+/// What the log says of a guest.
+const GUEST: &str = "guest";
+/// What stands before a subject that could be taken for another actor.
+const MARK: &str = "subject:";
+
 /// Who does something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Party {
@@ -16,13 +25,17 @@ pub enum Party {
 }
 
 impl Party {
-    /// What the log says of them.
+    /// What the log says of them: their subject. One that reads like this server, a guest or a subject that is marked as one
+    /// is marked as a subject, so that no token signs as somebody else.
     #[must_use]
-    pub fn actor(&self) -> &str {
+    pub fn actor(&self) -> Cow<'_, str> {
         match self {
-            Self::System => "system",
-            Self::Staff(subject) | Self::Customer(subject) => subject,
-            Self::Guest => "guest",
+            Self::System => SYSTEM.into(),
+            Self::Staff(subject) | Self::Customer(subject) if is_ambiguous(subject) => {
+                format!("{MARK}{subject}").into()
+            }
+            Self::Staff(subject) | Self::Customer(subject) => subject.into(),
+            Self::Guest => GUEST.into(),
         }
     }
 
@@ -52,9 +65,31 @@ impl Party {
     }
 }
 
+fn is_ambiguous(subject: &str) -> bool {
+    let is = |name: &str| subject.trim().eq_ignore_ascii_case(name);
+    is(SYSTEM) || is(GUEST) || subject.trim_start().starts_with(MARK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_subject_signs_as_somebody_else() {
+        let staff = |subject: &str| Party::Staff(subject.to_owned()).actor().into_owned();
+        assert_eq!((Party::System.actor(), Party::Guest.actor()), ("system".into(), "guest".into()));
+        for (subject, actor) in [
+            ("sam", "sam"),
+            ("system", "subject:system"),
+            ("System ", "subject:System "),
+            ("guest", "subject:guest"),
+            ("subject:system", "subject:subject:system"),
+            ("systems", "systems"),
+        ] {
+            assert_eq!(staff(subject), actor);
+            assert_eq!(Party::Customer(subject.to_owned()).actor(), actor);
+        }
+    }
 
     #[test]
     fn only_owners_and_staff_may_use_what_is_owned() {

@@ -76,7 +76,7 @@ pub struct StockTransaction {
     pub note: Option<String>,
     /// A document outside this system.
     pub reference: Option<String>,
-    /// Who did it: a subject, or `system`.
+    /// Who did it: as [`super::party::Party::actor`] says.
     pub actor: String,
     /// The order that caused it, if one did.
     pub order: Option<OrderId>,

@@ -3,9 +3,9 @@
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use chrono::SecondsFormat;
 
-use crate::domain::Time;
 use crate::domain::money::MAX_AMOUNT;
 use crate::domain::random::whole_microseconds;
+use crate::domain::{Time, is_writable};
 
 /// A moment in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct DateTime(pub Time);
 
 impl DateTime {
     /// What is taken for one.
-    pub const TAKES: &'static str = "a moment like 2026-01-31T12:00:00.000001Z";
+    pub const TAKES: &'static str = "a moment like 2026-01-31T12:00:00.000001Z, in the years 0000 to 9999 of UTC";
 }
 
 /// A moment, RFC 3339 in UTC with up to microsecond precision, for example 2026-01-31T12:00:00.000001Z.
@@ -23,9 +23,12 @@ impl ScalarType for DateTime {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
-        let time = chrono::DateTime::parse_from_rfc3339(text)
-            .map_err(|_| InputValueError::custom("a moment looks like 2026-01-31T12:00:00.000001Z"))?;
-        Ok(Self(whole_microseconds(time.to_utc())))
+        let time = chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| whole_microseconds(time.to_utc()));
+        // With an offset, the last hours of 9999 are in a year that has five digits.
+        match time.filter(|time| is_writable(*time)) {
+            Some(time) => Ok(Self(time)),
+            None => Err(InputValueError::custom(Self::TAKES)),
+        }
     }
 
     fn is_valid(value: &Value) -> bool {

@@ -101,6 +101,6 @@ async fn bounded(app: &App, call: impl Future<Output = Known>) -> Known {
 async fn put_back(app: &App, payment: &Payment) -> Result<(), Error> {
     let doubled = 1_u32.checked_shl(payment.watch.looks.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
     let pause = app.times.pay_retry.saturating_mul(doubled).min(app.times.pay_retry_max);
-    let defer = DeferPayment { payment: payment.id, until: app.clock.now() + pause };
+    let defer = DeferPayment { payment: payment.id, lease: payment.watch.leased_until, until: app.clock.now() + pause };
     app.writer.submit(&Party::System, defer).await
 }

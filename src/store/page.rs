@@ -1,13 +1,12 @@
 //! Keyset pages: ordered by a key that ends in something unique, one row more than asked for, never an offset. A row
 //! that was there when the first page was read appears exactly once.
 
-use chrono::Datelike;
 use sea_orm::sea_query::{Condition, Value};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::Time;
+use crate::domain::{Time, is_writable};
 
 /// Most rows on a page.
 pub const MAX_PAGE: u64 = 100;
@@ -48,8 +47,7 @@ pub struct Sorted<'a, Column> {
 /// A moment of a cursor: cursors come from outside, and there are moments that no database takes.
 pub fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
     let time = Time::deserialize(from)?;
-    let is_taken = (0..=9999).contains(&time.year());
-    if is_taken { Ok(time) } else { Err(D::Error::custom("no year that we write")) }
+    if is_writable(time) { Ok(time) } else { Err(D::Error::custom("no year that we write")) }
 }
 
 /// Restricts a query to the page, one row more than asked for.

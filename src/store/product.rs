@@ -27,7 +27,8 @@ pub struct ProductFilter {
     pub status: Vec<Status>,
 }
 
-/// A place in the list of products: the sort key of a name, and the id.
+/// A place in the list of products: a name, and the id. The list is sorted by the key of the name, which can be many times as
+/// long as the name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductCursor(String, ProductId);
 
@@ -35,7 +36,7 @@ impl ProductCursor {
     /// The place of this product.
     #[must_use]
     pub fn of(record: &ProductRecord) -> Self {
-        Self(text::name_key(&record.product.name), record.product.id)
+        Self(record.product.name.clone(), record.product.id)
     }
 }
 
@@ -63,8 +64,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn product_by_sku(&self, sku: &str) -> Result<Option<ProductRecord>, Error> {
-        let is_it = product::Column::SkuKey.eq(text::sku_key(sku.trim()));
-        Ok(self.product_records(product::Entity::find().filter(is_it)).await?.pop())
+        self.product_where(product::Column::SkuKey, text::sku_key(sku.trim())).await
     }
 
     /// Those of these SKUs that are taken, by what SKUs are compared by. Callers bound them.
@@ -91,8 +91,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn product_by_slug(&self, slug: &str) -> Result<Option<ProductRecord>, Error> {
-        let is_it = product::Column::Slug.eq(slug);
-        Ok(self.product_records(product::Entity::find().filter(is_it)).await?.pop())
+        self.product_where(product::Column::Slug, slug.to_owned()).await
+    }
+
+    async fn product_where(&self, column: product::Column, value: String) -> Result<Option<ProductRecord>, Error> {
+        // No product has such a value, and PostgreSQL does not even take the question.
+        if value.contains('\0') {
+            return Ok(None);
+        }
+        Ok(self.product_records(product::Entity::find().filter(column.eq(value))).await?.pop())
     }
 
     /// Products by name.
@@ -120,7 +127,7 @@ impl Store {
             query = query.filter(product::Column::Id.in_subquery(with_it));
         }
         let sorted = Sorted { columns: &[product::Column::NameKey, product::Column::Id], order: true };
-        let key = |cursor: &ProductCursor| vec![cursor.0.clone().into(), cursor.1.0.into()];
+        let key = |cursor: &ProductCursor| vec![text::name_key(&cursor.0).into(), cursor.1.0.into()];
         Ok(page(self.product_records(restrict(query, sorted, request, key)).await?, request))
     }
 

@@ -101,3 +101,36 @@ async fn a_text_with_a_character_that_no_database_keeps_is_told_so() {
     assert_eq!(told(&answer), ("BAD_USER_INPUT", "`search` has at most 200 characters."));
     stand.close_unchanged().await;
 }
+
+/// With an offset, a moment may be in a year of UTC that has no four digits.
+#[tokio::test]
+async fn moments_are_in_years_of_four_digits() {
+    let stand = Stand::open().await;
+    let query = "query($since: DateTime, $until: DateTime) { stockTransactions(filter: { since: $since, until: $until }) { \
+        nodes { id } } }";
+    for bad in
+        ["9999-12-31T23:30:00-01:00", "0000-01-01T00:30:00+01:00", "10000-01-01T00:00:00Z", "-0001-01-01T00:00:00Z"]
+    {
+        for name in ["since", "until"] {
+            let answer = stand.shop.ask(query, json!({ name: bad })).await;
+            let (code, message) = told(&answer);
+            assert!(code == "BAD_USER_INPUT" && message.contains("0000 to 9999"), "{bad}: {answer}");
+        }
+        let literal = format!("{{ stockTransactions(filter: {{ since: \"{bad}\" }}) {{ nodes {{ id }} }} }}");
+        assert_eq!(stand.shop.code(&literal, json!({})).await, "GRAPHQL_VALIDATION_FAILED", "{bad}");
+    }
+    let all = json!({ "since": "0000-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z" });
+    let rows = stand.shop.data(query, all).await;
+    assert!(rows["stockTransactions"]["nodes"].as_array().is_some_and(|rows| !rows.is_empty()), "{rows}");
+    stand.close_unchanged().await;
+}
+
+#[tokio::test]
+async fn a_key_that_no_database_keeps_names_no_product() {
+    let stand = Stand::open().await;
+    let query = "query($by: ProductKey!) { product(by: $by) { id } }";
+    for by in [json!({ "slug": "a\0" }), json!({ "sku": "MUG\0" }), json!({ "slug": "\0" })] {
+        assert_eq!(stand.shop.data(query, json!({ "by": by })).await, json!({ "product": null }), "{by}");
+    }
+    stand.close_unchanged().await;
+}

@@ -107,7 +107,8 @@ impl StockTransaction {
         self.row.reference.as_deref().map(Text)
     }
 
-    /// Who did it: a subject, or the system.
+    /// Who did it: the subject of a token, `system` for this server itself, or `guest`. A subject that reads like one of the
+    /// latter has `subject:` before it, as in `subject:system`.
     async fn actor(&self) -> Text<&str> {
         Text(&self.row.actor)
     }
