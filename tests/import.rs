@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
+use entity::idempotency_key;
+use sea_orm::{ActiveModelTrait, Database, EntityTrait, IntoActiveModel, ModelTrait, Set};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
@@ -358,4 +360,71 @@ async fn badges_hear_of_an_import_beside_their_server() {
     assert_eq!(totals(shop.place()).await, [("CUP".to_owned(), 300), ("MUG".to_owned(), 305)]);
     assert_eq!(exported(shop.place(), &["--archived", "--format", "jsonl"]).await.len(), 3);
     shop.close().await;
+}
+
+/// Keys are forgotten one by one. A file whose time is over is another import as a whole, whatever is left of its keys.
+#[tokio::test]
+async fn an_import_is_forgotten_as_a_whole() {
+    let place = Place::new().await;
+    import(&place, "catalogue.csv", CATALOGUE, &["--mode", "create"]).await;
+    let rows: Vec<_> = (1..=40).map(|units| format!("A1,{units}")).collect();
+    let rows = rows.join("\n");
+    let again = async || {
+        let (code, told) = import(&place, "add.csv", format!("sku,stock\n{rows}"), &["--mode", "add"]).await;
+        assert_eq!(code, 0, "{told}");
+        told.lines().last().unwrap_or_default().to_owned()
+    };
+    let age = async |hours: i64, forgotten: &str| {
+        let db = Database::connect(place.url.as_str()).await.expect("the database");
+        for row in idempotency_key::Entity::find().all(&db).await.expect("the keys") {
+            if row.key.ends_with(forgotten) {
+                row.delete(&db).await.expect("a key");
+            } else {
+                let created_at = row.created_at - chrono::Duration::hours(hours);
+                let row = idempotency_key::ActiveModel { created_at: Set(created_at), ..row.into() };
+                row.update(&db).await.expect("a key");
+            }
+        }
+        db.close().await.expect("an end");
+    };
+    let earlier = "40 rows, 40 unchanged, 40 of these done by an earlier run";
+    assert_eq!(again().await, "40 rows, 40 added");
+    age(23, "none").await;
+    assert!(again().await.starts_with(earlier), "it is remembered to the end of its time");
+    age(2, "7").await;
+    assert_eq!(
+        again().await,
+        "40 rows, 40 added",
+        "25 hours later four of its lines are forgotten, and the rest with them"
+    );
+    assert!(again().await.starts_with(earlier), "and that is remembered");
+    let (code, told) = run(&place, &["import", "add.csv", "--mode", "add", "--dry-run"]).await;
+    assert!(code == 0 && told.contains("40 of these done by an earlier run"), "{told}");
+    age(25, "7").await;
+    let (code, told) = run(&place, &["import", "add.csv", "--mode", "add", "--dry-run"]).await;
+    assert!(code == 0 && told.contains("40 rows, 40 added; a dry run"), "{told}");
+    verified(&place).await;
+}
+
+/// Before imports were remembered as a whole, the key of a line was the import's name and its number.
+#[tokio::test]
+async fn what_an_older_release_did_is_not_done_again() {
+    let place = Place::new().await;
+    import(&place, "catalogue.csv", CATALOGUE, &["--mode", "create"]).await;
+    let add = ["--mode", "add", "--id", "50%_off"];
+    assert_eq!(import(&place, "add.csv", "sku,stock\nA1,1\nA1,2\n", &add).await.0, 0);
+    let db = Database::connect(place.url.as_str()).await.expect("the database");
+    for row in idempotency_key::Entity::find().all(&db).await.expect("the keys") {
+        let old =
+            row.key.rsplit_once('/').map(|(_, line)| format!("50%_off/{line}")).filter(|_| row.key.starts_with("50%"));
+        idempotency_key::Entity::delete_by_id((row.scope.clone(), row.key.clone())).exec(&db).await.expect("a key");
+        if let Some(key) = old {
+            let row = idempotency_key::Model { key, ..row };
+            row.into_active_model().reset_all().insert(&db).await.expect("a key");
+        }
+    }
+    db.close().await.expect("an end");
+    let (_, told) = import(&place, "add.csv", "sku,stock\nA1,1\nA1,2\n", &add).await;
+    assert!(told.contains("2 of these done by an earlier run"), "{told}");
+    verified(&place).await;
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::Time;
 use crate::domain::id::ProductId;
 use crate::domain::product::Product;
 use crate::domain::rejection::{Code, Refusal, Rejection};
@@ -49,6 +50,8 @@ pub struct ImportRow {
     pub reference: Option<String>,
     /// The run of the import: an answer that was kept by another run tells so.
     pub run: Uuid,
+    /// Until when none of the import's rows is forgotten; later, nobody knows whether this one was done. Always, when `None`.
+    pub until: Option<Time>,
 }
 
 /// What became of a row.
@@ -94,6 +97,10 @@ impl Command for ImportRow {
     }
 
     fn decide(&self, world: &mut World, context: &mut Context<'_>) -> Result<ImportedRow, Refusal> {
+        if self.until.is_some_and(|until| context.now >= until) {
+            let message = "The import began too long ago: whether this row was done is not remembered any more.";
+            return Err(Rejection::invalid_state(message).into());
+        }
         let before = self.product.and_then(|product| world.stocks.get(&product)).map(|stock| stock.numbers);
         let (product, result) = match (&self.task, self.product) {
             (RowTask::Create { new, .. }, None) => {

@@ -5,6 +5,7 @@
 
 mod adjust_stock;
 mod archive_product;
+mod begin_import;
 mod begin_payment;
 mod cancel_order;
 mod cart_lines;
@@ -23,6 +24,7 @@ mod watch_payment;
 
 pub use adjust_stock::{AdjustStock, AdjustStockAnswer, MAX_CHANGES, Preview, StockChange};
 pub use archive_product::ArchiveProduct;
+pub use begin_import::{BeginImport, ImportRound};
 pub use begin_payment::{BeginPayment, Begun, PayAnswer};
 pub use cancel_order::CancelOrder;
 pub use check_out::CheckOut;

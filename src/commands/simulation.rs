@@ -326,7 +326,7 @@ impl Simulation {
             (RowTask::Set { given, stock }, fits, after)
         };
         let run = self.random.ordered_uuid(self.now);
-        let row = ImportRow { product: Some(self.products[product]), task, reference: None, run };
+        let row = ImportRow { product: Some(self.products[product]), task, reference: None, run, until: None };
         let imported = self.decide(&row);
         assert_eq!(imported.is_ok(), fits, "{row:?} of {goods:?}: {imported:?}");
         if imported.is_ok() {

@@ -1,8 +1,10 @@
 //! `onhand import`: does what a file says, row by row, through the writer like everything else.
 //!
 //! Each row is a command under an idempotency key of its own, so that a row that is refused fails no other, and a row
-//! that was done is not done again by another run. It must never skip a row without saying so.
+//! that was done is not done again by another run. Whether earlier runs are remembered is decided once for the whole file.
+//! It must never skip a row without saying so.
 
+mod memory;
 mod plan;
 mod preview;
 mod reader;
@@ -25,6 +27,7 @@ use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::commands::{ImportRow, RowTask};
 use crate::config::{CommandLine, ImportSettings};
+use crate::domain::Time;
 use crate::domain::party::Party;
 use crate::domain::product::Product;
 use crate::error::Error;
@@ -32,6 +35,7 @@ use crate::run::follow_replicas;
 use crate::store::{Store, migrate, open, open_read_only};
 use crate::writer::idempotency::{Key, Keyed};
 
+use memory::Memory;
 use plan::{Chunk, Plan, Planned};
 use preview::Preview;
 use results::{End, Outcome, Results};
@@ -60,7 +64,7 @@ const MAX_ENDING: Duration = Duration::from_secs(1);
 pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Result<bool> {
     let source = Source::open(settings)?;
     let who = settings.actor.clone().map_or(Party::System, Party::Staff);
-    let this = Import { source: &source, who, run: Uuid::now_v7() };
+    let mut this = Import { source: &source, who, run: Uuid::now_v7(), until: None };
     let results = settings.results.as_deref();
     if settings.dry_run {
         let store = Store::patient(open_read_only(&line.database_url).await?);
@@ -97,16 +101,20 @@ struct Import<'a> {
     source: &'a Source,
     who: Party,
     run: Uuid,
+    /// Until when none of its rows is forgotten.
+    until: Option<Time>,
 }
 
 impl Import<'_> {
     async fn preview(
-        &self,
+        &mut self,
         settings: &ImportSettings,
         mut results: Results,
         mut preview: Preview,
     ) -> anyhow::Result<bool> {
-        let mut plan = Plan::begin(self.source, settings.mode)?;
+        let memory = preview.memory(&self.source.id, self.run).await?;
+        self.until = memory.until;
+        let mut plan = Plan::begin(self.source, settings.mode, memory.prefix)?;
         while let Some(Chunk { rows, read }) = plan.next()? {
             let outcomes = preview.rows(self, rows).await?;
             block_in_place(|| results.tell(&outcomes, read))?;
@@ -114,22 +122,25 @@ impl Import<'_> {
         Ok(results.finish(None))
     }
 
-    async fn import(&self, settings: &ImportSettings, mut results: Results, app: &App) -> anyhow::Result<bool> {
-        let mut plan = Plan::begin(self.source, settings.mode)?;
+    async fn import(&mut self, settings: &ImportSettings, mut results: Results, app: &App) -> anyhow::Result<bool> {
+        let memory = patiently(|| Memory::begin(app, &self.who, &self.source.id, self.run)).await?;
+        self.until = memory.until;
+        let this = &*self;
+        let mut plan = Plan::begin(this.source, settings.mode, memory.prefix)?;
         let chunks = stream::iter(std::iter::from_fn(|| plan.next().transpose()));
-        let mut done = chunks.map(|chunk| self.rows(app, chunk)).buffered(MAX_CHUNKS);
+        let mut done = chunks.map(|chunk| this.rows(app, chunk)).buffered(MAX_CHUNKS);
         while let Some(chunk) = done.next().await {
             let (outcomes, read, stopped) = chunk?;
             block_in_place(|| results.tell(&outcomes, read))?;
             if let Some(error) = stopped {
-                results.finish(Some(&self.source.id));
+                results.finish(Some(&this.source.id));
                 return Err(anyhow!(error)).context(
                     "the import was stopped; run the same command again soon, and what was done is not done again",
                 );
             }
         }
         drop(done);
-        Ok(results.finish(Some(&self.source.id)))
+        Ok(results.finish(Some(&this.source.id)))
     }
 
     /// Does some rows. What became of them, and what stops the import if something does.
@@ -183,7 +194,10 @@ impl Import<'_> {
             given.slug = given.slug.take().filter(|slug| *slug != product.slug);
         }
         let (product, reference) = (product.map(|product| product.id), self.source.reference.clone());
-        Keyed { key: Some(key), command: ImportRow { product, task: task.task, reference, run: self.run } }
+        Keyed {
+            key: Some(key),
+            command: ImportRow { product, task: task.task, reference, run: self.run, until: self.until },
+        }
     }
 }
 

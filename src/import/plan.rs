@@ -46,20 +46,21 @@ pub struct Planned {
 /// The rows of a file, some at a time.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    source: &'a Source,
     rows: RowReader<&'a File>,
     mode: Mode,
+    /// What the key of a line has before its number.
+    prefix: String,
     /// Where SKUs stood that may be there once: half a digest, which two SKUs share once in 2^64 or so.
     seen: HashMap<u128, u64>,
 }
 
 impl<'a> Plan<'a> {
-    /// From the first row on.
+    /// From the first row on. The keys of its lines begin with `prefix`.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn begin(source: &'a Source, mode: Mode) -> anyhow::Result<Self> {
-        Ok(Self { source, rows: source.rows()?, mode, seen: HashMap::new() })
+    pub fn begin(source: &'a Source, mode: Mode, prefix: String) -> anyhow::Result<Self> {
+        Ok(Self { rows: source.rows()?, mode, prefix, seen: HashMap::new() })
     }
 
     /// The next rows; `None` after the last.
@@ -104,7 +105,7 @@ impl<'a> Plan<'a> {
                 digest.update(part);
             }
         }
-        let id = KeyId { scope: SCOPE.to_owned(), key: format!("{}/{line}", self.source.id) };
+        let id = KeyId { scope: SCOPE.to_owned(), key: format!("{}{line}", self.prefix) };
         Ok((task, Key { id, mutation, fingerprint: format!("{:x}", digest.finalize()) }))
     }
 }

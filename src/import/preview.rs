@@ -12,7 +12,9 @@ use crate::domain::text;
 use crate::error::Error;
 use crate::store::Store;
 use crate::writer::world::{Unique, World};
+use uuid::Uuid;
 
+use super::memory::Memory;
 use super::plan::{Planned, SCOPE};
 use super::results::{End, Outcome};
 use super::{Import, look_up};
@@ -33,6 +35,14 @@ impl Preview {
     pub fn new(store: Store, public_stock: PublicStock) -> Self {
         let (clock, random) = (Clock::system(), Random::unpredictable());
         Self { store, public_stock, clock, random, stocks: BTreeMap::new() }
+    }
+
+    /// What is remembered of an import.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memory(&self, id: &str, run: Uuid) -> Result<Memory, Error> {
+        Memory::look(&self.store, id, run, self.clock.now()).await
     }
 
     /// What would become of some rows.

@@ -163,8 +163,12 @@ impl Store {
 
 /// Matches what contains this text, whatever characters are in it.
 fn pattern(part: &str) -> sea_orm::sea_query::LikeExpr {
-    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    sea_orm::sea_query::LikeExpr::new(format!("%{escaped}%")).escape('\\')
+    sea_orm::sea_query::LikeExpr::new(format!("%{}%", escaped(part))).escape('\\')
+}
+
+/// A text as part of a pattern that means just this text, with a backslash to escape.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// The same rule as [`Stock::availability`], for the database.

@@ -2,6 +2,7 @@
 //! finds them; what becomes of them is decided by commands.
 
 use entity::{idempotency_key, payment};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::domain::Time;
@@ -10,6 +11,7 @@ use crate::domain::payment::Status;
 use crate::error::Error;
 use crate::writer::world::KeyRecord;
 
+use super::product::escaped;
 use super::{Store, rows};
 
 impl Store {
@@ -37,5 +39,20 @@ impl Store {
             .filter(idempotency_key::Column::Scope.eq(scope))
             .filter(idempotency_key::Column::Key.is_in(keys));
         Ok(query.all(&self.db).await?.into_iter().map(rows::key).collect())
+    }
+
+    /// Whether there is a key of this scope, not older than `since`, that is the prefix and then a number.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_numbered_keys(&self, scope: &str, prefix: &str, since: Time) -> Result<bool, Error> {
+        let like = |rest: &str| LikeExpr::new(format!("{}{rest}", escaped(prefix))).escape('\\');
+        let key = || Expr::col(idempotency_key::Column::Key);
+        let query = idempotency_key::Entity::find()
+            .filter(idempotency_key::Column::Scope.eq(scope))
+            .filter(idempotency_key::Column::CreatedAt.gte(since))
+            .filter(key().like(like("%")))
+            .filter(key().not_like(like("%/%")));
+        Ok(query.one(&self.db).await?.is_some())
     }
 }
