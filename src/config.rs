@@ -124,7 +124,8 @@ pub struct Access {
     #[arg(long, env = "ONHAND_AUDIENCE", global = true)]
     pub audience: Option<String>,
 
-    /// What those who are not staff see of counts: "exact", or "capped:N" for at most N available and nothing else.
+    /// What those who are not staff see of counts: "exact", or "capped:N" for at most N available and nothing else. A cap
+    /// hides counts from who looks, not from who probes: whether a larger quantity fits into a cart tells more.
     #[arg(long, env = "ONHAND_PUBLIC_STOCK", default_value = "exact", value_parser = public_stock, global = true)]
     pub public_stock: PublicStock,
 

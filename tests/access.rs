@@ -254,6 +254,14 @@ async fn capped_readers_see_no_more_than_the_cap_and_hear_no_more_often() {
     let cart = guest.create_cart(&[(&mug, 4)]).await;
     assert_eq!(codes(&cart), ["INSUFFICIENT_STOCK"]);
     assert!(!cart.to_string().contains(['3', '4']), "{cart}");
+    for (threshold, shown) in [(3, 3), (40, 5)] {
+        staff.update_product(json!({ "id": mug, "lowStockThreshold": threshold })).await;
+        for (client, threshold) in [(&staff, threshold), (&guest, shown)] {
+            let query = "query($id: ID!) { product(by: { id: $id }) { lowStockThreshold } }";
+            let product = client.data(query, json!({ "id": mug })).await["product"].take();
+            assert_eq!(product, json!({ "lowStockThreshold": threshold }), "a threshold tells of a count, too");
+        }
+    }
     shop.close().await;
 }
 

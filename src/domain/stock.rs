@@ -129,12 +129,12 @@ pub enum PublicStock {
 }
 
 impl PublicStock {
-    /// What the public sees of an available count.
+    /// What the public sees of a count: of what is available, or of the threshold below which that is low.
     #[must_use]
-    pub fn available(self, available: i32) -> i32 {
+    pub fn count(self, count: i32) -> i32 {
         match self {
-            Self::Exact => available,
-            Self::Capped(most) => available.min(most),
+            Self::Exact => count,
+            Self::Capped(most) => count.min(most),
         }
     }
 }
@@ -253,9 +253,10 @@ impl Stock {
 
     /// What the public sees of this record; equal when it sees no difference.
     #[must_use]
-    pub fn shown(&self, public: PublicStock) -> (i32, Availability, Option<Numbers>) {
+    pub fn shown(&self, public: PublicStock) -> (i32, i32, Availability, Option<Numbers>) {
         let numbers = (public == PublicStock::Exact).then_some(self.numbers);
-        (public.available(self.available()), self.availability(), numbers)
+        let (available, threshold) = (public.count(self.available()), public.count(self.low_stock_threshold));
+        (available, threshold, self.availability(), numbers)
     }
 }
 
@@ -335,7 +336,16 @@ mod tests {
         assert_eq!(sell(90), (2, 1), "nine are left, and five are shown");
         assert_eq!(sell(5), (3, 2), "four are left");
         assert_eq!(sell(2), (4, 3));
-        assert_eq!((capped.available(9), capped.available(4), PublicStock::Exact.available(9)), (5, 4, 9));
+        assert_eq!((capped.count(9), capped.count(4), PublicStock::Exact.count(9)), (5, 4, 9));
+        let mut set = |threshold| {
+            let set = |stock: &mut Stock| {
+                stock.low_stock_threshold = threshold;
+                Ok(())
+            };
+            stock.change(Time::UNIX_EPOCH, capped, set).expect("room");
+            (stock.version, stock.shown_version)
+        };
+        assert_eq!((set(4), set(5), set(9)), ((5, 4), (6, 5), (7, 5)), "five is what is shown of nine");
     }
 
     #[test]

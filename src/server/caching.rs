@@ -31,7 +31,11 @@ fn is_catalogue(document: &ExecutableDocument) -> bool {
     let DocumentOperations::Single(operation) = &document.operations else { return false };
     let root = &operation.node.selection_set.node;
     let only_products = root.items.iter().all(|item| match &item.node {
-        Selection::Field(field) => matches!(field.node.name.node.as_str(), "product" | "products"),
+        // Which products a filter by availability finds moves with the stock.
+        Selection::Field(field) => {
+            let name = field.node.name.node.as_str();
+            matches!(name, "product" | "products") && field.node.get_argument("availability").is_none()
+        }
         Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
     });
     operation.node.ty == OperationType::Query && only_products && keeps(document, root)
@@ -68,6 +72,12 @@ mod tests {
             ("{ a: product(by: { sku: \"A\" }) { ...F } } fragment F on Product { name }", true),
             ("{ __typename products { nodes { sku } } }", false),
             ("{ products { nodes { stock { available } } } }", false),
+            ("{ products(availability: [OUT_OF_STOCK]) { nodes { sku } } }", false),
+            (
+                "query($a: [Availability!]) { a: products(first: 1) { nodes { sku } } b: products(availability: $a) { nodes { sku } } }",
+                false,
+            ),
+            ("{ products(search: \"mug\", first: 5) { nodes { sku } } }", true),
             ("{ products { nodes { ... { availability } } } }", false),
             ("{ products { nodes { ...F } } } fragment F on Product { stock { total } }", false),
             ("{ ...F } fragment F on Query { orders { nodes { id } } }", false),

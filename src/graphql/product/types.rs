@@ -1,9 +1,10 @@
 //! The product as clients see it.
 
-use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use crate::domain::{money, stock as domain_stock};
 use crate::error::Error;
+use crate::graphql::Viewer;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, failure};
 use crate::graphql::scalars::{DateTime, Long};
@@ -53,10 +54,11 @@ impl Product {
         Ok(self.record()?.managed)
     }
 
-    /// At or below this available count the product is LOW_STOCK. 0 switches it off.
+    /// At or below this available count the product is LOW_STOCK. 0 switches it off. Those who see capped counts see no more
+    /// than the cap.
     #[expect(clippy::unused_async, reason = "resolvers are")]
-    async fn low_stock_threshold(&self) -> async_graphql::Result<i32> {
-        Ok(self.record()?.low_stock_threshold)
+    async fn low_stock_threshold(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+        Ok(Viewer::of(context).sees().count(self.record()?.low_stock_threshold))
     }
 
     /// What a shopper can expect.

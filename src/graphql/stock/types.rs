@@ -44,7 +44,7 @@ impl Stock {
 
     /// Units that can still be bought: total minus allocated. Those who see capped counts see no more than the cap.
     async fn available(&self, context: &Context<'_>) -> i32 {
-        Viewer::of(context).sees().available(self.0.available())
+        Viewer::of(context).sees().count(self.0.available())
     }
 
     /// Units that belong to someone already and have not been shipped. Null for those who see capped counts.
