@@ -32,6 +32,8 @@ pub struct Settings {
 pub struct App {
     /// Read queries.
     pub store: Store,
+    /// Read queries of the server's own, which never wait for those of clients.
+    pub probes: Store,
     /// The only way to change anything.
     pub writer: Writer,
     /// Whether the database takes changes.
@@ -63,7 +65,7 @@ impl App {
         let Settings { times, public_stock, has_sandbox, max_queued } = settings;
         let hub = Hub::default();
         let bell = Bell::default();
-        let store = Store::new(databases.read.clone());
+        let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
         let writer_health = WriterHealth::default();
         let links = Links { hub: hub.clone(), bell: bell.clone(), clock: clock.clone(), health: writer_health.clone() };
         let (writer, task) = Writer::start(Connection::of(databases), links, public_stock, max_queued);
@@ -72,6 +74,7 @@ impl App {
         let task = supervisor.watch("the writer", task);
         let app = Self {
             store,
+            probes,
             writer,
             writer_health,
             hub,

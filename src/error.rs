@@ -40,12 +40,13 @@ impl From<Refusal> for Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        use DatabaseErrorKind::{Blocked, TimedOut, Unavailable};
-        if matches!(kind(&error), Unavailable | Blocked | TimedOut) {
-            tracing::error!(%error, "the database did not answer a query");
-            return Self::Unavailable;
+        use DatabaseErrorKind::{Blocked, Locked, TimedOut, Unavailable};
+        match kind(&error) {
+            Unavailable | Blocked | TimedOut => tracing::error!(%error, "the database did not answer a query"),
+            Locked => tracing::warn!(%error, "another transaction holds what a query asks for"),
+            _ => return Self::Failure(anyhow::Error::new(error)),
         }
-        Self::Failure(anyhow::Error::new(error))
+        Self::Unavailable
     }
 }
 

@@ -153,8 +153,8 @@ fn bound_connections(wanted: usize) -> anyhow::Result<usize> {
 
 /// Closes a database, and then gives its lock back.
 async fn close(databases: Databases) {
-    let Databases { read, write, kind } = databases;
-    for connections in [read, write] {
+    let Databases { read, scan, probe, write, kind } = databases;
+    for connections in [read, scan, probe, write] {
         if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
             tracing::warn!("the database did not take leave in time");
         }

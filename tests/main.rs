@@ -44,6 +44,7 @@ mod refusals;
 mod replicas;
 mod rolling;
 mod schema;
+mod search;
 mod silence;
 mod snapshots;
 mod socket;

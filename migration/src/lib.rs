@@ -10,6 +10,7 @@ mod columns;
 mod m20261125_000001_first;
 mod m20261125_000002_feed;
 mod m20261126_000003_commit_token;
+mod m20261126_000004_search;
 mod m20261126_000008_decline_code;
 
 /// Every change, in order.
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000001_first::Migration),
             Box::new(m20261125_000002_feed::Migration),
             Box::new(m20261126_000003_commit_token::Migration),
+            Box::new(m20261126_000004_search::Migration),
             Box::new(m20261126_000008_decline_code::Migration),
         ]
     }

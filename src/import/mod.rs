@@ -81,7 +81,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
         has_sandbox: false,
         max_queued: line.limits.room.queued,
     };
-    let (read, write) = (databases.read.clone(), databases.write.clone());
+    let all = [&databases.read, &databases.scan, &databases.probe, &databases.write].map(Clone::clone);
     let (app, writer) = App::start(&databases, app_settings, Clock::system());
     let stop = CancellationToken::new();
     follow_replicas(&app, &databases.kind, &stop).await?;
@@ -91,8 +91,9 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
     if timeout(MAX_ENDING, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
-    read.close().await?;
-    write.close().await?;
+    for connections in all {
+        connections.close().await?;
+    }
     done
 }
 

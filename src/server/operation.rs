@@ -47,7 +47,7 @@ pub struct Operation {
 pub struct Accepted {
     /// Query, mutation or subscription.
     pub kind: OperationType,
-    /// What it costs, with the rows that it writes.
+    /// What it costs, with the rows that it writes and what it looks through.
     pub cost: u64,
     /// Rows of carts that it writes.
     pub cart_rows: u64,
@@ -115,8 +115,9 @@ impl Operation {
         }
         let name = self.name.filter(|name| !name.is_empty());
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
-        let Admitted { kind, cost, writes } = admitted.map_err(refuse)?;
-        let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW));
+        let Admitted { kind, cost, writes, scans } = admitted.map_err(refuse)?;
+        let scanned = served.app.store.scan_cost(scans.whole, scans.indexable);
+        let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW)).saturating_add(scanned);
         let mut request = Request::new(query);
         let parsed = document.parsed();
         let span = span(kind, called(name.as_deref(), &parsed));

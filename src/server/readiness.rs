@@ -36,7 +36,7 @@ impl Readiness {
         let mut absence = Absence::default();
         while !stop.is_cancelled() {
             let began = Instant::now();
-            let answered = matches!(timeout(PING_WAIT, app.store.ping()).await, Ok(Ok(())));
+            let answered = matches!(timeout(PING_WAIT, app.probes.ping()).await, Ok(Ok(())));
             let is_away = absence.hear(answered, began, Instant::now());
             let obstacle = if app.supervisor.failure().is_some() {
                 Some("a task that the server cannot do without has ended")

@@ -13,6 +13,7 @@ mod open;
 mod order;
 mod page;
 mod product;
+mod scan;
 mod snapshot;
 mod sqlite;
 mod upkeep;
@@ -28,6 +29,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use crate::error::Error;
 
 use bounded::Bounded;
+use scan::Scanner;
 
 pub use live_log::{LogPlace, LogRows};
 pub use log::{LogCursor, LogFilter};
@@ -36,6 +38,7 @@ pub use order::{OrderCursor, OrderFilter, OrderRecord};
 pub use page::{MAX_PAGE, Page, PageRequest};
 pub use postgres::{Bell, Change, Changed, FeedConnection, News, Poll, Postgres};
 pub use product::{ProductCursor, ProductFilter, ProductRecord};
+pub use scan::{MAX_SCAN_COST, MAX_SCANS, MAX_WAITING_SCANS};
 pub use snapshot::{OrderPage, Snapshot};
 pub use sqlite::SqliteFile;
 
@@ -50,24 +53,38 @@ const PATIENT_READ_TIMEOUT: Duration = Duration::from_mins(61);
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Bounded,
+    scanner: Scanner,
 }
 
 impl Store {
     /// Reads from this database.
     #[must_use]
-    pub const fn new(db: DatabaseConnection) -> Self {
+    pub fn new(db: DatabaseConnection) -> Self {
         Self::bounded(Bounded::new(db, READ_TIMEOUT))
+    }
+
+    /// Reads over the connections of a server, and scans over others.
+    #[must_use]
+    pub fn of(databases: &Databases) -> Self {
+        let bounded = |db: &DatabaseConnection| Bounded::new(db.clone(), READ_TIMEOUT);
+        Self { db: bounded(&databases.read), scanner: Scanner::new(bounded(&databases.scan)) }
     }
 
     /// Reads from this database, however long it takes: for a command that nobody else waits for.
     #[must_use]
-    pub const fn patient(db: DatabaseConnection) -> Self {
+    pub fn patient(db: DatabaseConnection) -> Self {
         Self::bounded(Bounded::new(db, PATIENT_READ_TIMEOUT))
     }
 
     /// Reads over this connection, with its timeout.
-    pub(crate) const fn bounded(db: Bounded) -> Self {
-        Self { db }
+    pub(crate) fn bounded(db: Bounded) -> Self {
+        Self { scanner: Scanner::new(db.clone()), db }
+    }
+
+    /// What so many reads that look at every product cost, and so many that an index may help with, where a field costs 1.
+    #[must_use]
+    pub fn scan_cost(&self, whole: u64, indexable: u64) -> u64 {
+        self.scanner.cost(whole, indexable)
     }
 
     /// Looks whether the database answers.

@@ -5,6 +5,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
 
 use super::postgres::Postgres;
+use super::scan::MAX_SCANS;
 use super::sqlite::{self, SqliteFile};
 
 /// An open database. Dropping it gives its lock back.
@@ -12,6 +13,10 @@ use super::sqlite::{self, SqliteFile};
 pub struct Databases {
     /// Only reads.
     pub read: DatabaseConnection,
+    /// Only reads what may take long, so that nobody else waits for it.
+    pub scan: DatabaseConnection,
+    /// Only asks whether the database answers.
+    pub probe: DatabaseConnection,
     /// The one connection that writes; it is the writer's.
     pub write: DatabaseConnection,
     /// Who else may have it.
@@ -42,12 +47,15 @@ pub async fn open(url: &str) -> anyhow::Result<Databases> {
         Place::Sqlite(path) => {
             let lock = sqlite::lock(&path)?;
             let write = sqlite::writer(&path).await?;
-            let read = sqlite::readers(&path).await?;
-            Ok(Databases { read, write, kind: Kind::Sqlite(SqliteFile::new(&path, lock)?) })
+            let read = sqlite::readers(&path, sqlite::READERS).await?;
+            let scan = sqlite::readers(&path, MAX_SCANS).await?;
+            let probe = sqlite::readers(&path, sqlite::PROBES).await?;
+            Ok(Databases { read, scan, probe, write, kind: Kind::Sqlite(SqliteFile::new(&path, lock)?) })
         }
         Place::Postgres(postgres) => {
             let read = postgres.readers().await?;
-            Ok(Databases { read, write: postgres.writer().await?, kind: Kind::Postgres(postgres) })
+            let (scan, probe) = (postgres.scanners().await?, postgres.probes().await?);
+            Ok(Databases { read, scan, probe, write: postgres.writer().await?, kind: Kind::Postgres(postgres) })
         }
     }
 }

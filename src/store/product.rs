@@ -13,6 +13,7 @@ use crate::domain::stock::{Availability, Stock};
 use crate::domain::text;
 use crate::error::Error;
 
+use super::bounded::Bounded;
 use super::page::{Page, PageRequest, Sorted, page, restrict};
 use super::{Store, rows};
 
@@ -56,7 +57,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn products(&self, ids: &[ProductId]) -> Result<Vec<ProductRecord>, Error> {
         let ids = ids.iter().map(|id| id.0);
-        self.product_records(product::Entity::find().filter(product::Column::Id.is_in(ids))).await
+        product_records(product::Entity::find().filter(product::Column::Id.is_in(ids)), &self.db).await
     }
 
     /// The product with this SKU, in any case and Unicode form.
@@ -99,13 +100,13 @@ impl Store {
         if value.contains('\0') {
             return Ok(None);
         }
-        Ok(self.product_records(product::Entity::find().filter(column.eq(value))).await?.pop())
+        Ok(product_records(product::Entity::find().filter(column.eq(value)), &self.db).await?.pop())
     }
 
     /// Products by name.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer; `Overloaded` for a search when too many others are under way.
     pub async fn product_page(
         &self,
         filter: &ProductFilter,
@@ -128,19 +129,14 @@ impl Store {
         }
         let sorted = Sorted { columns: &[product::Column::NameKey, product::Column::Id], order: true };
         let key = |cursor: &ProductCursor| vec![text::name_key(&cursor.0).into(), cursor.1.0.into()];
-        Ok(page(self.product_records(restrict(query, sorted, request, key)).await?, request))
-    }
-
-    /// The products that a query finds, in its order, each with its stock record. It is one statement, so that both are of
-    /// one moment.
-    async fn product_records(&self, query: Select<product::Entity>) -> Result<Vec<ProductRecord>, Error> {
-        let its_stock =
-            product::Entity::belongs_to(stock::Entity).from(product::Column::Id).to(stock::Column::ProductId);
-        let query = query.join(JoinType::LeftJoin, its_stock.into()).select_also(stock::Entity);
-        let record = |(product, stock): (_, Option<stock::Model>)| {
-            Ok(ProductRecord { product: rows::product(product)?, stock: stock.as_ref().map(rows::stock) })
+        let query = restrict(query, sorted, request, key);
+        let found = if filter.search.is_some() || !filter.availability.is_empty() {
+            let turn = self.scanner.turn().await?;
+            product_records(query, turn.db()).await?
+        } else {
+            product_records(query, &self.db).await?
         };
-        Ok(query.all(&self.db).await?.into_iter().map(record).collect::<Result<_, DbErr>>()?)
+        Ok(page(found, request))
     }
 
     /// Whether there is no product at all.
@@ -159,6 +155,17 @@ impl Store {
         let found = self.rows_by::<stock::Entity>(stock::Column::ProductId, ids.iter().map(|id| id.0)).await?;
         Ok(found.iter().map(rows::stock).collect())
     }
+}
+
+/// The products that a query finds, in its order, each with its stock record. It is one statement, so that both are of
+/// one moment.
+async fn product_records(query: Select<product::Entity>, db: &Bounded) -> Result<Vec<ProductRecord>, Error> {
+    let its_stock = product::Entity::belongs_to(stock::Entity).from(product::Column::Id).to(stock::Column::ProductId);
+    let query = query.join(JoinType::LeftJoin, its_stock.into()).select_also(stock::Entity);
+    let record = |(product, stock): (_, Option<stock::Model>)| {
+        Ok(ProductRecord { product: rows::product(product)?, stock: stock.as_ref().map(rows::stock) })
+    };
+    Ok(query.all(db).await?.into_iter().map(record).collect::<Result<_, DbErr>>()?)
 }
 
 /// Matches what contains this text, whatever characters are in it.

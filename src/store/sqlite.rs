@@ -14,7 +14,10 @@ use anyhow::{Context, bail};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
 /// Connections that read.
-const READERS: u32 = 8;
+pub const READERS: u32 = 8;
+
+/// Connections for the server's own looks.
+pub const PROBES: u32 = 1;
 
 /// How long a query waits for a connection.
 const READ_WAIT: Duration = Duration::from_secs(5);
@@ -120,12 +123,12 @@ pub async fn checkpoint(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop)
 }
 
-/// Connections that read.
+/// So many connections that read.
 ///
 /// # Errors
 /// When the file cannot be opened.
-pub async fn readers(path: &Path) -> anyhow::Result<DatabaseConnection> {
-    connect(path, "rw", (READERS, READ_WAIT), &[("query_only", "ON")]).await
+pub async fn readers(path: &Path, connections: u32) -> anyhow::Result<DatabaseConnection> {
+    connect(path, "rw", (connections, READ_WAIT), &[("query_only", "ON")]).await
 }
 
 /// The one connection that writes. It makes the file when there is none.

@@ -293,7 +293,9 @@ impl Shop {
 
     /// Closes what is read from: a database that is away for good.
     pub async fn lose_database(&self) {
-        self.databases.read.clone().close().await.expect("an end");
+        for connections in [&self.databases.read, &self.databases.scan, &self.databases.probe] {
+            connections.clone().close().await.expect("an end");
+        }
     }
 
     /// Where the shop keeps its things.

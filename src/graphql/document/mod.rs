@@ -10,6 +10,7 @@ mod guard;
 mod introspection;
 mod library;
 pub mod limits;
+mod scans;
 mod values;
 mod variables;
 mod writes;
@@ -33,6 +34,7 @@ use fault::{Faults, MAX_ERRORS, fault, found, located};
 use introspection::ImplementersMap;
 
 pub use limits::Limits;
+pub use scans::Scans;
 pub use writes::Writes;
 
 /// Text of documents that is kept parsed, in bytes. What is made of it takes some fifty times as much.
@@ -68,6 +70,8 @@ pub struct Admitted {
     pub cost: u64,
     /// What it writes.
     pub writes: Writes,
+    /// What it looks through.
+    pub scans: Scans,
 }
 
 impl Document {
@@ -192,7 +196,9 @@ impl Documents {
             ast::OperationType::Mutation => OperationType::Mutation,
             ast::OperationType::Subscription => OperationType::Subscription,
         };
-        Ok(Admitted { kind, cost, writes: writes::of(&document.compiled, operation, &variables) })
+        let writes = writes::of(&document.compiled, operation, &variables);
+        let scans = scans::of(&document.compiled, operation, &variables);
+        Ok(Admitted { kind, cost, writes, scans })
     }
 }
 

@@ -7,6 +7,7 @@ mod feed;
 mod keys;
 mod lineage;
 mod log;
+mod search;
 mod transaction;
 
 use std::sync::Arc;
@@ -20,15 +21,24 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOpti
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement, Value};
 use tokio::time::{Instant, sleep};
 
+use super::scan::MAX_SCANS;
+
 pub use bell::Bell;
 pub use feed::{Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune_changes};
 pub use keys::keys_of;
 pub use lineage::log_lineage;
 pub use log::{log_end, not_written_by, nth_position_of, written_by};
+pub use search::has_search_index;
 pub use transaction::{Timeouts, begin_info, lock_names, record};
 
 /// Connections of one replica that read.
 const READERS: u32 = 8;
+
+/// Connections of one replica that ask whether the database answers.
+const PROBES: u32 = 1;
+
+/// The role of connections that search.
+const SCANNER: &str = "scanner";
 
 /// How long a query waits for a connection: less than a request may take, so that its answer says what is the matter.
 const WAIT: Duration = Duration::from_secs(2);
@@ -98,6 +108,22 @@ impl Postgres {
         let db = self.patiently("reader", READERS).await?;
         check(&db).await?;
         Ok(db)
+    }
+
+    /// Connections that search.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn scanners(&self) -> anyhow::Result<DatabaseConnection> {
+        self.patiently(SCANNER, MAX_SCANS).await
+    }
+
+    /// The connection that asks whether the database answers.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn probes(&self) -> anyhow::Result<DatabaseConnection> {
+        self.patiently("probe", PROBES).await
     }
 
     /// The one connection that writes; it is the writer's.
@@ -195,8 +221,11 @@ impl Postgres {
         options.max_connections(connections).min_connections(0).acquire_timeout(WAIT).sqlx_logging(false);
         options.set_application_name(format!("onhand {role}"));
         let idle_timeout = if statement_timeout == LONG_TIMEOUT { LONG_TIMEOUT } else { IDLE_TIMEOUT };
+        // Whether an index helps with a search depends on the text, which a plan for any text knows nothing of.
+        let plans = if role == SCANNER { "force_custom_plan" } else { "auto" };
         options.map_sqlx_postgres_opts(move |postgres| {
             postgres.options([
+                ("plan_cache_mode", plans),
                 ("statement_timeout", statement_timeout),
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", idle_timeout),
