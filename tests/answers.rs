@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onhand::config::Role;
-use onhand::server::{Room, Times, Unsent, UnsentBounds, Wire};
+use onhand::server::{AnswerMemory, AnswerMemoryLimits, Room, Times, Wire};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -118,11 +118,15 @@ async fn stalled(shop: &Client, body: &Value) -> TcpStream {
     stream
 }
 
-fn with_unsent(total: usize, per_client: usize, grace: Duration) -> (Wire, Unsent) {
+fn with_unsent(total: usize, per_client: usize, grace: Duration) -> (Wire, AnswerMemory) {
     // Answers of some megabytes take their time where nothing is optimised.
     let times = Times { request: PATIENCE, ..Times::default() };
-    let wire = Wire { times, unsent: Unsent::new(UnsentBounds { total, per_client, grace }), ..Wire::default() };
-    let unsent = wire.unsent.clone();
+    let wire = Wire {
+        times,
+        answer_memory: AnswerMemory::new(AnswerMemoryLimits { total, per_client, grace }),
+        ..Wire::default()
+    };
+    let unsent = wire.answer_memory.clone();
     (wire, unsent)
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use super::answer_memory::AnswerReservation;
 use super::auth::BadToken;
 use super::connections::Connection;
 use super::operation::Accepted;
@@ -15,7 +16,6 @@ use super::person::{self, Person};
 use super::rate::TooMuch;
 use super::refusal::{too_much, unauthorized};
 use super::seats::Seat;
-use super::unsent::Making;
 use super::{Identity, Served};
 
 /// Who sends a request.
@@ -69,9 +69,9 @@ impl Served {
     }
 
     /// Begins an answer to somebody over this connection. In development nobody is counted apart from all others.
-    pub fn making(&self, person: &Person, connection: &Arc<Connection>) -> Making {
+    pub fn reservation(&self, person: &Person, connection: &Arc<Connection>) -> AnswerReservation {
         let client = (!self.front.gate.is_development()).then(|| person.clone());
-        self.front.wire.unsent.begin(client, Arc::clone(connection))
+        self.front.wire.answer_memory.begin(client, Arc::clone(connection))
     }
 
     /// Takes what an operation over HTTP costs besides its point, and the rows of carts that it writes.

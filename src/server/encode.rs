@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::graphql::Stopped;
 
-use super::unsent::{Making, Sending};
+use super::answer_memory::{AnswerReservation, UnsentAnswer};
 
 /// Largest piece of an answer, in bytes.
 const PIECE: usize = 32 * 1_024;
@@ -24,7 +24,7 @@ const SMALL: usize = 4 * 1_024;
 
 /// Why an answer was not encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unencoded {
+pub enum EncodeError {
     /// It is too large, or there is no memory for it.
     Stopped(Stopped),
     /// Its time is over.
@@ -35,13 +35,18 @@ pub enum Unencoded {
 ///
 /// # Errors
 /// When it cannot be written to its end.
-pub fn body(answer: &impl Serialize, most: usize, due: Instant, making: &Making) -> Result<Body, Unencoded> {
-    let mut pieces = Pieces { written: VecDeque::new(), length: 0, most, due, making, fault: None };
+pub fn body(
+    answer: &impl Serialize,
+    most: usize,
+    due: Instant,
+    reservation: &AnswerReservation,
+) -> Result<Body, EncodeError> {
+    let mut pieces = Pieces { written: VecDeque::new(), length: 0, most, due, reservation, fault: None };
     pieces.write_json(answer)?;
     let Pieces { written: mut pieces, length, .. } = pieces;
-    let Some(sending) = making.send(length) else { return Ok(pieces.pop_front().unwrap_or_default().into()) };
-    let sending = Arc::new(sending);
-    let pieces = pieces.into_iter().map(|bytes| Bytes::from_owner(Piece { bytes, sending: Arc::clone(&sending) }));
+    let Some(unsent) = reservation.send(length) else { return Ok(pieces.pop_front().unwrap_or_default().into()) };
+    let unsent = Arc::new(unsent);
+    let pieces = pieces.into_iter().map(|bytes| Bytes::from_owner(Piece { bytes, unsent: Arc::clone(&unsent) }));
     Ok(Body::new(Pieced { pieces: pieces.collect(), left: length as u64 }))
 }
 
@@ -49,12 +54,12 @@ pub fn body(answer: &impl Serialize, most: usize, due: Instant, making: &Making)
 ///
 /// # Errors
 /// When it would be larger.
-pub fn text(message: &impl Serialize, most: usize) -> Result<String, Unencoded> {
+pub fn text(message: &impl Serialize, most: usize) -> Result<String, EncodeError> {
     let mut bounded = Bounded { bytes: Vec::new(), most };
     match serde_json::to_writer(&mut bounded, message) {
         // JSON is UTF-8.
-        Ok(()) => String::from_utf8(bounded.bytes).map_err(|_| Unencoded::Stopped(Stopped::TooLarge)),
-        Err(_) => Err(Unencoded::Stopped(Stopped::TooLarge)),
+        Ok(()) => String::from_utf8(bounded.bytes).map_err(|_| EncodeError::Stopped(Stopped::TooLarge)),
+        Err(_) => Err(EncodeError::Stopped(Stopped::TooLarge)),
     }
 }
 
@@ -83,26 +88,26 @@ struct Pieces<'a> {
     length: usize,
     most: usize,
     due: Instant,
-    making: &'a Making,
-    fault: Option<Unencoded>,
+    reservation: &'a AnswerReservation,
+    fault: Option<EncodeError>,
 }
 
 impl Pieces<'_> {
-    fn write_json(&mut self, answer: &impl Serialize) -> Result<(), Unencoded> {
+    fn write_json(&mut self, answer: &impl Serialize) -> Result<(), EncodeError> {
         self.written.push_back(Vec::new());
         let written = serde_json::to_writer(&mut *self, answer);
         // Numbers and texts always are JSON: what fails is what was refused here.
         let size = self.length;
-        written.map_err(|_| self.fault.unwrap_or(Unencoded::Stopped(Stopped::TooLarge)))?;
-        if size > SMALL { self.making.cover(size).map_err(Unencoded::Stopped) } else { Ok(()) }
+        written.map_err(|_| self.fault.unwrap_or(EncodeError::Stopped(Stopped::TooLarge)))?;
+        if size > SMALL { self.reservation.cover(size).map_err(EncodeError::Stopped) } else { Ok(()) }
     }
 
     /// Begins a new piece, if there is still time and memory for one.
-    fn extend(&mut self) -> Result<(), Unencoded> {
+    fn extend(&mut self) -> Result<(), EncodeError> {
         if Instant::now() >= self.due {
-            return Err(Unencoded::TooLate);
+            return Err(EncodeError::TooLate);
         }
-        self.making.cover(self.length + PIECE).map_err(Unencoded::Stopped)?;
+        self.reservation.cover(self.length + PIECE).map_err(EncodeError::Stopped)?;
         self.written.push_back(Vec::with_capacity(PIECE));
         Ok(())
     }
@@ -115,7 +120,7 @@ impl Write for Pieces<'_> {
             io::Error::from(io::ErrorKind::OutOfMemory)
         };
         if self.length + bytes.len() > self.most {
-            return Err(refused(self, Unencoded::Stopped(Stopped::TooLarge)));
+            return Err(refused(self, EncodeError::Stopped(Stopped::TooLarge)));
         }
         if self.written.back().is_none_or(|piece| piece.len() >= PIECE)
             && let Err(fault) = self.extend()
@@ -137,7 +142,7 @@ impl Write for Pieces<'_> {
 /// A piece that is let go when the connection has taken it.
 struct Piece {
     bytes: Vec<u8>,
-    sending: Arc<Sending>,
+    unsent: Arc<UnsentAnswer>,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -148,7 +153,7 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.sending.sent(self.bytes.len());
+        self.unsent.sent(self.bytes.len());
     }
 }
 

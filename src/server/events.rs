@@ -14,12 +14,12 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use crate::graphql::{Code, Stopped};
 use crate::telemetry;
 
+use super::answer_memory::UnsentAnswer;
 use super::caller::Caller;
 use super::http::accepts;
-use super::operation::{self, Accepted, Answer};
+use super::operation::{Accepted, Answer};
 use super::refusal::{full, refuse, too_many_sockets, unauthorized};
-use super::unsent::Sending;
-use super::{Served, encode, origin};
+use super::{Served, encode, execution, origin};
 
 /// The media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -66,10 +66,10 @@ pub fn stream(
     };
     let end = stream::once(async { Event::default().event("complete").data("null") });
     let most = served.front.wire.room.answer;
-    let mut last: Option<Sending> = None;
+    let mut last: Option<UnsentAnswer> = None;
     let events = results(served, accepted).map(move |mut answer| {
         // Who asks for an event has taken the one before.
-        drop(std::mem::replace(&mut last, answer.sending.take()));
+        drop(std::mem::replace(&mut last, answer.unsent.take()));
         next(&answer, most)
     });
     let events = events.chain(end).take_until(Box::pin(over)).map(move |event| {
@@ -90,7 +90,7 @@ fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStrea
             let error: ServerError = Code::BadUserInput.error(message).into_server_error(async_graphql::Pos::default());
             stream::once(async { Answer::of_request_error(error) }).boxed()
         }
-        Ok(accepted) => operation::results(served, accepted).boxed(),
+        Ok(accepted) => execution::results(served, accepted).boxed(),
     }
 }
 

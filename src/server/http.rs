@@ -23,10 +23,10 @@ use crate::telemetry;
 
 use super::caller::Caller;
 use super::connections::Connection;
-use super::encode::{self, Unencoded};
-use super::operation::{self, Accepted, Answer, Operation, answer};
+use super::encode::{self, EncodeError};
+use super::operation::{Accepted, Answer, Operation, answer};
 use super::refusal::{bad_json, bad_request, full, refuse, refuse_with, too_much};
-use super::{Served, caching, events, socket};
+use super::{Served, caching, events, execution, socket};
 
 /// The media type of a GraphQL response.
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
@@ -136,8 +136,8 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
         return bad_request("Send a query in `query`, or POST an operation as JSON.");
     }
     let Caller { identity, person, .. } = envelope.caller.clone();
-    let making = served.making(&person, &envelope.connection);
-    let outcome = operation.accept(served, served.viewer(identity, person), making);
+    let reservation = served.reservation(&person, &envelope.connection);
+    let outcome = operation.accept(served, served.viewer(identity, person), reservation);
     let accepted = outcome.as_ref().ok();
     if let Some(refused) = accepted.and_then(|one| served.charge(&envelope.caller, one).err()) {
         return too_much(refused);
@@ -153,19 +153,19 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
         return refused;
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
-    let Accepted { kind, request, budget, making, sent, span, .. } = accepted;
+    let Accepted { kind, request, budget, reservation, sent, span, .. } = accepted;
     telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
-    let executed = operation::execute(served, request, &budget).instrument(span);
+    let executed = execution::execute(served, request, &budget).instrument(span);
     let answer = match timeout_at(envelope.due, executed).await {
         Ok(Ok(response)) => answer(kind, response),
-        Ok(Err(stopped)) => return not_whole(served, &envelope.headers, kind, Unencoded::Stopped(stopped)),
-        Err(_) => return not_whole(served, &envelope.headers, kind, Unencoded::TooLate),
+        Ok(Err(stopped)) => return not_whole(served, &envelope.headers, kind, EncodeError::Stopped(stopped)),
+        Err(_) => return not_whole(served, &envelope.headers, kind, EncodeError::TooLate),
     };
     if let Some((hash, query)) = sent.filter(|_| !answer.is_request_error) {
         served.persisted.remember(hash, &query);
     }
     let is_whole = answer.response.errors.is_empty();
-    let body = match encode::body(&answer, served.front.wire.room.answer, envelope.due, &making) {
+    let body = match encode::body(&answer, served.front.wire.room.answer, envelope.due, &reservation) {
         Ok(body) => body,
         Err(why) => return not_whole(served, &envelope.headers, kind, why),
     };
@@ -177,18 +177,18 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
 }
 
 /// The answer to an operation whose own answer was not made to its end.
-fn not_whole(served: &Served, headers: &HeaderMap, kind: OperationType, why: Unencoded) -> Response {
+fn not_whole(served: &Served, headers: &HeaderMap, kind: OperationType, why: EncodeError) -> Response {
     let answer = match why {
-        Unencoded::TooLate => {
+        EncodeError::TooLate => {
             let message =
                 "There was no answer in time. Whether it was executed is not known; send it again with its key.";
             telemetry::refusal(Code::Timeout.word());
             return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
         }
-        Unencoded::Stopped(stopped) => Answer::of_stopped(kind, stopped, served.front.wire.room.answer),
+        EncodeError::Stopped(stopped) => Answer::of_stopped(kind, stopped, served.front.wire.room.answer),
     };
     let mut response = respond(headers, false, GraphQLResponse::from(answer.response));
-    if matches!(why, Unencoded::Stopped(Stopped::ClientIsFull | Stopped::ServerIsFull)) {
+    if matches!(why, EncodeError::Stopped(Stopped::ClientIsFull | Stopped::ServerIsFull)) {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response

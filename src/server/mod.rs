@@ -2,6 +2,7 @@
 //!
 //! The only module that knows axum. It decides nothing about the shop.
 
+mod answer_memory;
 mod assets;
 mod auth;
 mod caching;
@@ -12,6 +13,7 @@ mod door;
 mod encode;
 mod end;
 mod events;
+mod execution;
 mod health;
 mod http;
 mod key_set;
@@ -28,7 +30,6 @@ mod refusal;
 mod seats;
 mod socket;
 mod trace;
-mod unsent;
 mod wire;
 
 use std::sync::Arc;
@@ -47,13 +48,13 @@ use crate::graphql::{ApiSchema, Documents, Limits, SharedReads, Viewer, schema};
 use self::persisted::Persisted;
 use self::readiness::Readiness;
 
+pub use answer_memory::{AnswerMemory, AnswerMemoryLimits};
 pub use auth::{Gate, Identity, token};
 pub use connections::{ConnectionBounds, ConnectionLimiter};
 pub use door::{Door, Serving};
 pub use person::Person;
 pub use rate::{Rate, Rates};
 pub use seats::Seats;
-pub use unsent::{Unsent, UnsentBounds};
 pub use wire::{Places, Room, Times, Wire};
 
 /// Who is let in, and what they find.

@@ -5,23 +5,18 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Name, Pos, Request, Response, ServerError, Variables};
-use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
-use tracing::{Instrument, Span, field};
+use tracing::{Span, field};
 
 use crate::graphql::document::Admitted;
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::{Budget, Code, Stopped, Viewer, finish, prepare};
 use crate::spans;
-use crate::telemetry::Open;
 
 use super::Served;
+use super::answer_memory::{AnswerReservation, UnsentAnswer};
 use super::persisted::{Hash, Persisted};
 use super::rate::COST_OF_ROW;
-use super::unsent::{Making, Sending};
 
 /// Where an answer says how many of its errors are left out, in its `extensions`.
 const LEFT_OUT: &str = "errorsLeftOut";
@@ -56,7 +51,7 @@ pub struct Accepted {
     /// What its answer may take.
     pub budget: Arc<Budget>,
     /// The memory that its answer takes.
-    pub making: Arc<Making>,
+    pub reservation: Arc<AnswerReservation>,
     /// What is logged and traced about it.
     pub span: Span,
     /// The query and its hash, if both were sent: to be remembered once it was executed.
@@ -70,7 +65,7 @@ pub struct Answer {
     /// Nothing was executed.
     pub is_request_error: bool,
     /// The memory of a result that is large, until it is sent.
-    pub sending: Option<Sending>,
+    pub unsent: Option<UnsentAnswer>,
 }
 
 impl Operation {
@@ -104,7 +99,12 @@ impl Operation {
     ///
     /// # Errors
     /// The answer that says what is wrong with them.
-    pub fn accept(mut self, served: &Served, viewer: Viewer, making: Making) -> Result<Accepted, Box<Answer>> {
+    pub fn accept(
+        mut self,
+        served: &Served,
+        viewer: Viewer,
+        reservation: AnswerReservation,
+    ) -> Result<Accepted, Box<Answer>> {
         let sent = self.resolve(&served.persisted)?;
         let refuse = |faults| Box::new(Answer::of_faults(faults));
         let query = self.query.unwrap_or_default();
@@ -126,12 +126,12 @@ impl Operation {
         if let Some(variables) = self.variables {
             request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
         }
-        let making = Arc::new(making);
-        let reserving = Arc::clone(&making);
+        let reservation = Arc::new(reservation);
+        let reserving = Arc::clone(&reservation);
         let budget = Arc::new(Budget::new(served.front.wire.room.answer, move |more| reserving.reserve(more)));
         let shared = (kind == OperationType::Subscription).then(|| Arc::clone(&served.shared_reads));
         let request = prepare(&served.app, request, (viewer, Arc::clone(&budget)), shared);
-        Ok(Accepted { kind, cost, cart_rows: writes.cart_rows, request, budget, making, span, sent })
+        Ok(Accepted { kind, cost, cart_rows: writes.cart_rows, request, budget, reservation, span, sent })
     }
 }
 
@@ -177,18 +177,6 @@ fn stopped_error(kind: OperationType, stopped: Stopped, most: usize) -> ServerEr
     fault::located(code, message, None)
 }
 
-/// Executes a query or a mutation, as far as its answer may be made.
-///
-/// # Errors
-/// Why it was not executed to its end.
-pub async fn execute(served: &Served, request: Request, budget: &Budget) -> Result<Response, Stopped> {
-    tokio::select! {
-        biased;
-        response = served.schema.execute(request) => Ok(response),
-        stopped = budget.stopped() => Err(stopped),
-    }
-}
-
 /// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
 /// root says that there will be no events. Its errors are few and short; where that leaves some out, it says how many.
 pub fn answer(kind: OperationType, response: Response) -> Answer {
@@ -201,7 +189,7 @@ pub fn answer(kind: OperationType, response: Response) -> Answer {
     if left_out > 0 {
         response.extensions.insert(LEFT_OUT.to_owned(), left_out.into());
     }
-    Answer { response, is_request_error, sending: None }
+    Answer { response, is_request_error, unsent: None }
 }
 
 impl Answer {
@@ -212,19 +200,19 @@ impl Answer {
 
     /// The same with all that is wrong.
     fn of_faults(faults: Faults) -> Self {
-        Self { response: finish(Response::from_errors(faults)), is_request_error: true, sending: None }
+        Self { response: finish(Response::from_errors(faults)), is_request_error: true, unsent: None }
     }
 
     /// The answer to a query that took too long.
-    fn of_late() -> Self {
+    pub fn of_late() -> Self {
         let response = Response::from_errors(fault::fault(Code::Timeout, "There was no answer in time."));
-        Self { response, is_request_error: false, sending: None }
+        Self { response, is_request_error: false, unsent: None }
     }
 
     /// The answer to an operation that was not executed to its end.
     pub fn of_stopped(kind: OperationType, stopped: Stopped, most: usize) -> Self {
         let response = Response::from_errors(vec![stopped_error(kind, stopped, most)]);
-        Self { response, is_request_error: false, sending: None }
+        Self { response, is_request_error: false, unsent: None }
     }
 }
 
@@ -243,72 +231,4 @@ impl serde::Serialize for Answer {
         }
         map.end()
     }
-}
-
-/// The results of an operation, one at a time: the next is worked out when the last one was taken. A query that came with
-/// its hash is remembered with its first result.
-///
-/// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
-/// stops reading would leave a query half done, and with it one of the few connections to the database.
-pub fn results(served: &Served, accepted: Accepted) -> impl Stream<Item = Answer> + Send + use<> {
-    let Accepted { kind, request, budget, making, mut sent, span, .. } = accepted;
-    let persisted = served.persisted.clone();
-    let (most, time) = (served.front.wire.room.answer, served.front.wire.times.request);
-    // A subscription waits for as long as it likes, and a query for no longer than over HTTP.
-    let due = (kind != OperationType::Subscription).then(|| Instant::now() + time);
-    let responses = served.schema.execute_stream(request);
-    let answers = stream::unfold(Some(responses), move |responses| {
-        let (budget, making) = (Arc::clone(&budget), Arc::clone(&making));
-        async move {
-            let mut responses = responses?;
-            let next = async {
-                tokio::select! {
-                    biased;
-                    response = responses.next() => Ok(response),
-                    stopped = budget.stopped() => Err(Box::new(Answer::of_stopped(kind, stopped, most))),
-                }
-            };
-            let next = match due {
-                Some(due) => timeout_at(due, next).await.unwrap_or_else(|_| Err(Box::new(Answer::of_late()))),
-                None => next.await,
-            };
-            match next {
-                Err(stopped) => Some((*stopped, None)),
-                Ok(response) => {
-                    let answer = Answer { sending: making.send(most), ..answer(kind, response?) };
-                    budget.renew();
-                    Some((answer, Some(responses)))
-                }
-            }
-        }
-    });
-    let answers = answers.map(move |answer| {
-        if let Some((hash, query)) = sent.take_if(|_| !answer.is_request_error) {
-            persisted.remember(hash, &query);
-        }
-        answer
-    });
-    ahead(Box::pin(answers), span)
-}
-
-/// The span ends with the first result: a subscription may go on for days.
-fn ahead(
-    mut results: impl Stream<Item = Answer> + Send + Unpin + 'static,
-    span: Span,
-) -> impl Stream<Item = Answer> + Send {
-    // Boxed, because a channel keeps room for more than it lets wait, and thousands of these only wait.
-    let (sender, receiver) = mpsc::channel::<Box<Answer>>(1);
-    let mut span = Some(span);
-    let work = AbortOnDropHandle::new(tokio::spawn(async move {
-        while let Ok(place) = sender.reserve().await {
-            match results.next().instrument(span.take().unwrap_or_else(Span::none)).await {
-                Some(result) => place.send(Box::new(result)),
-                None => break,
-            }
-        }
-    }));
-    stream::unfold((receiver, work, Open::operation()), |(mut receiver, work, open)| async move {
-        let result = receiver.recv().await?;
-        Some((*result, (receiver, work, open)))
-    })
 }

@@ -23,7 +23,8 @@ use crate::telemetry::{self, Open};
 use super::auth::BadToken;
 use super::connections::Connection as TcpConnection;
 use super::end::End;
-use super::operation::{Answer, Operation, results};
+use super::execution::results;
+use super::operation::{Answer, Operation};
 use super::person::Person;
 use super::refusal::{full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
 use super::seats::Seat;
@@ -266,9 +267,9 @@ impl Connection {
             let message = format!("At most {most} operations run on one socket.");
             return self.send(&error(&id, Code::LimitExceeded, &message)).await;
         }
-        let making = self.served.making(&self.person, &self.below);
+        let reservation = self.served.reservation(&self.person, &self.below);
         let viewer = self.served.viewer(identity, self.person.clone());
-        let accepted = match operation.accept(&self.served, viewer, making) {
+        let accepted = match operation.accept(&self.served, viewer, reservation) {
             Ok(accepted) => accepted,
             Err(refused) => {
                 return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;

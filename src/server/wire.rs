@@ -10,11 +10,11 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::config::LimitSettings;
 
+use super::answer_memory::{AnswerMemory, AnswerMemoryLimits};
 use super::connections::{ConnectionBounds, ConnectionLimiter};
 use super::defaults::{IDLE_GRACE, READ_GRACE};
 use super::rate::{Rate, Rates};
 use super::seats::Seats;
-use super::unsent::{Unsent, UnsentBounds};
 
 pub use crate::config::{Room, Times};
 
@@ -32,7 +32,7 @@ pub struct Wire {
     /// TCP connections that are open.
     pub connections: ConnectionLimiter,
     /// Answers that are made and not sent yet.
-    pub unsent: Unsent,
+    pub answer_memory: AnswerMemory,
     /// Requests that are being executed.
     pub requests: Places,
     /// Websockets and event streams that are open.
@@ -59,7 +59,7 @@ impl Wire {
             times: *times,
             room: *room,
             connections: ConnectionLimiter::new(bounds, shares.trusted_proxies.clone()),
-            unsent: Unsent::new(UnsentBounds {
+            answer_memory: AnswerMemory::new(AnswerMemoryLimits {
                 total: room.unsent,
                 per_client: shares.unsent_per_client,
                 grace: READ_GRACE,

@@ -15,7 +15,7 @@ use super::person::Person;
 
 /// Bounds on the memory of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnsentBounds {
+pub struct AnswerMemoryLimits {
     /// Maximum for all clients, in bytes.
     pub total: usize,
     /// Maximum for one client, in bytes.
@@ -26,11 +26,11 @@ pub struct UnsentBounds {
 
 /// Counts the memory of answers. Clones count together.
 #[derive(Debug, Clone)]
-pub struct Unsent(Arc<Counted>);
+pub struct AnswerMemory(Arc<Counted>);
 
 #[derive(Debug)]
 struct Counted {
-    bounds: UnsentBounds,
+    bounds: AnswerMemoryLimits,
     table: Mutex<Table>,
 }
 
@@ -52,10 +52,10 @@ struct Waiting {
     connection: Arc<Connection>,
 }
 
-impl Unsent {
+impl AnswerMemory {
     /// A count with these bounds.
     #[must_use]
-    pub fn new(bounds: UnsentBounds) -> Self {
+    pub fn new(bounds: AnswerMemoryLimits) -> Self {
         Self(Arc::new(Counted { bounds, table: Mutex::default() }))
     }
 
@@ -66,8 +66,8 @@ impl Unsent {
     }
 
     /// Begins an answer that goes out over this connection. Without a client it is bounded with all others only.
-    pub fn begin(&self, client: Option<Person>, connection: Arc<Connection>) -> Making {
-        Making { unsent: self.clone(), client, connection, bytes: Mutex::new(0) }
+    pub fn begin(&self, client: Option<Person>, connection: Arc<Connection>) -> AnswerReservation {
+        AnswerReservation { memory: self.clone(), client, connection, bytes: Mutex::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -76,7 +76,7 @@ impl Unsent {
     }
 
     fn reserve(&self, client: Option<&Person>, bytes: usize) -> Result<(), Stopped> {
-        let UnsentBounds { total, per_client, grace } = self.0.bounds;
+        let AnswerMemoryLimits { total, per_client, grace } = self.0.bounds;
         let mut table = self.lock();
         if let Some(client) = client {
             while table.of(client) + bytes > per_client {
@@ -137,14 +137,14 @@ impl Table {
 
 /// The memory of an answer that is being made. It is given back when this is dropped.
 #[derive(Debug)]
-pub struct Making {
-    unsent: Unsent,
+pub struct AnswerReservation {
+    memory: AnswerMemory,
     client: Option<Person>,
     connection: Arc<Connection>,
     bytes: Mutex<usize>,
 }
 
-impl Making {
+impl AnswerReservation {
     fn bytes(&self) -> MutexGuard<'_, usize> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,7 +155,7 @@ impl Making {
     /// When there are not as many left.
     pub fn reserve(&self, more: usize) -> Result<(), Stopped> {
         let mut bytes = self.bytes();
-        self.unsent.reserve(self.client.as_ref(), more)?;
+        self.memory.reserve(self.client.as_ref(), more)?;
         *bytes += more;
         Ok(())
     }
@@ -171,42 +171,42 @@ impl Making {
 
     /// Hands the memory over to the answer as it is sent, at most as much as that is large, and gives back the rest. `None`
     /// when none was needed.
-    pub fn send(&self, size: usize) -> Option<Sending> {
+    pub fn send(&self, size: usize) -> Option<UnsentAnswer> {
         let taken = std::mem::take(&mut *self.bytes());
         if taken == 0 {
             return None;
         }
         let bytes = taken.min(size);
         let (client, connection, since) = (self.client.clone(), Arc::clone(&self.connection), Instant::now());
-        let mut table = self.unsent.lock();
+        let mut table = self.memory.lock();
         table.give_back(client.as_ref(), taken - bytes);
         table.next += 1;
         let number = table.next;
         table.waiting.insert(number, Waiting { client, bytes, since, connection });
-        Some(Sending { unsent: self.unsent.clone(), number })
+        Some(UnsentAnswer { memory: self.memory.clone(), number })
     }
 }
 
-impl Drop for Making {
+impl Drop for AnswerReservation {
     fn drop(&mut self) {
         let bytes = *self.bytes();
         if bytes > 0 {
-            self.unsent.lock().give_back(self.client.as_ref(), bytes);
+            self.memory.lock().give_back(self.client.as_ref(), bytes);
         }
     }
 }
 
 /// The memory of an answer that is being sent. What is left of it is given back when this is dropped.
 #[derive(Debug)]
-pub struct Sending {
-    unsent: Unsent,
+pub struct UnsentAnswer {
+    memory: AnswerMemory,
     number: u64,
 }
 
-impl Sending {
+impl UnsentAnswer {
     /// So many bytes were taken.
     pub fn sent(&self, bytes: usize) {
-        let mut table = self.unsent.lock();
+        let mut table = self.memory.lock();
         let Some(waiting) = table.waiting.get_mut(&self.number) else { return };
         let bytes = bytes.min(waiting.bytes);
         waiting.bytes -= bytes;
@@ -216,9 +216,9 @@ impl Sending {
     }
 }
 
-impl Drop for Sending {
+impl Drop for UnsentAnswer {
     fn drop(&mut self) {
-        let mut table = self.unsent.lock();
+        let mut table = self.memory.lock();
         if let Some(waiting) = table.waiting.remove(&self.number) {
             table.give_back(waiting.client.as_ref(), waiting.bytes);
         }
