@@ -9,7 +9,7 @@ use onhand::config::PaymentTimes;
 use onhand::domain::id::ProductId;
 use onhand::domain::party::Party;
 use onhand::store::{Changed, News, Poll};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 
 use crate::support::{Paid, Place, Proxy, Shop, Socket, Wanted, codes, eventually, is_postgres, paid, patient_times};
@@ -297,6 +297,30 @@ async fn a_change_that_is_committed_late_is_told_once() {
     told(&[4]).await;
     told(&[]).await;
     stranger.execute_unprepared("DELETE FROM change").await.expect("rows");
+    close(shops).await;
+}
+
+/// A pool makes a connection anew without a word. What was seen over the old one is no measure for the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_made_anew_unseen_reads_everything() {
+    let Some(shops) = replicas::<1>().await else { return };
+    let [shop] = &shops;
+    let stranger = stranger(shop).await;
+    let mut feed = shop.feed();
+    assert_eq!(feed.poll().await.expect("a poll").news, News::Untold, "it begins");
+    assert_eq!(feed.poll().await.expect("a poll").news, News::Changes(vec![]));
+    let ask = async |query: &str| {
+        let statement = Statement::from_string(DbBackend::Postgres, query);
+        let row = stranger.query_one_raw(statement).await.expect("an answer").expect("a row");
+        row.try_get::<Option<String>>("", "told").expect("text").unwrap_or_default()
+    };
+    let feeds = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'onhand feed'";
+    let old = ask(&format!("SELECT string_agg(pid::text, ',') AS told {feeds}")).await;
+    ask(&format!("SELECT bool_and(pg_terminate_backend(pid))::text AS told {feeds}")).await;
+    let left = format!("SELECT count(*)::text AS told {feeds} AND pid IN ({old})");
+    eventually("they are gone", || async { ask(&left).await == "0" }).await;
+    assert_eq!(feed.poll().await.expect("no failure: nothing was noticed").news, News::Untold);
+    assert_eq!(feed.poll().await.expect("a poll").news, News::Changes(vec![]));
     close(shops).await;
 }
 

@@ -11,13 +11,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr};
+use tokio::time::Instant;
 
 use crate::domain::Time;
 use crate::domain::id::{OrderId, ProductId};
 use crate::store::Store;
 use crate::store::bounded::Bounded;
 
-use super::lineage::{Cluster, Lineage, TABLES, Tables};
+use super::lineage::{Cluster, Lineage, TABLE_NAMES, TABLES, Tables};
 use super::{Postgres, sql};
 
 /// After so long without a poll some of what happened may be deleted already: less than
@@ -29,6 +30,9 @@ const MAX_CHANGES: usize = 10_000;
 
 /// Timeout of each statement of the feed. After it the connection is dropped and made anew.
 const POLL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a poll also asks which data it is.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// The setting of a session that tells whether it is the one that a snapshot was taken in.
 const SESSION: &str = "onhand.feed_session";
@@ -91,6 +95,8 @@ struct Session {
     identity: (i32, String),
     snapshot: String,
     at: Time,
+    /// When it was asked which data it is.
+    checked: Instant,
 }
 
 impl FeedConnection {
@@ -110,7 +116,8 @@ impl FeedConnection {
             let db = Bounded::new(self.postgres.feed().await?, POLL_TIMEOUT);
             return self.open(db).await;
         };
-        let rows = session.poll().await?;
+        let is_checked = session.checked.elapsed() >= CHECK_EVERY;
+        let rows = session.poll(is_checked).await?;
         let first = rows.first().ok_or_else(nothing)?;
         let identity: (i32, Option<String>) = (first.try_get("", "pid")?, first.try_get("", "session")?);
         if identity != (session.identity.0, Some(session.identity.1.clone())) {
@@ -118,9 +125,8 @@ impl FeedConnection {
         }
         let at = time(first)?;
         let is_late = (at - session.at).to_std().is_ok_and(|passed| passed > MISSED_AFTER);
-        // The cluster is the same for as long as a session lives.
-        let cluster = self.lineage.as_ref().map(|lineage| lineage.cluster.clone()).ok_or_else(nothing)?;
-        let news = if !self.follow(Lineage { cluster, tables: Tables::read(first)? }) {
+        let tables = is_checked.then(|| Tables::read(first)).transpose()?;
+        let news = if tables.is_some_and(|tables| !self.follow_tables(tables)) {
             News::OtherData
         } else if is_late || rows.len() > MAX_CHANGES {
             News::Untold
@@ -129,7 +135,8 @@ impl FeedConnection {
         };
         let snapshot = first.try_get("", "snapshot")?;
         let store = Store::bounded(session.db.clone());
-        self.session = Some(Session { snapshot, at, ..session });
+        let checked = if is_checked { Instant::now() } else { session.checked };
+        self.session = Some(Session { snapshot, at, checked, ..session });
         Ok(Poll { news, at, store })
     }
 
@@ -164,8 +171,14 @@ impl FeedConnection {
         let news = if self.follow(lineage) { News::Untold } else { News::OtherData };
         let (at, store) = (time(&row)?, Store::bounded(db.clone()));
         let (identity, snapshot) = ((row.try_get("", "pid")?, mark), row.try_get("", "snapshot")?);
-        self.session = Some(Session { db, identity, snapshot, at });
+        self.session = Some(Session { db, identity, snapshot, at, checked: Instant::now() });
         Ok(Poll { news, at, store })
+    }
+
+    /// The same within a session, for the lifetime of which the cluster is the same.
+    fn follow_tables(&mut self, tables: Tables) -> bool {
+        let Some(earlier) = &self.lineage else { return false };
+        self.follow(Lineage { cluster: earlier.cluster.clone(), tables })
     }
 
     /// Whether the data continues what was found before.
@@ -177,18 +190,19 @@ impl FeedConnection {
 }
 
 impl Session {
-    async fn poll(&self) -> Result<Vec<QueryResult>, DbErr> {
+    async fn poll(&self, is_checked: bool) -> Result<Vec<QueryResult>, DbErr> {
+        let (tables, names) = if is_checked { (TABLES, TABLE_NAMES) } else { ("NULL", "NULL") };
         // Two branches, so that each finds its rows by the index.
         let statement = format!(
             "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot, pg_backend_pid() AS pid, \
-            current_setting('{SESSION}', true) AS session, {TABLES}), seen AS (\
+            current_setting('{SESSION}', true) AS session, {tables}), seen AS (\
             SELECT c.kind, c.id, c.version FROM now, change c \
             WHERE c.xid >= pg_snapshot_xmax($1::text::pg_snapshot) AND c.xid < pg_snapshot_xmax(now.snapshot) \
             UNION ALL \
             SELECT c.kind, c.id, c.version FROM change c \
             WHERE c.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))) \
-            SELECT now.snapshot::text AS snapshot, clock_timestamp() AS at, pid, session, database, log, constraints, \
-            newest_position, newest.kind, newest.id, newest.version \
+            SELECT now.snapshot::text AS snapshot, clock_timestamp() AS at, pid, session, {names}, \
+            newest.kind, newest.id, newest.version \
             FROM now LEFT JOIN (SELECT kind, id, max(version) AS version FROM seen GROUP BY kind, id LIMIT $2) AS newest \
             ON true"
         );

@@ -16,6 +16,9 @@ pub const TABLES: &str = "(SELECT oid::bigint FROM pg_database WHERE datname = c
     to_regclass('\"order\"')::oid, to_regclass('stock_transaction')::oid)), 0) AS constraints, \
     coalesce((SELECT position FROM stock_transaction ORDER BY position DESC LIMIT 1), 0) AS newest_position";
 
+/// Their names.
+pub const TABLE_NAMES: &str = "database, log, constraints, newest_position";
+
 /// The answers of PostgreSQL that say that a role may not call a function, or that there is none.
 const REFUSED: [&str; 3] = ["42501", "42883", "0A000"];
 
