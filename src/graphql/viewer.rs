@@ -89,6 +89,10 @@ pub async fn cart(context: &Context<'_>, id: CartId) -> async_graphql::Result<Op
 /// # Errors
 /// When the database does not answer.
 pub async fn order(context: &Context<'_>, id: OrderId) -> async_graphql::Result<Option<Arc<OrderRecord>>> {
-    let found: Option<Arc<OrderRecord>> = load(context, id).await?;
-    Ok(found.filter(|found| Viewer::of(context).party.may_use(found.order.owner.as_deref())))
+    Ok(usable_order(context, load(context, id).await?))
+}
+
+/// An order that was loaded together with others, if this viewer may use it.
+pub fn usable_order(context: &Context<'_>, found: Option<Arc<OrderRecord>>) -> Option<Arc<OrderRecord>> {
+    found.filter(|found| Viewer::of(context).party.may_use(found.order.owner.as_deref()))
 }

@@ -107,13 +107,13 @@ async fn order_for_all(
     Ok(reads.load([id], read).await?.get(&id).cloned())
 }
 
-/// Every row of the log after a place, none merged, with the place of each.
+/// Every row of the log after a place, none merged, with the place of each, by the page.
 pub fn log_tail(
     store: Store,
     hub: &Hub,
     filter: LogFilter,
     after: LogPlace,
-) -> impl Stream<Item = (LogPlace, StockTransaction)> + Send + use<> {
+) -> impl Stream<Item = Vec<(LogPlace, StockTransaction)>> + Send + use<> {
     let mut woken = hub.watch_log();
     async_stream::stream! {
         let (mut place, mut limit) = (after, LOG_PAGE);
@@ -124,8 +124,8 @@ pub fn log_tail(
                 let found = persist(|| store.log_after(&filter, &place, limit)).await;
                 let is_full = u64::try_from(found.rows.len()).is_ok_and(|count| count >= limit);
                 limit = if is_full { MAX_LOG_PAGE } else { LOG_PAGE };
-                for row in found.rows {
-                    yield row;
+                if !found.rows.is_empty() {
+                    yield found.rows;
                 }
                 place = found.next;
                 if found.is_end {

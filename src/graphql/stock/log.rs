@@ -1,6 +1,7 @@
 //! The log as clients see it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
@@ -18,7 +19,8 @@ use crate::graphql::scalars::DateTime;
 use crate::graphql::{Viewer, viewer};
 use crate::store::{LogCursor, LogFilter, ProductRecord};
 
-use super::types::{StockNumbers, product_of};
+use super::log_page::LogPage;
+use super::types::{StockNumbers, present, product_of};
 
 /// Cursors of lists of the log.
 const CURSOR: &str = "log";
@@ -32,11 +34,20 @@ pub struct StockTransaction {
     row: transaction::StockTransaction,
     /// Its product, when that was read with the row's page.
     product: Option<ProductRecord>,
+    /// The page of the live log that it is on.
+    page: Option<Arc<LogPage>>,
 }
 
 impl From<transaction::StockTransaction> for StockTransaction {
     fn from(row: transaction::StockTransaction) -> Self {
-        Self { row, product: None }
+        Self { row, product: None, page: None }
+    }
+}
+
+impl StockTransaction {
+    /// A row on a page of the live log.
+    pub const fn on_page(row: transaction::StockTransaction, page: Arc<LogPage>) -> Self {
+        Self { row, product: None, page: Some(page) }
     }
 }
 
@@ -51,9 +62,11 @@ impl StockTransaction {
 
     /// Whose stock moved.
     async fn product(&self, context: &Context<'_>) -> async_graphql::Result<Product> {
-        match &self.product {
-            Some(product) => Ok(Product(product.clone())),
-            None => product_of(context, self.row.product).await,
+        let id = self.row.product;
+        match (&self.product, &self.page) {
+            (Some(product), _) => Ok(Product(product.clone())),
+            (None, Some(page)) => present(id, page.product(context, id).await?),
+            (None, None) => product_of(context, id).await,
         }
     }
 
@@ -116,10 +129,12 @@ impl StockTransaction {
     /// The order that caused it, if one did.
     async fn order(&self, context: &Context<'_>) -> Nullable<Order> {
         nullable(async {
-            match self.row.order {
-                Some(order) => Ok(viewer::order(context, order).await?.map(Order)),
-                None => Ok(None),
-            }
+            let order = match (self.row.order, &self.page) {
+                (Some(order), Some(page)) => viewer::usable_order(context, page.order(context, order).await?),
+                (Some(order), None) => viewer::order(context, order).await?,
+                (None, _) => None,
+            };
+            Ok(order.map(Order))
         })
         .await
     }
@@ -254,7 +269,7 @@ pub async fn log_connection(
     }
     let node = |row: transaction::StockTransaction| {
         let product = products.get(&row.product).cloned();
-        StockTransaction { row, product }
+        StockTransaction { row, product, page: None }
     };
     Ok(Some(connection(CURSOR, page, LogCursor::of, node)))
 }

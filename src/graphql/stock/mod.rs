@@ -1,6 +1,7 @@
 //! Stock: the three numbers, and the log behind them.
 
 mod log;
+mod log_page;
 mod mutations;
 mod queries;
 mod subscriptions;

@@ -1,8 +1,10 @@
 //! Live stock, and the live log.
 
+use std::sync::Arc;
+
 use async_graphql::connection::{Edge, EmptyFields};
 use async_graphql::{Context, ID, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 
 use crate::app::App;
 use crate::domain::id::ProductId;
@@ -12,6 +14,7 @@ use crate::graphql::{Viewer, cursor};
 use crate::live::{log_tail, stock_changes};
 
 use super::log::{StockTransaction, StockTransactionFilter};
+use super::log_page::LogPage;
 use super::types::Stock;
 
 /// Cursors of the live log: places in the order of writing. Those of lists are something else.
@@ -64,7 +67,13 @@ impl StockSubscriptions {
             }
             None => app.store.log_end().await.map_err(|error| failure(&error))?,
         };
-        let rows = log_tail(app.store.clone(), &app.hub, filter, place);
-        Ok(rows.map(|(place, row)| Edge::new(cursor::encode(CURSOR, &place), StockTransaction::from(row))))
+        let pages = log_tail(app.store.clone(), &app.hub, filter, place);
+        Ok(pages.flat_map(|rows| {
+            let page = Arc::new(LogPage::of(rows.iter().map(|(_, row)| row)));
+            stream::iter(rows).map(move |(place, row)| {
+                let row = StockTransaction::on_page(row, Arc::clone(&page));
+                Edge::new(cursor::encode(CURSOR, &place), row)
+            })
+        }))
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-use crate::domain::id::StockId;
+use crate::domain::id::{ProductId, StockId};
 use crate::domain::stock;
 use crate::graphql::Viewer;
 use crate::graphql::budget::Charged;
@@ -106,8 +106,15 @@ fn sees_all(context: &Context<'_>) -> bool {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn product_of(context: &Context<'_>, id: crate::domain::id::ProductId) -> async_graphql::Result<Product> {
-    let product = load(context, id).await?;
+pub async fn product_of(context: &Context<'_>, id: ProductId) -> async_graphql::Result<Product> {
+    present(id, load(context, id).await?)
+}
+
+/// A product that must be there.
+///
+/// # Errors
+/// When it is not.
+pub fn present(id: ProductId, product: Option<ProductRecord>) -> async_graphql::Result<Product> {
     product.map(Product).ok_or_else(|| {
         let missing = anyhow::anyhow!("{id} is missing");
         crate::graphql::error::failure(&crate::error::Error::Failure(missing))
