@@ -12,7 +12,7 @@ use onhand::store::{Changed, News, Poll};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::support::{Paid, Place, Proxy, Shop, Socket, Wanted, codes, eventually, is_postgres, paid, patient_times};
+use crate::support::{Paid, Shop, Socket, Wanted, codes, eventually, is_postgres, paid, patient_times};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { available version } }";
 const ORDER: &str = "subscription($id: ID!) { orderChanged(id: $id) { payment } }";
@@ -36,17 +36,6 @@ async fn replicas_with<const N: usize>(times: PaymentTimes) -> Option<[Shop; N]>
     }
     all.insert(0, first);
     all.try_into().ok()
-}
-
-/// A shop whose way to its database can be cut; `None` on SQLite.
-async fn behind_a_proxy() -> Option<(Proxy, Shop)> {
-    if !is_postgres() {
-        return None;
-    }
-    let place = Place::new().await;
-    let proxy = Proxy::before(&place.url).await;
-    let shop = Shop::open_by(place, &proxy.url).await;
-    Some((proxy, shop))
 }
 
 async fn close<const N: usize>(shops: [Shop; N]) {
@@ -352,7 +341,7 @@ async fn a_feed_that_was_interrupted_reads_everything_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_and_comes_back_is_no_end() {
-    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 5).await;
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("badge", STOCK, json!({ "ids": [mug] })).await;
@@ -385,7 +374,7 @@ async fn a_database_that_goes_away_and_comes_back_is_no_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
-    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 100).await;
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("badge", STOCK, json!({ "ids": [mug] })).await;
@@ -406,7 +395,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
 /// being committed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_lost_or_late_happens_once() {
-    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 100).await;
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("badge", STOCK, json!({ "ids": [mug] })).await;
@@ -439,7 +428,7 @@ async fn a_commit_that_is_lost_or_late_happens_once() {
 /// A network that swallows everything says nothing: the writer gives up after a while, connects anew and asks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_stops_the_writer_for_a_while_only() {
-    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
     let mug = shop.product("MUG", 5).await;
     let order = shop.order_of(&mug).await;
     proxy.swallow_answer_of_commit();

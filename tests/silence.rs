@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{Place, Proxy, Shop, Socket, Wanted, eventually, is_postgres, short_times};
+use crate::support::{Shop, Socket, Wanted, eventually, short_times};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { available version } }";
 const ORDER: &str = "subscription($id: ID!) { orderChanged(id: $id) { payment } }";
@@ -11,22 +11,11 @@ const CHANGE: &str = "mutation($id: ID!, $key: String!) { adjustStock(input: { i
     action: INCREMENT, quantity: 1 }] }) { userErrors { code } } }";
 const READ: &str = "{ products { nodes { id } } }";
 
-/// A shop whose way to its database can be silenced; `None` on SQLite.
-async fn behind_a_proxy() -> Option<(Proxy, Shop)> {
-    if !is_postgres() {
-        return None;
-    }
-    let place = Place::new().await;
-    let proxy = Proxy::before(&place.url).await;
-    let shop = Shop::open_by(place, &proxy.url).await;
-    Some((proxy, shop))
-}
-
 /// One connection after the other falls silent, each of another kind: whatever waits for it gives it up, and goes on with a
 /// new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_falls_silent_freezes_nothing() {
-    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
     let other = shop.replica(Wanted { times: short_times(), ..Wanted::default() }).await;
     let mug = shop.product("MUG", 50).await;
     for name in ["onhand feed", "onhand listener", "onhand errands", "onhand reader"] {
@@ -76,7 +65,7 @@ async fn a_connection_that_falls_silent_freezes_nothing() {
 /// A replica whose subscribers hear nothing of the others is not ready, although the database answers it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_is_late_is_told() {
-    let Some((proxy, shop)) = behind_a_proxy().await else { return };
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
     let ready = async || {
         let answer = shop.client().get(format!("{}/health/ready", shop.url)).send().await.expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("text"))

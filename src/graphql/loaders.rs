@@ -69,7 +69,7 @@ where
 
 /// A failure to read as a client is told of it. In a mutation something may have happened before: that nothing was
 /// executed would not be true.
-fn told(context: &Context<'_>, error: &Error) -> async_graphql::Error {
+pub fn told(context: &Context<'_>, error: &Error) -> async_graphql::Error {
     let is_mutation = context.query_env.operation.node.ty == OperationType::Mutation;
     match error {
         Error::Unavailable if is_mutation => failure(&Error::TimedOut),

@@ -142,7 +142,10 @@ impl<K, V> Drop for Running<K, V> {
     fn drop(&mut self) {
         // Only when a read panicked.
         if self.is_counted {
-            lock(&self.of.0).running -= 1;
+            let mut state = lock(&self.of.0);
+            state.running -= 1;
+            // Whoever waits for a batch that nobody would begin is told so, and asks again.
+            state.waiting = None;
         }
     }
 }

@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::app::App;
 use crate::commands::{BeginPayment, Begun, PayAnswer, SettlePayment, Settled};
 use crate::domain::id::{OrderId, PaymentId};
-use crate::domain::order::payment_in_progress;
 use crate::domain::payment::{Method, Outcome, Payment, Status};
 use crate::domain::rejection::{Refusal, Rejection};
 use crate::error::Error;
@@ -95,7 +94,7 @@ pub async fn pay(app: &App, request: PayRequest) -> Result<Paid, Error> {
         }
         // The attempt that was under way has ended since: what it left behind is the answer, or another attempt.
         if Instant::now() >= due {
-            return Err(payment_in_progress().into());
+            return Err(Error::TimedOut);
         }
     }
 }

@@ -52,6 +52,13 @@ struct Waiting {
     connection: Arc<Connection>,
 }
 
+impl Waiting {
+    /// For how long nothing was taken, of this answer or of others that go out over the same connection.
+    fn untaken_for(&self) -> Duration {
+        self.since.elapsed().min(self.connection.untaken_for())
+    }
+}
+
 impl AnswerMemory {
     /// A count with these bounds.
     #[must_use]
@@ -121,8 +128,8 @@ impl Table {
 
     /// Ends the connection that has taken nothing for longest, if that is long enough, and gives its memory back.
     fn end_slowest(&mut self, grace: Duration, which: impl Fn(&Waiting) -> bool) -> bool {
-        let slow = self.waiting.iter().filter(|(_, waiting)| which(waiting) && waiting.since.elapsed() >= grace);
-        let slowest = slow.min_by_key(|(_, waiting)| waiting.since).map(|(number, _)| *number);
+        let slow = self.waiting.iter().filter(|(_, waiting)| which(waiting) && waiting.untaken_for() >= grace);
+        let slowest = slow.max_by_key(|(_, waiting)| waiting.untaken_for()).map(|(number, _)| *number);
         let Some(waiting) = slowest.and_then(|number| self.waiting.remove(&number)) else { return false };
         telemetry::slow_reader();
         tracing::debug!(

@@ -79,9 +79,21 @@ pub struct Connection {
     gives_way: AtomicBool,
     is_ending: AtomicBool,
     ending: Notify,
+    /// When its client took something last, in milliseconds after `started`.
+    taken_at: AtomicU64,
 }
 
 impl Connection {
+    /// Marks that its client took something of what is sent.
+    pub fn take(&self) {
+        self.taken_at.store(millis(self.started.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Returns for how long its client has taken nothing.
+    pub fn untaken_for(&self) -> Duration {
+        self.started.elapsed().saturating_sub(Duration::from_millis(self.taken_at.load(Ordering::Relaxed)))
+    }
+
     /// Marks that a request has come, or that another protocol takes over.
     pub fn start(&self) {
         self.idle_since.store(BUSY, Ordering::Release);
@@ -200,7 +212,9 @@ impl ConnectionLimiter {
         }
         let idle_since = AtomicU64::new(now);
         let (gives_way, is_ending, ending) = (AtomicBool::new(false), AtomicBool::new(false), Notify::new());
-        let connection = Arc::new(Connection { address, started: *started, idle_since, gives_way, is_ending, ending });
+        let taken_at = AtomicU64::new(0);
+        let connection =
+            Arc::new(Connection { address, started: *started, idle_since, gives_way, is_ending, ending, taken_at });
         let number = table.insert(Arc::clone(&connection));
         Ok(ConnectionPermit { limiter: self.clone(), number, connection })
     }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio_util::sync::CancellationToken;
 
 use crate::graphql::{Code, Stopped};
 use crate::telemetry;
@@ -53,12 +54,15 @@ pub fn stream(
         Err(most) => return too_many_sockets(&caller.person, most),
     };
     let every = served.front.wire.times.comment;
+    // Without `complete`, so that the client comes back.
+    let broken_off = CancellationToken::new();
     let over = {
-        let served = served.clone();
+        let (served, broken_off) = (served.clone(), broken_off.clone());
         let mut replaced = served.app.hub.watch_replaced();
         async move {
             tokio::select! {
                 _ = replaced.changed() => {}
+                () = broken_off.cancelled() => {}
                 () = served.stop.cancelled() => {}
                 () = served.expiry(Some(&caller.identity)) => {}
             }
@@ -66,11 +70,20 @@ pub fn stream(
     };
     let end = stream::once(async { Event::default().event("complete").data("null") });
     let most = served.front.wire.room.answer;
-    let mut last: Option<UnsentAnswer> = None;
-    let events = results(served, accepted).map(move |mut answer| {
-        // Who asks for an event has taken the one before.
-        drop(std::mem::replace(&mut last, answer.unsent.take()));
-        next(&answer, most)
+    // Who asks for an event has taken the one before, and gives its memory back before it waits for the next.
+    let taken = (results(served, accepted), None::<UnsentAnswer>);
+    let events = stream::unfold(taken, move |(mut results, last)| {
+        let broken_off = broken_off.clone();
+        async move {
+            drop(last);
+            let mut answer = results.next().await?;
+            if answer.is_broken_off {
+                broken_off.cancel();
+                return std::future::pending().await;
+            }
+            let last = answer.unsent.take();
+            Some((next(&answer, most), (results, last)))
+        }
     });
     let events = events.chain(end).take_until(Box::pin(over)).map(move |event| {
         // The place and the seat are free again when the connection is gone.

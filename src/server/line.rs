@@ -95,6 +95,9 @@ impl Line {
         let written = self.poll_stream(context, poll);
         if written.is_ready() {
             self.write_due = None;
+            if let Some(permit) = &self.permit {
+                permit.connection().take();
+            }
             return written;
         }
         let due = self.write_due.get_or_insert_with(|| Box::pin(sleep(self.times.write)));

@@ -66,6 +66,8 @@ pub struct Answer {
     pub is_request_error: bool,
     /// The memory of a result that is large, until it is sent.
     pub unsent: Option<UnsentAnswer>,
+    /// A subscription cannot go on for now, for want of memory: its connection is ended, so that its client comes back.
+    pub is_broken_off: bool,
 }
 
 impl Operation {
@@ -117,6 +119,7 @@ impl Operation {
         let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
         let Admitted { kind, cost, writes, scans } = admitted.map_err(refuse)?;
         let scanned = served.app.store.scan_cost(scans.whole, scans.indexable);
+        let scanned = scanned.min(served.front.wire.rates.most_for_searches());
         let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW)).saturating_add(scanned);
         let mut request = Request::new(query);
         let parsed = document.parsed();
@@ -189,7 +192,7 @@ pub fn answer(kind: OperationType, response: Response) -> Answer {
     if left_out > 0 {
         response.extensions.insert(LEFT_OUT.to_owned(), left_out.into());
     }
-    Answer { response, is_request_error, unsent: None }
+    Answer { response, is_request_error, unsent: None, is_broken_off: false }
 }
 
 impl Answer {
@@ -200,19 +203,25 @@ impl Answer {
 
     /// The same with all that is wrong.
     fn of_faults(faults: Faults) -> Self {
-        Self { response: finish(Response::from_errors(faults)), is_request_error: true, unsent: None }
+        Self {
+            response: finish(Response::from_errors(faults)),
+            is_request_error: true,
+            unsent: None,
+            is_broken_off: false,
+        }
     }
 
     /// The answer to a query that took too long.
     pub fn of_late() -> Self {
         let response = Response::from_errors(fault::fault(Code::Timeout, "There was no answer in time."));
-        Self { response, is_request_error: false, unsent: None }
+        Self { response, is_request_error: false, unsent: None, is_broken_off: false }
     }
 
     /// The answer to an operation that was not executed to its end.
     pub fn of_stopped(kind: OperationType, stopped: Stopped, most: usize) -> Self {
         let response = Response::from_errors(vec![stopped_error(kind, stopped, most)]);
-        Self { response, is_request_error: false, unsent: None }
+        let is_broken_off = kind == OperationType::Subscription && stopped != Stopped::TooLarge;
+        Self { response, is_request_error: false, unsent: None, is_broken_off }
     }
 }
 

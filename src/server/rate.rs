@@ -131,6 +131,13 @@ impl Rates {
         self.cart_rows.charge(&Person::guests(address), thousandths)
     }
 
+    /// Returns the most that all searches of one operation cost, in thousandths of a point: half of what a shopper has at
+    /// once, so that in the largest catalogue they can search now and then.
+    #[must_use]
+    pub fn most_for_searches(&self) -> u64 {
+        u64::from(self.shoppers.rate.burst.get()) / 2
+    }
+
     fn meter(&self, person: &Person) -> Option<&Meter> {
         match person {
             Person::System | Person::Staff(_) => self.staff.as_ref(),

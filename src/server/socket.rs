@@ -295,6 +295,7 @@ impl Connection {
                 self.operations.remove(&id);
                 self.send(&json!({ "type": "error", "id": id, "payload": answer.response.errors })).await
             }
+            Event::Result(answer) if answer.is_broken_off => Err(End::closed(1013, "Try again later")),
             Event::Result(answer) => {
                 telemetry::event();
                 let most = self.served.front.wire.room.answer;

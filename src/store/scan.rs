@@ -90,7 +90,14 @@ impl Scanner {
         let turn = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Unavailable)?;
         if self.catalogue.is_due() {
-            self.count().await?;
+            // In a task of its own: whoever searches may go away, and need not hear that it failed.
+            let scanner = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = scanner.count().await {
+                    tracing::warn!(%error, "the products could not be counted");
+                    scanner.catalogue.forget();
+                }
+            });
         }
         Ok(Turn { db: self.db.clone(), _permits: [place, turn] })
     }
@@ -116,6 +123,11 @@ impl Scanner {
 }
 
 impl Catalogue {
+    /// Lets the next search have the products counted.
+    fn forget(&self) {
+        *self.counted_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Whether it is time to count again; whoever is told so does it.
     fn is_due(&self) -> bool {
         let mut counted_at = self.counted_at.lock().unwrap_or_else(PoisonError::into_inner);

@@ -200,6 +200,8 @@ async fn connection(
 ) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
     options.max_connections(connections).min_connections(1).acquire_timeout(wait).sqlx_logging(false);
+    // One that stays open keeps the write-ahead log in its place: closing the last one removes it.
+    options.max_lifetime(None).idle_timeout(None);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let common = sqlite.pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
         pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))

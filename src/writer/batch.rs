@@ -6,10 +6,11 @@
 //! those rows, so that they stall nobody else. A commit that may have happened is never repeated before it is known that
 //! it has not.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sea_orm::prelude::Uuid;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseTransaction, DbErr, RuntimeErr};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span};
 
@@ -38,8 +39,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// The same while commands queue for such rows already: more of them are likely to want the same ones.
 const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// How long commands that were set aside wait for each row.
-const PATIENT_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long commands that were set aside wait for each row, when no others were set aside that want other rows.
+const PATIENT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a statement of a batch may take before the batch is halved.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -86,8 +87,14 @@ pub enum Role {
     Alone,
     /// They are handed to the worker that queues for rows.
     Main(Patient),
-    /// They are tried again until their time is over: that worker itself.
+    /// They wait for their turn until their time is over: that worker itself.
     Patient,
+}
+
+/// Commands that wait for the same rows.
+struct Group {
+    rows: BTreeSet<u128>,
+    jobs: Vec<Box<dyn Job>>,
 }
 
 /// Runs batches, one after the other.
@@ -99,6 +106,10 @@ pub struct Batches {
     role: Role,
     /// The token of the last transaction that was committed.
     earlier: Option<Uuid>,
+    /// A transaction whose outcome is not known: nothing else begins before it is.
+    unresolved: Option<(Uuid, Box<Loaded>)>,
+    /// Commands that wait for rows; only the worker that queues for them has any. Each group takes its turn.
+    held: VecDeque<Group>,
 }
 
 /// Some commands that are to be tried together.
@@ -107,6 +118,8 @@ struct Attempt {
     locks: Locks,
     timeouts: Timeouts,
     tries: u32,
+    /// The rows that were held when they were loaded last.
+    rows: BTreeSet<u128>,
 }
 
 /// Why a batch did not go through.
@@ -127,7 +140,16 @@ impl From<DbErr> for Failed {
 
 impl Batches {
     pub fn new(connection: Connection, links: Links, public_stock: PublicStock, role: Role) -> Self {
-        Self { connection, links, random: Random::unpredictable(), public_stock, role, earlier: None }
+        Self {
+            connection,
+            links,
+            random: Random::unpredictable(),
+            public_stock,
+            role,
+            earlier: None,
+            unresolved: None,
+            held: VecDeque::new(),
+        }
     }
 
     /// Removes what killed processes left behind.
@@ -152,6 +174,23 @@ impl Batches {
         self.links.health.failing_for().is_none()
     }
 
+    /// How many commands wait for rows.
+    pub fn held(&self) -> usize {
+        self.held.iter().map(|group| group.jobs.len()).sum()
+    }
+
+    /// Gives the next group of commands that wait for rows its turn. It waits for them, for a shorter time while others
+    /// wait, and takes its place at the end when it did not get them.
+    ///
+    /// # Errors
+    /// As for [`process`](Self::process).
+    pub async fn take_turn(&mut self, has_others: bool) -> Result<(), String> {
+        let Some(Group { rows, jobs }) = self.held.pop_front() else { return Ok(()) };
+        let lock = if has_others || !self.held.is_empty() { LOCK_TIMEOUT } else { PATIENT_LOCK_TIMEOUT };
+        let timeouts = Timeouts { lock, statement: PATIENT_STATEMENT_TIMEOUT };
+        self.run(vec![Attempt { jobs, locks: Locks::Wait, timeouts, tries: 0, rows }], false).await
+    }
+
     /// Closes the connection.
     pub async fn close(self) {
         self.connection.close().await;
@@ -164,16 +203,24 @@ impl Batches {
     pub async fn process(&mut self, jobs: Vec<Box<dyn Job>>) -> Result<(), String> {
         let is_probe = jobs.is_empty();
         let mut all = jobs;
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<Attempt> = Vec::new();
         while is_probe && waiting.is_empty() || !all.is_empty() {
             let rest = all.split_off(all.len().min(MAX_BATCH));
             waiting.push(self.first_attempt(all));
             all = rest;
         }
         waiting.reverse();
+        self.run(waiting, is_probe).await
+    }
+
+    /// Brings these attempts to their end, the last one first.
+    async fn run(&mut self, mut waiting: Vec<Attempt>, is_probe: bool) -> Result<(), String> {
         while let Some(mut attempt) = waiting.pop() {
             let now = Instant::now();
             let (late, in_time): (Vec<_>, Vec<_>) = attempt.jobs.into_iter().partition(|job| job.is_late(now));
+            if !late.is_empty() && attempt.tries > 0 && self.links.health.failed() {
+                tracing::error!("the database takes no changes; commands are answered UNAVAILABLE");
+            }
             end(late, End::NotExecuted);
             attempt.jobs = in_time;
             if attempt.jobs.is_empty() && !is_probe {
@@ -187,7 +234,7 @@ impl Batches {
                 Ok(loaded) => self.finish(attempt, &loaded),
                 Err(Failed::Before(error)) => self.retry(&error, attempt, &mut waiting).await,
                 Err(Failed::AtCommit(error, token, loaded)) => {
-                    self.ask(&error, (token, &loaded), attempt, &mut waiting).await;
+                    self.ask(&error, (token, loaded), attempt, &mut waiting).await;
                 }
                 Err(Failed::Replaced(reason, ended)) => {
                     end(attempt.jobs, ended);
@@ -205,11 +252,10 @@ impl Batches {
             Role::Alone => (Locks::Needless, usual),
             Role::Main(patient) if patient.is_busy() => (Locks::Wait, Timeouts { lock: SHORT_LOCK_TIMEOUT, ..usual }),
             Role::Main(_) => (Locks::Wait, usual),
-            Role::Patient => {
-                (Locks::Wait, Timeouts { lock: PATIENT_LOCK_TIMEOUT, statement: PATIENT_STATEMENT_TIMEOUT })
-            }
+            // What is free already is done at once.
+            Role::Patient => (Locks::Skip, usual),
         };
-        Attempt { jobs, locks, timeouts, tries: 0 }
+        Attempt { jobs, locks, timeouts, tries: 0, rows: BTreeSet::new() }
     }
 
     /// Tries once.
@@ -217,6 +263,7 @@ impl Batches {
         if let Some(reason) = self.connection.replaced() {
             return Err(Failed::Replaced(reason, End::NotExecuted));
         }
+        self.resolve().await?;
         let max_silence = self.connection.max_silence();
         let Ok(transaction) = timeout(max_silence, self.connection.begin()).await else {
             return Err(Failed::Before(self.connection.fell_silent()));
@@ -263,10 +310,14 @@ impl Batches {
         let is_probe = attempt.jobs.is_empty();
         let mut loaded = load(transaction, footprint, attempt.locks).await?;
         if !loaded.held.is_nothing() {
-            let all = std::mem::take(&mut attempt.jobs).into_iter();
-            let (held, free) = all.partition(|job| loaded.held.concerns(&job.footprint(), &loaded.world));
-            self.set_aside(held);
-            attempt.jobs = free;
+            for job in std::mem::take(&mut attempt.jobs) {
+                let rows = loaded.held.of(&job.footprint(), &loaded.world);
+                if rows.is_empty() {
+                    attempt.jobs.push(job);
+                } else {
+                    self.set_aside(rows, vec![job]);
+                }
+            }
         }
         let now = self.links.clock.now();
         for job in &mut attempt.jobs {
@@ -280,23 +331,46 @@ impl Batches {
         Ok((loaded, is_written.then_some(token.new)))
     }
 
+    /// Finds out how the transaction ended whose outcome is not known, so that there is never more than one of them.
+    async fn resolve(&mut self) -> Result<(), DbErr> {
+        let Some((token, loaded)) = self.unresolved.take() else { return Ok(()) };
+        match self.outcome(token).await {
+            Ok(Outcome::Committed) => {
+                self.earlier = Some(token);
+                self.announce(&loaded);
+                Ok(())
+            }
+            Ok(Outcome::NotCommitted) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "the outcome of an earlier commit is still unknown");
+                self.unresolved = Some((token, loaded));
+                Err(DbErr::Conn(RuntimeErr::Internal("the outcome of an earlier commit is still unknown".to_owned())))
+            }
+        }
+    }
+
     fn finish(&self, attempt: Attempt, loaded: &Loaded) {
-        let Links { hub, bell, health, .. } = &self.links;
+        self.links.health.succeeded();
+        self.announce(loaded);
+        end(attempt.jobs, End::Committed);
+    }
+
+    /// Tells subscribers, and other replicas, what was committed.
+    fn announce(&self, loaded: &Loaded) {
+        let Links { hub, bell, .. } = &self.links;
         let world = &loaded.world;
-        health.succeeded();
         hub.publish(world);
         // A batch of carts and refusals is no news to other replicas.
         if world.stocks.changes().next().is_some() || world.orders.changes().next().is_some() {
             bell.ring();
         }
-        end(attempt.jobs, End::Committed);
     }
 
     /// Finds out how a commit ended, and goes on from there.
     async fn ask(
         &mut self,
         error: &DbErr,
-        (token, loaded): (Uuid, &Loaded),
+        (token, loaded): (Uuid, Box<Loaded>),
         attempt: Attempt,
         waiting: &mut Vec<Attempt>,
     ) {
@@ -310,7 +384,7 @@ impl Batches {
             match self.outcome(token).await {
                 Ok(Outcome::Committed) => {
                     self.earlier = Some(token);
-                    return self.finish(attempt, loaded);
+                    return self.finish(attempt, &loaded);
                 }
                 Ok(Outcome::NotCommitted) => return self.retry(error, attempt, waiting).await,
                 Err(error) => {
@@ -324,6 +398,7 @@ impl Batches {
             "the outcome of a commit is unknown; the commands are answered TIMEOUT"
         );
         let _ = self.links.health.failed();
+        self.unresolved = Some((token, loaded));
         end(attempt.jobs, End::Unknown);
     }
 
@@ -337,7 +412,7 @@ impl Batches {
     }
 
     /// What becomes of commands that were not executed: they are tried again, together, in halves or elsewhere, or told so.
-    async fn retry(&self, error: &DbErr, mut attempt: Attempt, waiting: &mut Vec<Attempt>) {
+    async fn retry(&mut self, error: &DbErr, mut attempt: Attempt, waiting: &mut Vec<Attempt>) {
         use DatabaseErrorKind::{Blocked, Conflict, Locked, Refused, TimedOut, Unavailable, UniqueViolation};
         let is_first = attempt.tries == 0;
         attempt.tries += 1;
@@ -345,6 +420,7 @@ impl Batches {
             Locked if attempt.locks == Locks::Wait && matches!(self.role, Role::Main(_)) => {
                 waiting.push(Attempt { locks: Locks::Skip, tries: 0, ..attempt });
             }
+            Locked if attempt.locks == Locks::Wait => self.set_aside(attempt.rows, attempt.jobs),
             Unavailable | Conflict if attempt.tries < MAX_TRIES => {
                 tracing::debug!(%error, "a batch is tried again");
                 sleep(TRY_PAUSE * attempt.tries).await;
@@ -363,12 +439,12 @@ impl Batches {
                     timeouts.statement = SHORT_STATEMENT_TIMEOUT;
                 }
                 let second = attempt.jobs.split_off(attempt.jobs.len() / 2);
-                waiting.push(Attempt { jobs: second, timeouts, tries: 0, ..attempt });
+                waiting.push(Attempt { jobs: second, timeouts, tries: 0, rows: BTreeSet::new(), ..attempt });
                 waiting.push(Attempt { timeouts, tries: 0, ..attempt });
             }
             Locked | Conflict | TimedOut => match &self.role {
-                Role::Main(_) => self.set_aside(attempt.jobs),
-                Role::Alone | Role::Patient => waiting.push(attempt),
+                Role::Main(_) | Role::Patient => self.set_aside(attempt.rows, attempt.jobs),
+                Role::Alone => waiting.push(attempt),
             },
             // Random values may collide; with fresh ones they do not collide again.
             UniqueViolation if is_first => waiting.push(attempt),
@@ -380,13 +456,17 @@ impl Batches {
         }
     }
 
-    /// Hands commands to the worker that queues for rows. Its queue is bounded: more of them are not executed.
-    fn set_aside(&self, jobs: Vec<Box<dyn Job>>) {
-        let too_many = match &self.role {
-            Role::Main(patient) => patient.take(jobs),
-            Role::Alone | Role::Patient => jobs,
-        };
-        end(too_many, End::NotExecuted);
+    /// Hands commands to the worker that queues for rows, whose queue is bounded: more of them are not executed. That
+    /// worker itself keeps them until it is their turn.
+    fn set_aside(&mut self, rows: BTreeSet<u128>, mut jobs: Vec<Box<dyn Job>>) {
+        match &self.role {
+            Role::Main(patient) => end(patient.take(jobs), End::NotExecuted),
+            Role::Alone => end(jobs, End::NotExecuted),
+            Role::Patient => match self.held.iter_mut().find(|group| group.rows == rows) {
+                Some(group) => group.jobs.append(&mut jobs),
+                None => self.held.push_back(Group { rows, jobs }),
+            },
+        }
     }
 }
 

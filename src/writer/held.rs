@@ -38,33 +38,45 @@ impl Held {
         self.names.is_empty() && sets.iter().all(|set| set.is_empty())
     }
 
-    /// Whether a command needs something that is held.
-    pub fn concerns(&self, footprint: &Footprint, world: &World) -> bool {
-        let is_held = |product: Uuid| self.products.contains(&product) || self.stocks.contains(&product);
-        let carts = || {
-            footprint.carts.iter().any(|id| {
-                let lines = world.carts.get(id).map(|cart| cart.lines.as_slice()).unwrap_or_default();
-                self.carts.contains(&id.0) || lines.iter().any(|line| self.products.contains(&line.product.0))
-            })
+    /// Returns what of a command's needs is held: rows, and names of rows. Empty when it need not wait.
+    pub fn of(&self, footprint: &Footprint, world: &World) -> BTreeSet<u128> {
+        let mut found = BTreeSet::new();
+        let mut look = |held: &BTreeSet<Uuid>, id: Uuid| {
+            if held.contains(&id) {
+                found.insert(id.as_u128());
+            }
         };
-        let of_payments = || footprint.payments.iter().filter_map(|id| self.orders_of_payments.get(&id.0)).copied();
-        let orders = || {
-            footprint.orders.iter().map(|id| id.0).chain(of_payments()).any(|id| {
-                let items = world.orders.get(&OrderId(id)).map(|order| order.items.as_slice()).unwrap_or_default();
-                self.orders.contains(&id) || items.iter().any(|item| is_held(item.product.0))
-            })
-        };
-        let keys_of_payments = || {
-            let payments = footprint.payments.iter().filter_map(|id| world.payments.get(id));
-            payments.filter_map(|payment| payment.key.as_ref()).any(|key| self.names.contains(&key_name(key)))
-        };
-        names(footprint).iter().any(|name| self.names.contains(name))
-            || footprint.products.iter().any(|id| is_held(id.0))
-            || footprint.catalogue.iter().any(|id| is_held(id.0) || self.catalogue.contains(&id.0))
-            || footprint.seen.iter().any(|id| self.products.contains(&id.0))
-            || carts()
-            || orders()
-            || keys_of_payments()
+        for id in &footprint.products {
+            look(&self.products, id.0);
+            look(&self.stocks, id.0);
+        }
+        for id in &footprint.catalogue {
+            look(&self.products, id.0);
+            look(&self.stocks, id.0);
+            look(&self.catalogue, id.0);
+        }
+        for id in &footprint.seen {
+            look(&self.products, id.0);
+        }
+        for id in &footprint.carts {
+            look(&self.carts, id.0);
+            for line in world.carts.get(id).map(|cart| cart.lines.as_slice()).unwrap_or_default() {
+                look(&self.products, line.product.0);
+            }
+        }
+        let of_payments = footprint.payments.iter().filter_map(|id| self.orders_of_payments.get(&id.0)).copied();
+        for id in footprint.orders.iter().map(|id| id.0).chain(of_payments) {
+            look(&self.orders, id);
+            for item in world.orders.get(&OrderId(id)).map(|order| order.items.as_slice()).unwrap_or_default() {
+                look(&self.products, item.product.0);
+                look(&self.stocks, item.product.0);
+            }
+        }
+        let payments = footprint.payments.iter().filter_map(|id| world.payments.get(id));
+        let keys = payments.filter_map(|payment| payment.key.as_ref()).map(key_name);
+        let names = names(footprint).into_iter().chain(keys).filter(|name| self.names.contains(name));
+        found.extend(names.map(|name| u128::from(name.cast_unsigned())));
+        found
     }
 }
 

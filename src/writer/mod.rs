@@ -134,7 +134,7 @@ impl Writer {
     /// Has a command decided and its effect committed.
     ///
     /// Once it is in the queue it goes on when the caller goes away. Commands of one client are decided in the order in
-    /// which they came, and clients take turns.
+    /// which they came, unless another transaction holds the rows of an earlier one; and clients take turns.
     ///
     /// # Errors
     /// `Refused` by the business; `Overloaded` when the queue, or the client's part of it, is full, `Unavailable` when it was not executed,
@@ -186,7 +186,6 @@ async fn work(
             // Who asked may have gone away.
             let _ = reply.send(batches.prune(prune).await);
         }
-        let is_healthy = batches.is_healthy();
         let jobs = tokio::select! {
             biased;
             jobs = waiting.take(MAX_BATCH, MAX_BATCH_ROWS) => Some(jobs),
@@ -194,8 +193,11 @@ async fn work(
                 let _ = reply.send(batches.prune(prune).await);
                 continue;
             }
-            () = sleep(PROBE_EVERY), if !is_healthy => None,
+            () = sleep(PROBE_EVERY) => None,
         };
+        if jobs.is_none() && batches.is_healthy() {
+            continue;
+        }
         if jobs.as_ref().is_some_and(Vec::is_empty) {
             batches.close().await;
             return Ok(());

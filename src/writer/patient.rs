@@ -64,10 +64,29 @@ impl Patient {
 /// The reason why this process must not go on.
 pub async fn work(mut set_aside: SetAside, mut batches: Batches) -> Result<(), String> {
     let mut jobs = Vec::with_capacity(MAX_BATCH);
-    while set_aside.waiting.recv_many(&mut jobs, MAX_BATCH).await > 0 {
-        let count = jobs.len();
-        let done = batches.process(std::mem::take(&mut jobs)).await;
-        set_aside.count.fetch_sub(count, Ordering::Relaxed);
+    loop {
+        let held = batches.held();
+        if held == 0 {
+            if set_aside.waiting.recv_many(&mut jobs, MAX_BATCH).await == 0 {
+                break;
+            }
+        } else {
+            // Others may want rows that are free by now; they do not wait behind those that are not.
+            while jobs.len() < MAX_BATCH
+                && let Ok(job) = set_aside.waiting.try_recv()
+            {
+                jobs.push(job);
+            }
+        }
+        let count = held + jobs.len();
+        let mut done = Ok(());
+        if !jobs.is_empty() {
+            done = batches.process(std::mem::take(&mut jobs)).await;
+        }
+        if done.is_ok() {
+            done = batches.take_turn(!set_aside.waiting.is_empty()).await;
+        }
+        set_aside.count.fetch_sub(count - batches.held(), Ordering::Relaxed);
         done?;
     }
     batches.close().await;

@@ -25,6 +25,7 @@ use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use actions::{Paid, codes, paid};
@@ -111,6 +112,7 @@ pub struct Shop {
     ahead: Arc<AtomicI64>,
     stop: CancellationToken,
     server: JoinHandle<anyhow::Result<()>>,
+    writer: JoinHandle<()>,
     databases: Databases,
     // Dropped last: it goes when everything that uses it is gone.
     place: Arc<Place>,
@@ -189,6 +191,17 @@ impl Shop {
         Self::open_at(Arc::new(place), url, Wanted::default()).await
     }
 
+    /// An empty shop whose way to its database can be cut or silenced; `None` on SQLite.
+    pub async fn behind_a_proxy() -> Option<(Proxy, Self)> {
+        if !is_postgres() {
+            return None;
+        }
+        let place = Place::new().await;
+        let proxy = Proxy::before(&place.url).await;
+        let shop = Self::open_by(place, &proxy.url).await;
+        Some((proxy, shop))
+    }
+
     /// One more replica of this shop. Only PostgreSQL can have several.
     pub async fn replica(&self, wanted: Wanted) -> Self {
         Self::open_at(Arc::clone(&self.place), &self.place.url, wanted).await
@@ -211,7 +224,7 @@ impl Shop {
             has_sandbox: access.sandbox.unwrap_or(is_development),
             max_queued: MAX_QUEUED,
         };
-        let (app, _) = App::start(&databases, settings, clock);
+        let (app, writer) = App::start(&databases, settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
@@ -222,7 +235,7 @@ impl Shop {
         let server = tokio::spawn(door.let_in(app.clone(), front).expect("a sound schema").until_drained());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
-        Self { app, access, client, ahead, stop, server, databases, place }
+        Self { app, access, client, ahead, stop, server, writer, databases, place }
     }
 
     /// Somebody with a token that is good for an hour.
@@ -319,8 +332,13 @@ impl Shop {
     /// Verifies and closes the shop.
     pub async fn close(self) -> verify::Report {
         let report = self.verify().await;
-        self.stop.cancel();
-        self.server.await.expect("no panic").expect("a clean end");
+        let Self { app, stop, server, writer, databases, place, .. } = self;
+        stop.cancel();
+        server.await.expect("no panic").expect("a clean end");
+        // The writer ends when nobody can hand anything in any more, and gives the lock of a file back.
+        drop(app);
+        timeout(PATIENCE, writer).await.expect("nobody holds the writer").expect("no panic");
+        drop((databases, place));
         report
     }
 }

@@ -149,11 +149,16 @@ impl OrderMutations {
             who: who.into(),
         };
         Ok(match refusable(pay(app, request).await)? {
-            Ok(paid) => PaymentPayload {
-                payment: paid.payment().cloned().map(Payment),
-                order: Some(Order(Arc::new(paid.record))),
-                user_errors: user_errors(paid.errors),
-            },
+            Ok(paid) => {
+                // A kept answer does not say for whom it was made.
+                let payment = paid.payment().cloned();
+                let order = viewer::usable_order(context, Some(Arc::new(paid.record)));
+                PaymentPayload {
+                    payment: payment.filter(|_| order.is_some()).map(Payment),
+                    order: order.map(Order),
+                    user_errors: user_errors(paid.errors),
+                }
+            }
             Err(user_errors) => {
                 let order = viewer::order(context, order).await?;
                 PaymentPayload { payment: None, order: order.map(Order), user_errors }

@@ -9,9 +9,9 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use crate::app::App;
 use crate::domain::transaction;
 use crate::graphql::budget::{Charged, Text};
-use crate::graphql::error::{Nullable, failure, nullable};
+use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most, id, ids};
-use crate::graphql::loaders::load_many;
+use crate::graphql::loaders::{load_many, told};
 use crate::graphql::order::Order;
 use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::product::Product;
@@ -254,7 +254,7 @@ pub async fn log_connection(
     Viewer::of(context).must_be_staff()?;
     let request = arguments.request(CURSOR)?;
     let store = &context.data_unchecked::<App>().store;
-    let mut page = store.transaction_page(filter, &request).await.map_err(|error| failure(&error))?;
+    let mut page = store.transaction_page(filter, &request).await.map_err(|error| told(context, &error))?;
     let mut products = HashMap::new();
     if asks_for_products(context) {
         products = load_many(context, page.rows.iter().map(|row| row.product)).await?;

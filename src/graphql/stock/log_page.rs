@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use crate::domain::id::{OrderId, ProductId};
 use crate::domain::transaction::StockTransaction;
 use crate::error::Error;
-use crate::graphql::loaders::{Loaders, load_many};
+use crate::graphql::loaders::{Loaders, load, load_many};
 use crate::store::{OrderRecord, ProductRecord};
 
-/// After so long they are read again: a slow reader is not told an old state.
+/// After so long each is read by itself: a slow reader is not told an old state.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// The products and orders of one page.
@@ -75,10 +75,12 @@ where
 
     async fn get(&self, context: &Context<'_>, key: K) -> async_graphql::Result<Option<V>> {
         let mut found = self.found.lock().await;
-        if let Some((at, things)) = &*found
-            && at.elapsed() < MAX_AGE
-        {
-            return Ok(things.get(&key).cloned());
+        if let Some((at, things)) = &*found {
+            if at.elapsed() < MAX_AGE {
+                return Ok(things.get(&key).cloned());
+            }
+            // Its reader is slow: what comes next is read one by one, and nothing of what it has been sent already.
+            return load(context, key).await;
         }
         let at = Instant::now();
         let things = load_many(context, self.keys.iter().copied()).await?;

@@ -17,7 +17,9 @@ pub async fn keys_of(
     scopes: Vec<String>,
     keys: Vec<String>,
 ) -> Result<Vec<idempotency_key::Model>, DbErr> {
+    // The columns by name: a later release may add one while this statement is prepared.
     let statement = "SELECT found.* FROM unnest($1::text[], $2::text[]) AS wanted (scope, key) CROSS JOIN LATERAL \
-        (SELECT * FROM idempotency_key k WHERE k.scope = wanted.scope AND k.key = wanted.key LIMIT 1) AS found";
+        (SELECT k.scope, k.key, k.mutation, k.fingerprint, k.payment_id, k.answer, k.created_at \
+        FROM idempotency_key k WHERE k.scope = wanted.scope AND k.key = wanted.key LIMIT 1) AS found";
     idempotency_key::Model::find_by_statement(sql(statement, [scopes.into(), keys.into()])).all(tx).await
 }
