@@ -12,18 +12,18 @@ use std::time::Duration;
 use sea_orm::prelude::Uuid;
 use sea_orm::{DatabaseTransaction, DbErr, RuntimeErr};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::clock::Clock;
-use crate::commands::Footprint;
 use crate::domain::random::Random;
 use crate::domain::stock::PublicStock;
 use crate::error::{DatabaseErrorKind, is_answered, kind};
 use crate::live::Hub;
 use crate::store::Bell;
-use crate::store::postgres::{Timeouts, begin_info};
+use crate::store::postgres::begin_info;
 use crate::telemetry;
 
+use super::attempt::{Attempt, Group, SHORT_STATEMENT_TIMEOUT};
 use super::commit_token::{self, Outcome, Token};
 use super::connection::Connection;
 use super::health::WriterHealth;
@@ -32,24 +32,6 @@ use super::load::{Loaded, Locks, load};
 use super::patient::Patient;
 use super::prune::{Prune, Pruned};
 use super::{MAX_BATCH, save};
-
-/// How long a batch waits for rows that another transaction holds before it is loaded without them.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// The same while commands queue for such rows already: more of them are likely to want the same ones.
-const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(20);
-
-/// How long commands that were set aside wait for each row, when no others were set aside that want other rows.
-const PATIENT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long a statement of a batch may take before the batch is halved.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The same in a half: one command that takes too long must not use up the time of its neighbours.
-const SHORT_STATEMENT_TIMEOUT: Duration = Duration::from_millis(300);
-
-/// How long a statement for commands that were set aside may take, waiting for rows included.
-const PATIENT_STATEMENT_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// How often the same commands are tried again after they came into another transaction's way, or after the database
 /// went away before they were committed.
@@ -91,12 +73,6 @@ pub enum Role {
     Patient,
 }
 
-/// Commands that wait for the same rows.
-struct Group {
-    rows: BTreeSet<u128>,
-    jobs: Vec<Box<dyn Job>>,
-}
-
 /// Runs batches, one after the other.
 pub struct Batches {
     connection: Connection,
@@ -110,16 +86,6 @@ pub struct Batches {
     unresolved: Option<(Uuid, Box<Loaded>)>,
     /// Commands that wait for rows; only the worker that queues for them has any. Each group takes its turn.
     held: VecDeque<Group>,
-}
-
-/// Some commands that are to be tried together.
-struct Attempt {
-    jobs: Vec<Box<dyn Job>>,
-    locks: Locks,
-    timeouts: Timeouts,
-    tries: u32,
-    /// The rows that were held when they were loaded last.
-    rows: BTreeSet<u128>,
 }
 
 /// Why a batch did not go through.
@@ -185,10 +151,9 @@ impl Batches {
     /// # Errors
     /// As for [`process`](Self::process).
     pub async fn take_turn(&mut self, has_others: bool) -> Result<(), String> {
-        let Some(Group { rows, jobs }) = self.held.pop_front() else { return Ok(()) };
-        let lock = if has_others || !self.held.is_empty() { LOCK_TIMEOUT } else { PATIENT_LOCK_TIMEOUT };
-        let timeouts = Timeouts { lock, statement: PATIENT_STATEMENT_TIMEOUT };
-        self.run(vec![Attempt { jobs, locks: Locks::Wait, timeouts, tries: 0, rows }], false).await
+        let Some(group) = self.held.pop_front() else { return Ok(()) };
+        let has_others = has_others || !self.held.is_empty();
+        self.run(vec![Attempt::of_group(group, has_others)], false).await
     }
 
     /// Closes the connection.
@@ -206,7 +171,7 @@ impl Batches {
         let mut waiting: Vec<Attempt> = Vec::new();
         while is_probe && waiting.is_empty() || !all.is_empty() {
             let rest = all.split_off(all.len().min(MAX_BATCH));
-            waiting.push(self.first_attempt(all));
+            waiting.push(Attempt::first(&self.role, all));
             all = rest;
         }
         waiting.reverse();
@@ -227,7 +192,7 @@ impl Batches {
                 continue;
             }
             let began = Instant::now();
-            let span = span(&attempt.jobs);
+            let span = attempt.span();
             let attempted = self.attempt(&mut attempt).instrument(span).await;
             telemetry::batch(attempt.jobs.len(), began.elapsed());
             match attempted {
@@ -244,18 +209,6 @@ impl Batches {
             }
         }
         Ok(())
-    }
-
-    fn first_attempt(&self, jobs: Vec<Box<dyn Job>>) -> Attempt {
-        let usual = Timeouts { lock: LOCK_TIMEOUT, statement: STATEMENT_TIMEOUT };
-        let (locks, timeouts) = match &self.role {
-            Role::Alone => (Locks::Needless, usual),
-            Role::Main(patient) if patient.is_busy() => (Locks::Wait, Timeouts { lock: SHORT_LOCK_TIMEOUT, ..usual }),
-            Role::Main(_) => (Locks::Wait, usual),
-            // What is free already is done at once.
-            Role::Patient => (Locks::Skip, usual),
-        };
-        Attempt { jobs, locks, timeouts, tries: 0, rows: BTreeSet::new() }
     }
 
     /// Tries once.
@@ -303,7 +256,7 @@ impl Batches {
         transaction: &DatabaseTransaction,
         attempt: &mut Attempt,
     ) -> Result<(Loaded, Option<Uuid>), DbErr> {
-        let footprint = union(&attempt.jobs);
+        let footprint = attempt.footprint();
         if self.connection.is_shared() {
             self.links.clock.follow(begin_info(transaction, attempt.timeouts).await?);
         }
@@ -470,34 +423,9 @@ impl Batches {
     }
 }
 
-/// The span of a batch, linked to those of its callers.
-fn span(jobs: &[Box<dyn Job>]) -> Span {
-    let span = tracing::info_span!("batch", commands = jobs.len());
-    for job in jobs {
-        span.follows_from(job.span());
-    }
-    span
-}
-
 /// Answers commands.
 pub fn end(jobs: Vec<Box<dyn Job>>, end: End) {
     for job in jobs {
         job.answer(end);
     }
-}
-
-fn union(jobs: &[Box<dyn Job>]) -> Footprint {
-    jobs.iter().map(|job| job.footprint()).fold(Footprint::default(), |mut all, one| {
-        all.keys.extend(one.keys);
-        all.carts.extend(one.carts);
-        all.orders.extend(one.orders);
-        all.payments.extend(one.payments);
-        all.products.extend(one.products);
-        all.catalogue.extend(one.catalogue);
-        all.seen.extend(one.seen);
-        all.skus.extend(one.skus);
-        all.slugs.extend(one.slugs);
-        all.charges.extend(one.charges);
-        all
-    })
 }

@@ -3,6 +3,7 @@
 //! Commands queue up while the last commit is under way and are then decided together, in order of arrival, in one
 //! transaction. There is no timer: an idle server commits at once. Nothing is answered or published before the commit.
 
+mod attempt;
 mod batch;
 mod commit_token;
 mod connection;
