@@ -90,14 +90,15 @@ impl Scanner {
         let turn = timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Unavailable)?;
         if self.catalogue.is_due() {
-            // In a task of its own: whoever searches may go away, and need not hear that it failed.
+            // In a task of its own: whoever searches may go away meanwhile, and need not hear that it failed.
             let scanner = self.clone();
-            tokio::spawn(async move {
+            let counted = tokio::spawn(async move {
                 if let Err(error) = scanner.count().await {
                     tracing::warn!(%error, "the products could not be counted");
                     scanner.catalogue.forget();
                 }
             });
+            let _ = counted.await;
         }
         Ok(Turn { db: self.db.clone(), _permits: [place, turn] })
     }
