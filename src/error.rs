@@ -95,12 +95,9 @@ pub fn kind(error: &DbErr) -> DatabaseErrorKind {
 /// Whether the database itself answered that it did not do what it was asked for, so that nothing of it was done.
 #[must_use]
 pub fn is_answered(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
-        return false;
-    };
-    let sqlx::Error::Database(answer) = &**inner else { return false };
+    let Some(code) = sql_state(error) else { return false };
     // SQLite could not write the end of the transaction. After its other failures the end may be on disk.
-    let is_unwritten = answer.code().as_deref() == Some("778");
+    let is_unwritten = code == "778";
     is_unwritten || kind(error) != DatabaseErrorKind::Unavailable
 }
 
