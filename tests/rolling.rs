@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::process::run;
-use crate::support::{Client, Place, Process, Socket, eventually, is_postgres};
+use crate::support::{Client, PATIENCE, Place, Process, Socket, eventually, is_postgres};
 
 const MUG: &str = "product_01j0000000e008000000000002";
 const UNITS: usize = 24;
@@ -27,7 +27,7 @@ struct Balancer {
 impl Balancer {
     fn before(replicas: &[Process]) -> Self {
         let urls = replicas.iter().map(|replica| replica.url.clone()).collect();
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(8)).build().expect("a client");
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
         Self { urls: Arc::new(Mutex::new(urls)), next: Arc::default(), http }
     }
 
@@ -45,7 +45,7 @@ impl Balancer {
     /// Sends an operation until it is answered with data: what gets no answer, or is told to come back, is sent again
     /// to another.
     async fn insist(&self, query: &str, variables: &Value) -> Value {
-        for _ in 0..200 {
+        for _ in 0..1_000 {
             let body = json!({ "query": query, "variables": variables });
             let sent = self.http.post(format!("{}/graphql", self.url())).json(&body).send().await;
             if let Ok(answer) = sent

@@ -17,7 +17,7 @@ use onhand::config::{Access, PaymentTimes, Role};
 use onhand::domain::stock::PublicStock;
 use onhand::graphql::Limits;
 use onhand::run::follow_replicas;
-use onhand::server::{Door, Front, Gate, Wire, token};
+use onhand::server::{Door, Front, Gate, Times, Wire, token};
 use onhand::store::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::writer::MAX_QUEUED;
 use onhand::{payment, verify};
@@ -34,15 +34,16 @@ pub use process::Process;
 pub use proxy::Proxy;
 pub use socket::Socket;
 
-/// How long a test waits for something that must come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for something that must come: so long that no busy machine exceeds it. Only a test that fails
+/// waits to its end.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Payment times that no busy machine exceeds: whoever pays is answered with the outcome.
 pub const fn patient_times() -> PaymentTimes {
     PaymentTimes {
         pay_answer: PATIENCE,
         pay_gateway: PATIENCE,
-        pay_lease: Duration::from_secs(30),
+        pay_lease: Duration::from_secs(90),
         pay_retry: Duration::from_millis(50),
         pay_retry_max: Duration::from_millis(200),
         pay_give_up: Duration::from_hours(1),
@@ -57,6 +58,14 @@ pub const fn short_times() -> PaymentTimes {
         pay_lease: Duration::from_secs(2),
         ..patient_times()
     }
+}
+
+/// The default limits with timeouts for clients that no busy machine exceeds: a test that is itself slow to send, to read
+/// or to answer a ping is not taken for a client that is gone.
+pub fn patient_wire() -> Wire {
+    let long = Duration::from_mins(10);
+    let times = Times { head: PATIENCE, init: PATIENCE, silence: long, write: long, ..Times::default() };
+    Wire { times, ..Wire::default() }
 }
 
 /// The secret of shops that check tokens.
@@ -87,7 +96,7 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        let (access, wire, documents) = (Access::default(), Wire::default(), Limits::default());
+        let (access, wire, documents) = (Access::default(), patient_wire(), Limits::default());
         Self { times: patient_times(), access, wire, documents }
     }
 }

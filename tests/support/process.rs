@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -121,7 +120,7 @@ impl Process {
         let id = self.child.id().expect("it is running").to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status().await.expect("kill");
         assert!(sent.success());
-        let ended = timeout(Duration::from_secs(10), self.child.wait()).await.expect("it stops within 10 s");
+        let ended = timeout(PATIENCE, self.child.wait()).await.expect("it stops");
         timeout(PATIENCE, self.logged).await.expect("its log ends").expect("no panic");
         ended.expect("its end")
     }
