@@ -41,6 +41,10 @@ async fn whoever_breaks_the_protocol_is_told_by_a_code() {
         }
         assert_eq!(socket.closed().await, code, "{what}");
     }
+    shop.close().await;
+
+    let times = Times { init: Duration::from_millis(100), ..Times::default() };
+    let shop = Shop::open_wired(Wire { times, ..Wire::default() }).await;
     let mut silent = Socket::connect(&shop.url, "graphql-transport-ws").await;
     assert_eq!(silent.closed().await, 4408, "a client that never says hello");
     shop.close().await;
