@@ -77,7 +77,7 @@ async fn where_nobody_gives_way_the_next_one_is_refused_at_once() {
     }
     let mut refused = String::new();
     connect(&shop.url).await.read_to_string(&mut refused).await.expect("an end");
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after"), "{refused}");
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("Retry-After"), "{refused}");
     sockets.pop();
     eventually("there is room again", || async { connections.open() < 4 }).await;
     assert_eq!(request(&mut connect(&shop.url).await).await, "HTTP/1.1 200 OK");

@@ -23,6 +23,7 @@ mod failures;
 mod fairness;
 mod following;
 mod fuzz;
+mod headers;
 mod hostile_documents;
 mod idempotency;
 mod import;

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use super::connections::{Connection, ConnectionLimiter, ConnectionPermit, NoRoom};
 use super::line::Line;
+use super::spelling::Spelling;
 use super::wire::Times;
 
 /// Largest head of a request, in bytes.
@@ -35,9 +36,14 @@ const MAX_BUFFERED: usize = 2 * MAX_HEAD;
 /// one waits for others to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// What is said to a connection for which there is no room.
-const NO_ROOM: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// What is said to a connection for which there is no room. Its request is not read, so it is not known of which origin
+/// it is; there is nothing in the answer that any page may not read.
+const NO_ROOM: &str = concat!(
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nRetry-After: 1\r\n",
+    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Retry-After\r\nConnection: close\r\n\r\n",
+    r#"{"errors":[{"message":"There are too many open connections. Nothing was executed; try again soon.","#,
+    r#""extensions":{"code":"OVERLOADED"}}]}"#
+);
 
 /// What every connection is served with.
 #[derive(Clone)]
@@ -53,6 +59,7 @@ pub struct Listening {
 /// Accepts until `stop`. Ends when every connection has ended.
 pub async fn listen(listener: TcpListener, listening: Listening, stop: CancellationToken) {
     let connections = TaskTracker::new();
+    let spelling = Spelling::of_handshakes().await;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -61,7 +68,7 @@ pub async fn listen(listener: TcpListener, listening: Listening, stop: Cancellat
         match accepted {
             Ok(accepted) => {
                 let admitted = listening.admit(accepted).await;
-                admitted.map(|admitted| connections.spawn(serve(admitted, stop.clone())));
+                admitted.map(|admitted| connections.spawn(serve(admitted, spelling.clone(), stop.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -77,7 +84,7 @@ pub async fn listen(listener: TcpListener, listening: Listening, stop: Cancellat
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => {
                     let admitted = listening.admit(accepted).await;
-                    drop(admitted.map(|admitted| tokio::spawn(serve(admitted, late.clone()))));
+                    drop(admitted.map(|admitted| tokio::spawn(serve(admitted, spelling.clone(), late.clone()))));
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
@@ -108,14 +115,14 @@ impl Listening {
         let Some(permit) = admitted.await.ok().flatten() else {
             tracing::debug!("a connection was refused: the maximum number of connections is open");
             // Nobody waits for a client here: it is told if its buffer is free.
-            let _ = stream.try_write(NO_ROOM);
+            let _ = stream.try_write(NO_ROOM.as_bytes());
             return None;
         };
         Some(Admitted { stream, peer, permit, listening: self.clone() })
     }
 }
 
-async fn serve(admitted: Admitted, stop: CancellationToken) {
+async fn serve(admitted: Admitted, spelling: Spelling, stop: CancellationToken) {
     let Admitted { stream, peer, permit, listening: Listening { router, times, .. } } = admitted;
     // Small frames are sent at once. A connection that is gone already tells so when it is read.
     let _ = stream.set_nodelay(true);
@@ -126,6 +133,7 @@ async fn serve(admitted: Admitted, stop: CancellationToken) {
         head.has_come();
         of_requests.start();
         let (head, router, connection) = (head.clone(), router.clone(), Arc::clone(&of_requests));
+        let spelling = spelling.clone();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(Arc::clone(&of_requests));
@@ -136,12 +144,17 @@ async fn serve(admitted: Admitted, stop: CancellationToken) {
             if is_http {
                 head.is_next();
             }
-            answered.map(|response| response.map(|body| Answering { body, connection: is_http.then_some(connection) }))
+            answered.map(|mut response| {
+                spelling.apply(&mut response);
+                response.map(|body| Answering { body, connection: is_http.then_some(connection) })
+            })
         }
     });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        // As most servers send them: some clients look names up in this spelling only.
+        .title_case_headers(true)
         .header_read_timeout(times.idle)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_BUFFERED);

@@ -29,6 +29,7 @@ mod readiness;
 mod refusal;
 mod seats;
 mod socket;
+mod spelling;
 mod trace;
 mod wire;
 
