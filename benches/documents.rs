@@ -14,6 +14,7 @@ use onhand::clock::Clock;
 use onhand::config::PaymentTimes;
 use onhand::domain::party::Party;
 use onhand::domain::stock::PublicStock;
+use onhand::graphql::document::Delivery;
 use onhand::graphql::{ApiSchema, Budget, Documents, Limits, Viewer, prepare, schema};
 use onhand::store::{migrate, open};
 use onhand::writer::MAX_QUEUED;
@@ -61,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<(), String> {
     let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
     let document = documents.read(SKIPPED).map_err(|faults| format!("{faults:?}"))?;
-    documents.admit(&document, None, None, &viewer).map_err(|faults| format!("{faults:?}"))?;
+    documents.admit(&document, (None, None), &viewer, Delivery::Once).map_err(|faults| format!("{faults:?}"))?;
     let mut request = Request::new(SKIPPED).variables(Variables::default());
     request.set_parsed_query(document.parsed());
     let response =
@@ -92,7 +93,9 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
 fn look(documents: &Documents, text: &str, variables: &Map<String, Value>) -> Result<(), String> {
     let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
     let document = documents.read(text).map_err(|faults| format!("{faults:?}"))?;
-    documents.admit(&document, None, Some(variables), &viewer).map_err(|faults| format!("{faults:?}"))?;
+    documents
+        .admit(&document, (None, Some(variables)), &viewer, Delivery::Once)
+        .map_err(|faults| format!("{faults:?}"))?;
     black_box(document.parsed());
     Ok(())
 }

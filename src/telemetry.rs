@@ -24,7 +24,7 @@ pub fn describe() {
     describe_histogram!("onhand_writer_batch_commands", "Commands in one transaction");
     describe_histogram!("onhand_writer_batch_seconds", "From the beginning of a transaction to its end");
     describe_counter!("onhand_gateway_results_total", "How calls of gateways ended, by gateway and result");
-    describe_counter!("onhand_requests_total", "Operations over HTTP, by kind");
+    describe_counter!("onhand_requests_total", "Queries and mutations, by kind");
     describe_counter!("onhand_refusals_total", "Errors of both kinds, by code");
     describe_gauge!(CONNECTIONS, "Open TCP connections, those of websockets among them");
     describe_gauge!(FEED_AGE, "Time since the feed last told what other replicas changed");
@@ -69,7 +69,7 @@ pub fn gateway(name: &str, result: &'static str) {
     counter!("onhand_gateway_results_total", "gateway" => name.to_owned(), "result" => result).increment(1);
 }
 
-/// An operation came over HTTP.
+/// An operation with one answer came, over whatever.
 pub fn request(kind: &'static str) {
     counter!("onhand_requests_total", "kind" => kind).increment(1);
 }

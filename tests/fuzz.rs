@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use onhand::domain::party::Party;
 use onhand::domain::stock::PublicStock;
+use onhand::graphql::document::Delivery;
 use onhand::graphql::{Documents, Limits, Viewer};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -178,7 +179,8 @@ fn play(documents: &Documents, corpus: &[String], seed: u64) -> Option<(String, 
     let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
     let begun = Instant::now();
     let read = documents.read(&text);
-    let admitted = read.and_then(|document| documents.admit(&document, None, variables.as_object(), &viewer));
+    let admitted =
+        read.and_then(|document| documents.admit(&document, (None, variables.as_object()), &viewer, Delivery::Once));
     assert!(begun.elapsed() < MAX_TIME, "it took {:?}: {text}", begun.elapsed());
     let Err(faults) = admitted else { return Some((text, variables)) };
     let answer = serde_json::to_value(&faults).expect("JSON");

@@ -49,6 +49,7 @@ mod search;
 mod silence;
 mod snapshots;
 mod socket;
+mod socket_mutations;
 mod storage;
 mod stories;
 mod tidy;

@@ -35,9 +35,9 @@ async fn a_hash_is_known_on_a_websocket_once_its_query_was_executed() {
         assert_eq!(refused(&mut socket, json!({ "extensions": named(query), "variables": ids })).await, not_found);
     }
     // What is no good is not remembered, nor what was only refused.
-    let mutation = "mutation { createCart { cart { id } } }";
+    let keyless = "mutation { checkOut(input: { cartId: \"cart_x\" }) { order { id } } }";
     for (query, code) in
-        [("{", "GRAPHQL_PARSE_FAILED"), ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"), (mutation, "BAD_USER_INPUT")]
+        [("{", "GRAPHQL_PARSE_FAILED"), ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"), (keyless, "BAD_USER_INPUT")]
     {
         assert_eq!(refused(&mut socket, json!({ "query": query, "extensions": named(query) })).await.0, code);
         assert_eq!(refused(&mut socket, json!({ "extensions": named(query) })).await, not_found, "{query}");
@@ -53,6 +53,14 @@ async fn a_hash_is_known_on_a_websocket_once_its_query_was_executed() {
     {
         begin(&mut socket, payload).await;
         assert_eq!(socket.data("1").await["products"]["nodes"][0]["sku"], "MUG");
+        assert_eq!(socket.next().await, json!({ "type": "complete", "id": "1" }));
+    }
+    let mutation = "mutation { createCart { cart { totalQuantity } } }";
+    for payload in
+        [json!({ "query": mutation, "extensions": named(mutation) }), json!({ "extensions": named(mutation) })]
+    {
+        begin(&mut socket, payload).await;
+        assert_eq!(socket.data("1").await["createCart"]["cart"]["totalQuantity"], 0);
         assert_eq!(socket.next().await, json!({ "type": "complete", "id": "1" }));
     }
     for payload in [

@@ -93,7 +93,9 @@ impl Serving {
             tracing::warn!("some sockets did not close in time");
         }
         if timeout_at(deadline, app.tasks.wait()).await.is_err() {
-            tracing::warn!("some payments did not end in time; recovery takes them up at the next start");
+            tracing::warn!(
+                "some payments or mutations did not end in time; recovery takes payments up at the next start"
+            );
         }
         Ok(())
     }

@@ -2,14 +2,15 @@
 //! as `complete`. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
 //!
 //! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, the end
-//! of a token, or a restore of older data ends the stream without `complete`, so that clients come back.
+//! of a token, or a restore of older data ends a subscription without `complete`, so that clients come back; a query or a
+//! mutation is answered first.
 
-use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::graphql::{Code, Stopped};
@@ -20,6 +21,7 @@ use super::caller::Caller;
 use super::http::accepts;
 use super::operation::{Accepted, Answer};
 use super::refusal::{full, refuse, too_many_sockets, unauthorized};
+use super::wire::Place;
 use super::{Served, encode, execution, origin};
 
 /// The media type of server-sent events.
@@ -38,7 +40,7 @@ pub fn stream(
     served: &Served,
     headers: &HeaderMap,
     caller: Caller,
-    accepted: Result<Accepted, Box<Answer>>,
+    (accepted, due, place_in_flight): (Result<Accepted, Box<Answer>>, Instant, Place),
 ) -> Response {
     if !origin::may_stay(headers, &served.front.wire.origins) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
@@ -54,12 +56,17 @@ pub fn stream(
         Err(most) => return too_many_sockets(&caller.person, most),
     };
     let every = served.front.wire.times.comment;
+    let goes_on = accepted.as_ref().is_ok_and(|accepted| accepted.kind == OperationType::Subscription);
     // Without `complete`, so that the client comes back.
     let broken_off = CancellationToken::new();
     let over = {
         let (served, broken_off) = (served.clone(), broken_off.clone());
         let mut replaced = served.app.hub.watch_replaced();
         async move {
+            if !goes_on {
+                // What has one answer is answered before the stream ends; that is never later than it is due.
+                return std::future::pending().await;
+            }
             tokio::select! {
                 _ = replaced.changed() => {}
                 () = broken_off.cancelled() => {}
@@ -71,7 +78,11 @@ pub fn stream(
     let end = stream::once(async { Event::default().event("complete").data("null") });
     let most = served.front.wire.room.answer;
     // Who asks for an event has taken the one before, and gives its memory back before it waits for the next.
-    let taken = (results(served, accepted), None::<UnsentAnswer>);
+    let results = match accepted {
+        Err(answer) => stream::once(async { *answer }).boxed(),
+        Ok(accepted) => execution::results(served, accepted, due, place_in_flight),
+    };
+    let taken = (results, None::<UnsentAnswer>);
     let events = stream::unfold(taken, move |(mut results, last)| {
         let broken_off = broken_off.clone();
         async move {
@@ -93,18 +104,6 @@ pub fn stream(
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(every)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-fn results(served: &Served, accepted: Result<Accepted, Box<Answer>>) -> BoxStream<'static, Answer> {
-    match accepted {
-        Err(answer) => stream::once(async { *answer }).boxed(),
-        Ok(Accepted { kind: OperationType::Mutation, .. }) => {
-            let message = "Mutations are answered in JSON, where they can be retried safely.";
-            let error: ServerError = Code::BadUserInput.error(message).into_server_error(async_graphql::Pos::default());
-            stream::once(async { Answer::of_request_error(error) }).boxed()
-        }
-        Ok(accepted) => execution::results(served, accepted).boxed(),
-    }
 }
 
 fn next(answer: &Answer, most: usize) -> Event {

@@ -18,14 +18,16 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use crate::graphql::document::Delivery;
 use crate::graphql::{Code, Stopped};
 use crate::telemetry;
 
 use super::caller::Caller;
 use super::connections::Connection;
 use super::encode::{self, EncodeError};
-use super::operation::{Accepted, Answer, Operation, answer};
-use super::refusal::{bad_json, bad_request, full, refuse, refuse_with, too_much};
+use super::operation::{Accepted, Answer, MUTATION_BY_GET, Operation, UNKNOWN_OUTCOME, answer};
+use super::refusal::{OVERLOADED, bad_json, bad_request, full, refuse, refuse_with, too_much};
+use super::wire::Place;
 use super::{Served, caching, events, execution, socket};
 
 /// The media type of a GraphQL response.
@@ -52,6 +54,8 @@ struct Envelope {
     is_get: bool,
     /// When its time is over.
     due: Instant,
+    /// Its place among those in flight.
+    place: Place,
     /// What it came over.
     connection: Arc<Connection>,
 }
@@ -64,13 +68,13 @@ pub async fn post(
     request: Request,
 ) -> Response {
     let due = Instant::now() + served.front.wire.times.request;
-    let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
+    let Some(place) = served.front.wire.requests.take() else { return overloaded() };
     let headers = request.headers().clone();
     let caller = match served.admit(served.address(peer, &headers), &headers) {
         Ok(caller) => caller,
         Err(refused) => return *refused,
     };
-    let envelope = Envelope { caller, headers, is_get: false, due, connection };
+    let envelope = Envelope { caller, headers, is_get: false, due, place, connection };
     if !is_json(&envelope.headers) {
         let message = "Send the operation as application/json, in UTF-8.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
@@ -113,7 +117,7 @@ pub async fn get(
         Err(_) => {}
     }
     let due = Instant::now() + served.front.wire.times.request;
-    let Some(_place) = served.front.wire.requests.take() else { return overloaded() };
+    let Some(place) = served.front.wire.requests.take() else { return overloaded() };
     let caller = match served.admit(address, &headers) {
         Ok(caller) => caller,
         Err(refused) => return *refused,
@@ -127,7 +131,7 @@ pub async fn get(
         }
     }
     let operation = Operation::from_parts(parts.query, parts.operation_name, objects);
-    let envelope = Envelope { caller, headers, is_get: true, due, connection };
+    let envelope = Envelope { caller, headers, is_get: true, due, place, connection };
     execute(&served, envelope, operation).await
 }
 
@@ -137,13 +141,20 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
     }
     let Caller { identity, person, .. } = envelope.caller.clone();
     let reservation = served.reservation(&person, &envelope.connection);
-    let outcome = operation.accept(served, served.viewer(identity, person), reservation);
+    // Without JSON for a plain answer, it is events that are wanted, whatever the operation is.
+    let delivery = if events::are_wanted(&envelope.headers, None) { Delivery::Repeated } else { Delivery::Once };
+    let outcome = operation.accept(served, served.viewer(identity, person), reservation, delivery);
     let accepted = outcome.as_ref().ok();
     if let Some(refused) = accepted.and_then(|one| served.charge(&envelope.caller, one).err()) {
         return too_much(refused);
     }
     if events::are_wanted(&envelope.headers, accepted.map(|accepted| accepted.kind)) {
-        return events::stream(served, &envelope.headers, envelope.caller, outcome);
+        let outcome = outcome.and_then(|accepted| match accepted.kind {
+            OperationType::Mutation if envelope.is_get => Err(Box::new(Answer::of_mutation_by_get())),
+            _ => Ok(accepted),
+        });
+        let Envelope { headers, caller, due, place, .. } = envelope;
+        return events::stream(served, &headers, caller, (outcome, due, place));
     }
     let mut accepted = match outcome {
         Ok(accepted) => accepted,
@@ -154,8 +165,8 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
     }
     let cache = caching::cache_control(&mut accepted.request, envelope.is_get, &envelope.headers);
     let Accepted { kind, request, budget, reservation, sent, span, .. } = accepted;
-    telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
-    let executed = execution::execute(served, request, &budget).instrument(span);
+    execution::count(kind);
+    let executed = execution::execute(&served.schema, request, &budget).instrument(span);
     let answer = match timeout_at(envelope.due, executed).await {
         Ok(Ok(response)) => answer(kind, response),
         Ok(Err(stopped)) => return not_whole(served, &envelope.headers, kind, EncodeError::Stopped(stopped)),
@@ -180,10 +191,8 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
 fn not_whole(served: &Served, headers: &HeaderMap, kind: OperationType, why: EncodeError) -> Response {
     let answer = match why {
         EncodeError::TooLate => {
-            let message =
-                "There was no answer in time. Whether it was executed is not known; send it again with its key.";
             telemetry::refusal(Code::Timeout.word());
-            return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
+            return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, UNKNOWN_OUTCOME);
         }
         EncodeError::Stopped(stopped) => Answer::of_stopped(kind, stopped, served.front.wire.room.answer),
     };
@@ -204,7 +213,7 @@ fn refuse_kind(kind: OperationType, is_get: bool) -> Option<Response> {
             (header::ALLOW, "POST"),
             StatusCode::METHOD_NOT_ALLOWED,
             Code::BadUserInput,
-            "GET is for queries; POST mutations.",
+            MUTATION_BY_GET,
         )),
         OperationType::Query | OperationType::Mutation => None,
     }
@@ -241,7 +250,7 @@ fn unread(rejection: &BytesRejection, max_body: usize) -> Response {
 }
 
 fn overloaded() -> Response {
-    full("The server has too much to do. Nothing was executed; try again soon.")
+    full(OVERLOADED)
 }
 
 /// JSON, and in no other charset than UTF-8.

@@ -8,8 +8,8 @@ use async_graphql::{Name, Pos, Request, Response, ServerError, Variables};
 use serde::Deserialize;
 use tracing::{Span, field};
 
-use crate::graphql::document::Admitted;
 use crate::graphql::document::fault::{self, Faults};
+use crate::graphql::document::{Admitted, Delivery};
 use crate::graphql::{Budget, Code, Stopped, Viewer, finish, prepare};
 use crate::spans;
 
@@ -20,6 +20,13 @@ use super::rate::COST_OF_ROW;
 
 /// Where an answer says how many of its errors are left out, in its `extensions`.
 const LEFT_OUT: &str = "errorsLeftOut";
+
+/// What is said of a mutation whose time is over.
+pub const UNKNOWN_OUTCOME: &str =
+    "There was no answer in time. Whether it was executed is not known; send it again with its key.";
+
+/// What is said to a mutation that came in a link.
+pub const MUTATION_BY_GET: &str = "GET is for queries; POST mutations.";
 
 /// A JSON object that may be missing.
 pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
@@ -106,6 +113,7 @@ impl Operation {
         served: &Served,
         viewer: Viewer,
         reservation: AnswerReservation,
+        delivery: Delivery,
     ) -> Result<Accepted, Box<Answer>> {
         let sent = self.resolve(&served.persisted)?;
         let refuse = |faults| Box::new(Answer::of_faults(faults));
@@ -116,7 +124,8 @@ impl Operation {
             return Err(Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))));
         }
         let name = self.name.filter(|name| !name.is_empty());
-        let admitted = served.documents.admit(&document, name.as_deref(), self.variables.as_ref(), &viewer);
+        let asked = (name.as_deref(), self.variables.as_ref());
+        let admitted = served.documents.admit(&document, asked, &viewer, delivery);
         let Admitted { kind, cost, writes, scans } = admitted.map_err(refuse)?;
         let scanned = served.app.store.scan_cost(scans.whole, scans.indexable);
         let scanned = scanned.min(served.front.wire.rates.most_for_searches());
@@ -201,6 +210,11 @@ impl Answer {
         Self::of_faults(vec![error])
     }
 
+    /// The answer to a mutation that came in a link.
+    pub fn of_mutation_by_get() -> Self {
+        Self::of_faults(fault::fault(Code::BadUserInput, MUTATION_BY_GET))
+    }
+
     /// The same with all that is wrong.
     fn of_faults(faults: Faults) -> Self {
         Self {
@@ -211,10 +225,19 @@ impl Answer {
         }
     }
 
-    /// The answer to a query that took too long.
-    pub fn of_late() -> Self {
-        let response = Response::from_errors(fault::fault(Code::Timeout, "There was no answer in time."));
-        Self { response, is_request_error: false, unsent: None, is_broken_off: false }
+    /// The answer to an operation that took too long.
+    pub fn of_late(kind: OperationType) -> Self {
+        let message = if kind == OperationType::Mutation { UNKNOWN_OUTCOME } else { "There was no answer in time." };
+        Self::of_failure(fault::fault(Code::Timeout, message))
+    }
+
+    /// The answer to an operation that panicked. What it was is in the log.
+    pub fn of_panic() -> Self {
+        Self::of_failure(fault::fault(Code::Internal, "Something went wrong on our side."))
+    }
+
+    fn of_failure(faults: Faults) -> Self {
+        Self { response: Response::from_errors(faults), is_request_error: false, unsent: None, is_broken_off: false }
     }
 
     /// The answer to an operation that was not executed to its end.

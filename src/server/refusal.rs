@@ -16,6 +16,9 @@ use super::rate::{POINT, TooMuch};
 /// When a client that was turned away may come back, in seconds.
 const RETRY_AFTER: &str = "1";
 
+/// What is said to an operation for which there is no place in flight.
+pub const OVERLOADED: &str = "The server has too much to do. Nothing was executed; try again soon.";
+
 /// An error of the transport.
 pub fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
     let body = serde_json::json!({ "errors": [{ "message": message, "extensions": { "code": code.word() } }] });

@@ -1,7 +1,8 @@
 //! GraphQL over a websocket: graphql-transport-ws, one loop per connection, fair between its operations.
 //!
 //! Nothing is queued for a slow reader: an operation is only asked for its next result when the last one is written, so
-//! that a subscription skips to its newest value. A write that takes too long ends the connection.
+//! that a subscription skips to its newest value. A write that takes too long ends the connection. A mutation goes on to its
+//! end whatever becomes of the connection.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,16 +18,18 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
-use crate::graphql::Code;
+use crate::graphql::document::Delivery;
+use crate::graphql::{Code, Stopped};
 use crate::telemetry::{self, Open};
 
 use super::auth::BadToken;
+use super::caller::Caller;
 use super::connections::Connection as TcpConnection;
 use super::end::End;
 use super::execution::results;
 use super::operation::{Answer, Operation};
 use super::person::Person;
-use super::refusal::{full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
+use super::refusal::{OVERLOADED, full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
 use super::seats::Seat;
 use super::wire::Times;
 use super::{Identity, Served, encode, origin};
@@ -73,9 +76,12 @@ struct Next<'a> {
 }
 
 enum Event {
-    Result(Box<Answer>),
+    Result(OperationType, Box<Answer>),
     End,
 }
+
+/// The operations of a connection, by the ids that its client gave them.
+type Operations = StreamMap<String, BoxStream<'static, Event>>;
 
 /// There are thousands of these, and most of them only listen. So what is rarely needed is not kept in the loop of each:
 /// it is allocated when it is needed.
@@ -89,7 +95,11 @@ struct Connection {
     person: Person,
     seat: Option<Seat>,
     identity: Option<Identity>,
-    operations: StreamMap<String, BoxStream<'static, Event>>,
+    subscriptions: Operations,
+    /// Queries and mutations, which have one answer.
+    requests: Operations,
+    /// Why it ends as soon as what has one answer is answered.
+    farewell: Option<Box<End>>,
     _open: Open,
     last_heard: Instant,
 }
@@ -147,13 +157,16 @@ async fn run(
         person,
         seat,
         identity: None,
-        operations: StreamMap::new(),
+        subscriptions: StreamMap::new(),
+        requests: StreamMap::new(),
+        farewell: None,
         last_heard: Instant::now(),
         _open: Open::socket(),
     };
     let end = if is_ours { connection.serve().await } else { End::closed(4406, "Subprotocol not acceptable") };
     // What it watches and its seat are let go before the farewell, which may take a while.
-    connection.operations.clear();
+    connection.subscriptions.clear();
+    connection.requests.clear();
     connection.seat = None;
     if let End::Closed(code, reason) = end {
         let close = CloseFrame { code, reason: reason.into_owned().into() };
@@ -170,21 +183,36 @@ impl Connection {
         let mut pings = interval_at(Instant::now() + self.times.ping, self.times.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if self.requests.is_empty()
+                && let Some(end) = self.farewell.take()
+            {
+                return *end;
+            }
+            let goes_on = self.farewell.is_none();
             let step = tokio::select! {
                 message = self.socket.recv() => Box::pin(self.hear(message)).await,
-                Some((id, event)) = self.operations.next(), if !self.operations.is_empty() => self.tell(id, event).await,
+                Some((id, event)) = self.requests.next(), if !self.requests.is_empty() => self.tell(id, event).await,
+                Some((id, event)) = self.subscriptions.next(), if !self.subscriptions.is_empty() => self.tell(id, event).await,
                 _ = pings.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
                 () = sleep_until(self.last_heard + self.times.silence) => Err(End::Gone),
                 () = sleep_until(hello), if self.identity.is_none() => Err(End::closed(4408, "Connection initialisation timeout")),
-                () = self.served.expiry(self.identity.as_ref()) => Err(End::closed(4403, "Forbidden")),
                 () = below.ended() => Err(End::Gone),
-                () = stop.cancelled() => Err(End::closed(1001, "The server is going away")),
-                _ = replaced.changed() => Err(End::closed(1012, "The data was restored; subscribe again")),
+                () = self.served.expiry(self.identity.as_ref()), if goes_on => self.finish(End::closed(4403, "Forbidden")),
+                () = stop.cancelled(), if goes_on => self.finish(End::closed(1001, "The server is going away")),
+                _ = replaced.changed(), if goes_on => self.finish(End::closed(1012, "The data was restored; subscribe again")),
             };
             if let Err(end) = step {
                 return end;
             }
         }
+    }
+
+    /// Ends what goes on, and begins nothing any more; what has one answer is answered first, when it is due at the latest.
+    #[expect(clippy::unnecessary_wraps, reason = "it is a step among others that may fail")]
+    fn finish(&mut self, end: End) -> Result<(), End> {
+        self.subscriptions.clear();
+        self.farewell = Some(Box::new(end));
+        Ok(())
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -225,7 +253,7 @@ impl Connection {
                 Some(identity) => self.subscribe(id, payload, identity).await,
             },
             FromClient::Complete { id } => {
-                self.operations.remove(&id);
+                self.forget(&id);
                 Ok(())
             }
         }
@@ -255,59 +283,88 @@ impl Connection {
         if id.is_empty() || id.len() > MAX_ID {
             return Err(End::closed(4400, "Invalid message"));
         }
-        if self.operations.contains_key(&id) {
+        if self.subscriptions.contains_key(&id) || self.requests.contains_key(&id) {
             return Err(End::closed(4409, "Subscriber for this id already exists"));
         }
-        if let Err(refused) = self.served.begin(&self.person) {
-            let (code, message) = told(refused);
-            return self.send(&error(&id, code, &message)).await;
+        if self.farewell.is_some() {
+            // Without a word, and not executed: so its client sends it again over its next connection.
+            return Ok(());
         }
-        let most = self.served.front.wire.room.operations;
-        if self.operations.len() >= most {
-            let message = format!("At most {most} operations run on one socket.");
-            return self.send(&error(&id, Code::LimitExceeded, &message)).await;
-        }
-        let reservation = self.served.reservation(&self.person, &self.below);
-        let viewer = self.served.viewer(identity, self.person.clone());
-        let accepted = match operation.accept(&self.served, viewer, reservation) {
-            Ok(accepted) => accepted,
-            Err(refused) => {
-                return self.send(&json!({ "type": "error", "id": id, "payload": refused.response.errors })).await;
+        match self.begin(operation, identity) {
+            Ok((kind, results)) => {
+                let events = results.map(move |answer| Event::Result(kind, Box::new(answer)));
+                let events = events.chain(stream::once(async { Event::End })).boxed();
+                let goes_on = kind == OperationType::Subscription;
+                if goes_on { &mut self.subscriptions } else { &mut self.requests }.insert(id, events);
+                Ok(())
             }
-        };
-        if let Err(refused) = self.served.go_on(&self.person, accepted.cost) {
+            Err(errors) => self.send(&json!({ "type": "error", "id": id, "payload": errors })).await,
+        }
+    }
+
+    /// Begins an operation, if it may be executed.
+    fn begin(
+        &self,
+        operation: Operation,
+        identity: Identity,
+    ) -> Result<(OperationType, BoxStream<'static, Answer>), Value> {
+        let due = Instant::now() + self.times.request;
+        let refuse = |refused| {
             let (code, message) = told(refused);
-            return self.send(&error(&id, code, &message)).await;
+            errors(code, &message)
+        };
+        self.served.begin(&self.person).map_err(refuse)?;
+        let most = self.served.front.wire.room.operations;
+        if self.subscriptions.len() + self.requests.len() >= most {
+            return Err(errors(Code::LimitExceeded, &format!("At most {most} operations run on one socket.")));
         }
-        if accepted.kind == OperationType::Mutation {
-            let message = "Mutations are sent over HTTP, where they can be retried safely.";
-            return self.send(&error(&id, Code::BadUserInput, message)).await;
-        }
-        let events = results(&self.served, accepted).map(|answer| Event::Result(Box::new(answer)));
-        self.operations.insert(id, events.chain(stream::once(async { Event::End })).boxed());
-        Ok(())
+        let Some(place) = self.served.front.wire.requests.take() else {
+            telemetry::refusal(Code::Overloaded.word());
+            return Err(errors(Code::Overloaded, OVERLOADED));
+        };
+        let reservation = self.served.reservation(&self.person, &self.below);
+        let viewer = self.served.viewer(identity.clone(), self.person.clone());
+        let accepted = operation
+            .accept(&self.served, viewer, reservation, Delivery::Repeated)
+            .map_err(|refused| json!(refused.response.errors))?;
+        let caller = Caller { identity, person: self.person.clone(), address: self.address };
+        self.served.charge(&caller, &accepted).map_err(refuse)?;
+        Ok((accepted.kind, results(&self.served, accepted, due, place)))
+    }
+
+    /// Forgets an operation. A mutation goes on.
+    fn forget(&mut self, id: &str) {
+        self.subscriptions.remove(id);
+        self.requests.remove(id);
     }
 
     async fn tell(&mut self, id: String, event: Event) -> Result<(), End> {
         match event {
             // A request error ends its operation, and nothing follows it.
-            Event::Result(answer) if answer.is_request_error => {
-                self.operations.remove(&id);
+            Event::Result(_, answer) if answer.is_request_error => {
+                self.forget(&id);
                 self.send(&json!({ "type": "error", "id": id, "payload": answer.response.errors })).await
             }
-            Event::Result(answer) if answer.is_broken_off => Err(End::closed(1013, "Try again later")),
-            Event::Result(answer) => {
+            Event::Result(_, answer) if answer.is_broken_off => Err(End::closed(1013, "Try again later")),
+            Event::Result(kind, answer) => {
                 telemetry::event();
                 let most = self.served.front.wire.room.answer;
-                let Ok(text) = encode::text(&Next { kind: "next", id: &id, payload: &answer }, most) else {
-                    self.operations.remove(&id);
+                let encode = |payload| encode::text(&Next { kind: "next", id: &id, payload }, most);
+                let mut text = encode(&answer);
+                if text.is_err() && kind == OperationType::Mutation {
+                    // It was executed all the same, and its answer says so.
+                    text = encode(&Answer::of_stopped(kind, Stopped::TooLarge, most));
+                }
+                let Ok(text) = text else {
+                    self.forget(&id);
                     let message = format!("A result has at most {} kB.", most / 1_024);
-                    return self.send(&error(&id, Code::LimitExceeded, &message)).await;
+                    let errors = errors(Code::LimitExceeded, &message);
+                    return self.send(&json!({ "type": "error", "id": id, "payload": errors })).await;
                 };
                 self.write(Message::Text(text.into())).await
             }
             Event::End => {
-                self.operations.remove(&id);
+                self.forget(&id);
                 self.send(&json!({ "type": "complete", "id": id })).await
             }
         }
@@ -326,6 +383,7 @@ impl Connection {
     }
 }
 
-fn error(id: &str, code: Code, message: &str) -> Value {
-    json!({ "type": "error", "id": id, "payload": [{ "message": message, "extensions": { "code": code.word() } }] })
+/// The payload of an error with one cause.
+fn errors(code: Code, message: &str) -> Value {
+    json!([{ "message": message, "extensions": { "code": code.word() } }])
 }

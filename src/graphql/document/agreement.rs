@@ -83,7 +83,9 @@ static STRICT: LazyLock<ApiSchema> =
 fn found(text: &str, variables: &Map<String, Value>) -> Faults {
     let viewer = Viewer { party: Party::System, client: ClientKey::System, public_stock: PublicStock::Exact };
     let read = DOCUMENTS.read(text);
-    read.and_then(|document| DOCUMENTS.admit(&document, None, Some(variables), &viewer)).err().unwrap_or_default()
+    read.and_then(|document| DOCUMENTS.admit(&document, (None, Some(variables)), &viewer, Delivery::Once))
+        .err()
+        .unwrap_or_default()
 }
 
 /// What the library finds wrong with it in its strict mode. Nothing of it is executed.

@@ -5,6 +5,7 @@
 
 mod cost;
 mod count;
+mod delivery;
 pub mod fault;
 mod guard;
 mod introspection;
@@ -33,6 +34,7 @@ use super::{Code, Viewer, asks_for_introspection};
 use fault::{Faults, MAX_ERRORS, fault, found, located};
 use introspection::ImplementersMap;
 
+pub use delivery::Delivery;
 pub use limits::Limits;
 pub use scans::Scans;
 pub use writes::Writes;
@@ -165,13 +167,14 @@ impl Documents {
     ///
     /// # Errors
     /// `GRAPHQL_VALIDATION_FAILED` when there is no such operation, `BAD_USER_INPUT` for the variables, `LIMIT_EXCEEDED`
-    /// for their size and for an operation that costs more than this viewer may spend.
+    /// and for mutations without a key where they may be delivered twice, `LIMIT_EXCEEDED` for the size of variables and for
+    /// an operation that costs more than this viewer may spend.
     pub fn admit(
         &self,
         document: &Document,
-        name: Option<&str>,
-        values: Option<&Map<String, Value>>,
+        (name, values): (Option<&str>, Option<&Map<String, Value>>),
         viewer: &Viewer,
+        delivery: Delivery,
     ) -> Result<Admitted, Faults> {
         let Ok(operation) = document.compiled.operations.get(name) else {
             let message = "The document has no such operation, or several without a name.";
@@ -182,6 +185,13 @@ impl Documents {
         if !nulls.is_empty() {
             let _ = fault::bound(&mut nulls);
             return Err(nulls);
+        }
+        if delivery == Delivery::Repeated {
+            let mut keyless = delivery::check(&self.schema, &document.compiled, operation, &variables);
+            if !keyless.is_empty() {
+                let _ = fault::bound(&mut keyless);
+                return Err(keyless);
+            }
         }
         let (cost, budget) = (cost::of(&document.compiled, operation, &variables), self.limits.budget(viewer));
         if cost > budget {

@@ -16,7 +16,9 @@ fn refusal(text: &str, variables: &Value, party: Party) -> Option<(String, Strin
     let documents = &*DOCUMENTS;
     let viewer = Viewer { client: (&party).into(), party, public_stock: PublicStock::Exact };
     let read = documents.read(text);
-    let faults = read.and_then(|document| documents.admit(&document, None, variables.as_object(), &viewer)).err()?;
+    let faults = read
+        .and_then(|document| documents.admit(&document, (None, variables.as_object()), &viewer, Delivery::Once))
+        .err()?;
     let answer = serde_json::to_value(&faults).unwrap();
     assert!(answer.to_string().len() <= 8_000, "{answer}");
     assert!(faults.len() <= MAX_ERRORS);

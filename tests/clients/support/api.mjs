@@ -32,10 +32,15 @@ export async function product(units) {
   return { id: createProduct.product.id, sku };
 }
 
+/** Changes of stock. */
+export const ADJUST = `mutation Adjust($input: AdjustStockInput!) {
+  adjustStock(input: $input) { stocks { available } userErrors { message } }
+}`;
+
 /** Adds units to the stock of a product. */
 export async function receive(productId, quantity, api = API) {
   const { adjustStock } = await request(
-    `mutation ($input: AdjustStockInput!) { adjustStock(input: $input) { stocks { available } userErrors { message } } }`,
+    ADJUST,
     { input: { changes: [{ productId, action: 'INCREMENT', quantity }], reason: 'RECEIVED' } },
     api,
   );
