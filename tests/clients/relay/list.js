@@ -43,3 +43,17 @@ export const live = graphql`
     }
   }
 `;
+
+export const receive = graphql`
+  mutation listReceiveMutation($input: AdjustStockInput!) {
+    adjustStock(input: $input) {
+      stocks {
+        available
+        version
+      }
+      userErrors {
+        code
+      }
+    }
+  }
+`;

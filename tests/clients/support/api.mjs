@@ -32,18 +32,22 @@ export async function product(units) {
   return { id: createProduct.product.id, sku };
 }
 
-/** Changes of stock. */
+/** Changes stock. */
 export const ADJUST = `mutation Adjust($input: AdjustStockInput!) {
-  adjustStock(input: $input) { stocks { available } userErrors { message } }
+  adjustStock(input: $input) { stocks { id available version } userErrors { code field message } }
 }`;
+
+/** The variables of ADJUST that add units to the stock of a product. */
+export const receipt = (productId, quantity) => ({
+  input: { changes: [{ productId, action: 'INCREMENT', quantity }], reason: 'RECEIVED' },
+});
+
+/** The same, of a quantity that is refused as INVALID_QUANTITY. */
+export const refusedReceipt = (productId) => receipt(productId, 0);
 
 /** Adds units to the stock of a product. */
 export async function receive(productId, quantity, api = API) {
-  const { adjustStock } = await request(
-    ADJUST,
-    { input: { changes: [{ productId, action: 'INCREMENT', quantity }], reason: 'RECEIVED' } },
-    api,
-  );
+  const { adjustStock } = await request(ADJUST, receipt(productId, quantity), api);
   assert.deepEqual(adjustStock.userErrors, []);
 }
 
