@@ -33,7 +33,7 @@ use scan::Scanner;
 
 pub use live_log::{LogPlace, LogRows};
 pub use log::{LogCursor, LogFilter};
-pub use open::{Databases, Kind, migrate, open, open_read_only, shown};
+pub use open::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
 pub use order::{OrderCursor, OrderFilter, OrderRecord};
 pub use page::{MAX_PAGE, Page, PageRequest};
 pub use postgres::{Bell, Change, Changed, FeedConnection, News, Poll, Postgres};

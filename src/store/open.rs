@@ -1,8 +1,8 @@
 //! Opens the database that an address means: a file, or a PostgreSQL that any number of servers share.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 
 use super::postgres::Postgres;
 use super::scan::MAX_SCANS;
@@ -78,11 +78,18 @@ pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
 pub async fn migrate(databases: &Databases) -> anyhow::Result<()> {
     match &databases.kind {
         Kind::Sqlite(_) => {
-            Migrator::up(&databases.write, None).await.context("the database could not be migrated")?;
+            Migrator::up(&databases.write, None).await.map_err(newer)?;
             sqlite::checkpoint(&databases.write).await.context("the write-ahead log could not be emptied")
         }
         Kind::Postgres(postgres) => postgres.migrate().await,
     }
+}
+
+/// A failure to migrate, in words. What a later release has done to a database is not known here.
+pub fn newer(error: DbErr) -> anyhow::Error {
+    let is_newer = matches!(&error, DbErr::Custom(text) if text.contains("its file is missing"));
+    let reason = "the database was migrated by a newer release: use that one, or restore a backup from before";
+    if is_newer { anyhow!(reason) } else { anyhow!(error).context("the database could not be migrated") }
 }
 
 /// The address as it may be shown: without a password.
@@ -93,6 +100,12 @@ pub fn shown(url: &str) -> String {
         Ok(Place::Sqlite(_)) => url.to_owned(),
         Err(_) => scheme(url).to_owned(),
     }
+}
+
+/// Whether an address means a file, which nobody has to wait for.
+#[must_use]
+pub fn is_file(url: &str) -> bool {
+    scheme(url) == "sqlite"
 }
 
 fn place(url: &str) -> anyhow::Result<Place> {

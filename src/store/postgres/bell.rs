@@ -88,7 +88,7 @@ impl Bell {
 
     /// Listens until the connection is lost or silent.
     async fn listen_once(&self, postgres: &Postgres) -> Result<(), sqlx::Error> {
-        let pool = postgres.listener()?;
+        let pool = postgres.listener();
         let mut listener = PgListener::connect_with(&pool).await?;
         // A lost connection is made anew here, within a bound.
         listener.eager_reconnect(false);

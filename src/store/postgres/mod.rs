@@ -2,6 +2,7 @@
 //! replicas and its doorbell. The only SQL in the form of text; it never holds a value that came from outside, which
 //! are parameters always.
 
+mod address;
 mod bell;
 mod feed;
 mod keys;
@@ -10,17 +11,22 @@ mod log;
 mod search;
 mod transaction;
 
+use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement, Value};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::error::sql_state;
+
+use super::open::newer;
 use super::scan::MAX_SCANS;
 
 pub use bell::Bell;
@@ -72,32 +78,39 @@ const MIGRATION_LOCK: i64 = 0x6f6e_6861_6e64;
 const OLDEST_VERSION: i32 = 130_000;
 
 /// A PostgreSQL, and how to get to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Postgres {
-    url: String,
+    /// With the password.
+    options: Arc<PgConnectOptions>,
     /// Whether the last connection led to a standby.
     is_standby: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Postgres").field(&self.shown()).finish()
+    }
 }
 
 impl Postgres {
     /// The database at this address.
     ///
     /// # Errors
-    /// When it is not an address; what is wrong with it is not told, for it may hold a password.
+    /// When it is no address that is understood; what is wrong with it is told without what may be a password.
     pub fn at(url: &str) -> anyhow::Result<Self> {
-        if !url.contains("://") || url.parse::<PgConnectOptions>().is_err() {
-            bail!("DATABASE_URL must look like postgres://user:password@host/database");
-        }
-        Ok(Self { url: url.to_owned(), is_standby: Arc::default() })
+        Ok(Self { options: Arc::new(address::read(url)?), is_standby: Arc::default() })
     }
 
     /// The address without what is secret.
     #[must_use]
     pub fn shown(&self) -> String {
-        // It was understood when this was made.
-        let options = self.url.parse::<PgConnectOptions>().unwrap_or_default();
+        let options = &self.options;
         let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
-        format!("postgres://{user}@{host}:{port}/{}", options.get_database().unwrap_or(user))
+        let database = options.get_database().unwrap_or(user);
+        match options.get_socket() {
+            Some(socket) => format!("postgres://{user}@/{database} at {}", socket.display()),
+            None => format!("postgres://{user}@{host}:{port}/{database}"),
+        }
     }
 
     /// Connections that read.
@@ -105,7 +118,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached for [`START_WAIT`], or is none that promises can be kept on.
     pub async fn readers(&self) -> anyhow::Result<DatabaseConnection> {
-        let db = self.patiently("reader", READERS).await?;
+        let db = self.patiently("reader", READERS, STATEMENT_TIMEOUT).await?;
         check(&db).await?;
         Ok(db)
     }
@@ -115,7 +128,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn scanners(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently(SCANNER, MAX_SCANS).await
+        self.patiently(SCANNER, MAX_SCANS, STATEMENT_TIMEOUT).await
     }
 
     /// The connection that asks whether the database answers.
@@ -123,7 +136,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn probes(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently("probe", PROBES).await
+        self.patiently("probe", PROBES, STATEMENT_TIMEOUT).await
     }
 
     /// The one connection that writes; it is the writer's.
@@ -131,7 +144,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn writer(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently("writer", 1).await
+        self.patiently("writer", 1, STATEMENT_TIMEOUT).await
     }
 
     /// A new one in its place, at once or not at all.
@@ -144,7 +157,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn patient_reader(&self) -> anyhow::Result<DatabaseConnection> {
-        Ok(self.connect("verify", 1, LONG_TIMEOUT).await?)
+        self.patiently("verify", 1, LONG_TIMEOUT).await
     }
 
     /// The connection of the feed between replicas. It is made when it is needed first.
@@ -158,10 +171,10 @@ impl Postgres {
     }
 
     /// The connection that listens for other replicas, in a pool that connects when it is asked to.
-    pub(crate) fn listener(&self) -> Result<PgPool, sqlx::Error> {
-        let options = self.url.parse::<PgConnectOptions>()?.application_name("onhand listener");
+    pub(crate) fn listener(&self) -> PgPool {
+        let options = PgConnectOptions::clone(&self.options).application_name("onhand listener");
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT).max_lifetime(None).idle_timeout(None);
-        Ok(pool.connect_lazy_with(options))
+        pool.connect_lazy_with(options)
     }
 
     /// A connection for rings of the doorbell. It connects when it is needed first.
@@ -183,8 +196,8 @@ impl Postgres {
             sleep(START_PAUSE).await;
         }
         let db = self.connect("migration", 1, LONG_TIMEOUT).await?;
-        let migrated = bring_up_to_date(&db).await.context("the database could not be migrated");
-        let swept = forget_other_clusters(&db).await;
+        let migrated = bring_up_to_date(&db, self.options.get_username()).await;
+        let swept = if migrated.is_ok() { forget_other_clusters(&db).await } else { Ok(()) };
         db.close().await?;
         // The lock goes with its connection.
         guard.close().await?;
@@ -192,23 +205,51 @@ impl Postgres {
         Ok(swept?)
     }
 
-    async fn patiently(&self, role: &'static str, connections: u32) -> anyhow::Result<DatabaseConnection> {
+    async fn patiently(
+        &self,
+        role: &'static str,
+        connections: u32,
+        statement_timeout: &'static str,
+    ) -> anyhow::Result<DatabaseConnection> {
         let deadline = Instant::now() + START_WAIT;
+        let mut told = String::new();
         loop {
-            match self.connect(role, connections, STATEMENT_TIMEOUT).await {
+            let connected = match self.try_out().await {
+                Ok(()) => self.connect(role, connections, statement_timeout).await,
+                Err(error) => Err(DbErr::Conn(RuntimeErr::SqlxError(error.into()))),
+            };
+            let error = match connected {
                 Ok(db) => return Ok(db),
                 Err(_) if self.is_standby.load(Ordering::Relaxed) => {
                     bail!(
                         "this PostgreSQL is a standby: stock is written, and never read from a copy that may be late"
                     );
                 }
-                Err(error) if may_come(&error) && Instant::now() < deadline => {
-                    tracing::warn!(%error, "the database is not there yet");
-                }
-                Err(error) => return Err(error).with_context(|| format!("cannot connect to {}", self.shown())),
+                Err(error) => error,
+            };
+            let reason = reason(&error);
+            if !may_come(&error) || Instant::now() >= deadline {
+                bail!("cannot connect to {}: {reason}", self.shown());
+            }
+            if reason != told {
+                tracing::warn!(
+                    reason,
+                    seconds = START_WAIT.as_secs(),
+                    "the database is not there yet; it is waited for"
+                );
+                told = reason;
             }
             sleep(START_PAUSE).await;
         }
+    }
+
+    /// Opens one connection to see whether that can be done, and why not: a pool only says that it took too long.
+    async fn try_out(&self) -> Result<(), sqlx::Error> {
+        let options = PgConnectOptions::clone(&self.options).application_name("onhand start");
+        let connection = timeout(WAIT, PgConnection::connect_with(&options)).await;
+        let mut connection = connection.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut))?;
+        refuse_standby(&mut connection, &self.is_standby).await?;
+        connection.close().await
     }
 
     async fn connect(
@@ -217,14 +258,15 @@ impl Postgres {
         connections: u32,
         statement_timeout: &'static str,
     ) -> Result<DatabaseConnection, DbErr> {
-        let mut options = ConnectOptions::new(&self.url);
+        // What is read from this address is replaced below, as a whole.
+        let mut options = ConnectOptions::new("postgres://localhost");
         options.max_connections(connections).min_connections(0).acquire_timeout(WAIT).sqlx_logging(false);
-        options.set_application_name(format!("onhand {role}"));
+        let to = PgConnectOptions::clone(&self.options).application_name(&format!("onhand {role}"));
         let idle_timeout = if statement_timeout == LONG_TIMEOUT { LONG_TIMEOUT } else { IDLE_TIMEOUT };
         // Whether an index helps with a search depends on the text, which a plan for any text knows nothing of.
         let plans = if role == SCANNER { "force_custom_plan" } else { "auto" };
-        options.map_sqlx_postgres_opts(move |postgres| {
-            postgres.options([
+        options.map_sqlx_postgres_opts(move |_| {
+            to.clone().options([
                 ("plan_cache_mode", plans),
                 ("statement_timeout", statement_timeout),
                 ("lock_timeout", LOCK_TIMEOUT),
@@ -253,23 +295,58 @@ async fn refuse_standby(session: &mut PgConnection, is_standby: &AtomicBool) -> 
     Ok(())
 }
 
-/// Whether a server that could not be connected to may only be starting: waiting changes nothing about a wrong password.
+/// Whether a server that could not be connected to may only be starting: waiting changes nothing about a wrong password, or
+/// about a certificate that nobody known has signed.
 fn may_come(error: &DbErr) -> bool {
     use sea_orm::sqlx::Error;
     let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
     match &**error {
         Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53")),
-        Error::Io(_) | Error::PoolTimedOut => true,
+        Error::Io(error) => !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput),
+        Error::PoolTimedOut => true,
         _ => false,
     }
 }
 
+/// Why a server could not be connected to, in its own words.
+fn reason(error: &DbErr) -> String {
+    use sea_orm::sqlx::Error;
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => match &**error {
+            Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            Error::Io(error) => error.to_string(),
+            Error::Database(error) => error.message().to_owned(),
+            Error::PoolTimedOut => format!("no answer within {} s", WAIT.as_secs()),
+            error => error.to_string(),
+        },
+        error => error.to_string(),
+    }
+}
+
 /// Makes what is missing. Where nothing is, it only reads: a role that serves needs no right to make tables.
-async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if Migrator::get_pending_migrations_read_only(db).await?.is_empty() {
+async fn bring_up_to_date(db: &DatabaseConnection, user: &str) -> anyhow::Result<()> {
+    let owner = || {
+        format!(
+            "the tables are not there or not up to date, and the role {user} may not make them: run `onhand migrate` as the owner"
+        )
+    };
+    let pending = match Migrator::get_pending_migrations_read_only(db).await {
+        Ok(pending) => pending,
+        Err(error) if is_forbidden(&error) => bail!("{}", owner()),
+        Err(error) => return Err(newer(error)),
+    };
+    if pending.is_empty() {
         return Ok(());
     }
-    Migrator::up(db, None).await
+    match Migrator::up(db, None).await {
+        Err(error) if is_forbidden(&error) => bail!("{}", owner()),
+        migrated => migrated.context("the database could not be migrated"),
+    }
+}
+
+/// Whether the role lacks a right, or does not own what it would change.
+fn is_forbidden(error: &DbErr) -> bool {
+    sql_state(error).is_some_and(|code| code == "42501")
 }
 
 async fn locked(db: &DatabaseConnection) -> Result<bool, DbErr> {
