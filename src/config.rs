@@ -1,11 +1,14 @@
 //! Every setting with its variable, its default and its meaning, and the command line. The only reader of the
 //! environment.
 
+mod given;
 mod limits;
+mod listen;
+mod secrets;
 mod transfer;
 mod values;
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,7 +16,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::domain::quantity::MAX_QUANTITY;
 use crate::domain::stock::PublicStock;
 
+use values::{digits, log_filter, switch, within_u32};
+
+pub use given::{Given, NotGiven};
 pub use limits::{DocumentLimits, LimitSettings, Room, Shares, Times};
+pub use listen::{Host, Listen};
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
@@ -31,6 +38,18 @@ pub struct CommandLine {
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://onhand.db", global = true, hide_env_values = true)]
     pub database_url: String,
 
+    /// A file that holds the address of the database instead.
+    #[arg(long, env = "DATABASE_URL_FILE", global = true)]
+    pub database_url_file: Option<PathBuf>,
+
+    /// The password of the PostgreSQL, when its address has none.
+    #[arg(long, env = "DATABASE_PASSWORD", global = true, hide_env_values = true)]
+    pub database_password: Option<String>,
+
+    /// A file that holds that password instead.
+    #[arg(long, env = "DATABASE_PASSWORD_FILE", global = true)]
+    pub database_password_file: Option<PathBuf>,
+
     /// Settings of the server.
     #[command(flatten)]
     pub serve: Serve,
@@ -42,6 +61,27 @@ pub struct CommandLine {
     /// How much of everything there may be.
     #[command(flatten)]
     pub limits: LimitSettings,
+}
+
+impl CommandLine {
+    /// Whether the settings of a server fit together.
+    ///
+    /// # Errors
+    /// When they do not; the message is for people.
+    pub fn check(&self) -> Result<(), String> {
+        self.limits.check()?;
+        let PaymentTimes { pay_answer, pay_gateway, pay_lease, pay_retry, pay_retry_max, .. } = self.serve.payment;
+        if pay_lease <= pay_gateway {
+            return Err("ONHAND_PAY_LEASE must be longer than ONHAND_PAY_GATEWAY".to_owned());
+        }
+        if pay_answer >= self.limits.times.request {
+            return Err("ONHAND_PAY_ANSWER must be shorter than ONHAND_WAIT_REQUEST".to_owned());
+        }
+        if pay_retry > pay_retry_max {
+            return Err("ONHAND_PAY_RETRY is at most ONHAND_PAY_RETRY_MAX".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// What to do.
@@ -111,8 +151,28 @@ pub struct Access {
     #[arg(long, env = "ONHAND_SECRET", hide_env_values = true, global = true)]
     pub secret: Option<String>,
 
+    /// A file that holds that secret instead.
+    #[arg(long, env = "ONHAND_SECRET_FILE", global = true)]
+    pub secret_file: Option<PathBuf>,
+
+    /// The secret from before, whose tokens are still good while ONHAND_SECRET is replaced. Nothing is signed with it.
+    #[arg(long, env = "ONHAND_SECRET_PREVIOUS", hide_env_values = true, global = true)]
+    pub secret_previous: Option<String>,
+
+    /// A file that holds that secret instead.
+    #[arg(long, env = "ONHAND_SECRET_PREVIOUS_FILE", global = true)]
+    pub secret_previous_file: Option<PathBuf>,
+
+    /// A token that may read /metrics and nothing else, and does not expire: at least 32 bytes, sent as a bearer token.
+    #[arg(long, env = "ONHAND_METRICS_TOKEN", hide_env_values = true, global = true)]
+    pub metrics_token: Option<String>,
+
+    /// A file that holds that token instead.
+    #[arg(long, env = "ONHAND_METRICS_TOKEN_FILE", global = true)]
+    pub metrics_token_file: Option<PathBuf>,
+
     /// A file or a web address with the public keys that tokens are signed with (a JWK set: RS256, ES256, EdDSA), read
-    /// again every ten minutes, and when a token names a key that is not in it.
+    /// again every ten minutes, and when a token names a key that is not in it. A web address may be away at the start.
     #[arg(long, env = "ONHAND_JWKS", global = true)]
     pub jwks: Option<String>,
 
@@ -130,11 +190,11 @@ pub struct Access {
     pub public_stock: PublicStock,
 
     /// Whether the sandbox may be paid with; unless given, in development only.
-    #[arg(long, env = "ONHAND_SANDBOX", global = true)]
+    #[arg(long, env = "ONHAND_SANDBOX", value_name = "BOOL", value_parser = switch, global = true)]
     pub sandbox: Option<bool>,
 
     /// Whether there is introspection, and the pages at / and /demo; unless given, in development only.
-    #[arg(long, env = "ONHAND_EXPLORE", global = true)]
+    #[arg(long, env = "ONHAND_EXPLORE", value_name = "BOOL", value_parser = switch, global = true)]
     pub explore: Option<bool>,
 }
 
@@ -151,24 +211,25 @@ fn public_stock(text: &str) -> Result<PublicStock, String> {
 /// Settings of the server.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Where to listen. In development everybody is staff, so there only loopback addresses are accepted.
-    #[arg(long, env = "ONHAND_LISTEN", default_value = "127.0.0.1:8000", global = true)]
-    pub listen: SocketAddr,
+    /// Where to listen: an address or a name, and a port; a port alone is one of 127.0.0.1. In development everybody is
+    /// staff, so there only loopback addresses are accepted.
+    #[arg(long, env = "ONHAND_LISTEN", default_value = "127.0.0.1:8000", value_parser = listen::listen, global = true)]
+    pub listen: Listen,
 
     /// Origins whose pages may use the API besides our own, with commas in between, such as "https://shop.example".
     #[arg(long, env = "ONHAND_ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
     pub allowed_origins: Vec<String>,
 
     /// Whether an empty catalogue is filled with a dozen demo products; unless given, in development only.
-    #[arg(long, env = "ONHAND_DEMO", global = true)]
+    #[arg(long, env = "ONHAND_DEMO", value_name = "BOOL", value_parser = switch, global = true)]
     pub demo: Option<bool>,
 
     /// What to log, for example "info" or "onhand=debug,sea_orm=info,warn".
-    #[arg(long, env = "ONHAND_LOG", default_value = "onhand=info,warn", global = true)]
+    #[arg(long, env = "ONHAND_LOG", default_value = "onhand=info,warn", value_parser = log_filter, global = true)]
     pub log: String,
 
     /// How a line of the log looks: "text" for people, or "json", one object a line, for collectors.
-    #[arg(long, env = "ONHAND_LOG_FORMAT", default_value = "text", global = true)]
+    #[arg(long, env = "ONHAND_LOG_FORMAT", default_value = "text", ignore_case = true, global = true)]
     pub log_format: LogFormat,
 
     /// Where spans are sent: an OpenTelemetry collector that takes OTLP over HTTP, such as "http://127.0.0.1:4318".
@@ -180,7 +241,7 @@ pub struct Serve {
     pub payment: PaymentTimes,
 
     /// Days after which a cart that nobody touched expires. A week later it is deleted.
-    #[arg(long, env = "ONHAND_CART_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
+    #[arg(long, env = "ONHAND_CART_DAYS", default_value_t = 30, value_parser = within_u32::<1, 3650>, global = true)]
     pub cart_days: u32,
 }
 
@@ -223,8 +284,8 @@ pub struct PaymentTimes {
 
 /// Reads "250ms", "4s", "15m" or "24h".
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
+    let length = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_').len();
+    let (number, unit) = text.split_at(length);
     let millis = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -232,7 +293,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err("a time looks like 250ms, 4s, 15m or 24h".to_owned()),
     };
-    let number: u32 = number.parse().map_err(|_| "a time starts with a whole number".to_owned())?;
+    let number: Option<u32> = digits(number).and_then(|digits| digits.parse().ok());
+    let number = number.ok_or_else(|| "a time starts with a whole number".to_owned())?;
     let duration = Duration::from_millis(u64::from(number) * millis);
     let longest = Duration::from_hours(30 * 24);
     if duration > longest { Err("a time is at most 30 days".to_owned()) } else { Ok(duration) }

@@ -23,9 +23,10 @@
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
 //! - [`verify`], [`probe`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
 //! - [`import`], [`export`], [`sheet`]: files of products, row by row, in and out.
-//! - [`config`], [`run`], [`supervision`]: settings, the life of the process, and the tasks that it cannot do without.
+//! - [`config`], [`run`], [`listener`], [`supervision`]: settings, the life of the process, the socket it listens on, and the
+//!   tasks that it cannot do without.
 //! - [`error`]: what crosses layers when something does not happen.
-//! - [`telemetry`], [`logs`], [`spans`]: what an operator sees, in numbers, in lines and in traces.
+//! - [`telemetry`], [`logs`], [`lines`], [`spans`]: what an operator sees, in numbers, in lines and in traces.
 //!
 //! # One mutation, from end to end
 //!
@@ -92,6 +93,8 @@ pub mod config;
 
 pub mod run;
 
+pub mod listener;
+
 pub mod supervision;
 
 pub mod error;
@@ -99,5 +102,7 @@ pub mod error;
 pub mod telemetry;
 
 pub mod logs;
+
+pub mod lines;
 
 pub mod spans;

@@ -1,39 +1,94 @@
 //! What is logged and how it looks: lines on standard error, as text or as JSON, and spans to a collector if one is named.
 //!
 //! No line may hold a token, a query string, a body or anything of a person: whoever logs names what they log, field by
-//! field, and nobody logs a request as it came.
+//! field, and nobody logs a request as it came. Nobody waits for who reads the log: see [`crate::lines`].
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
+use crate::clock::Clock;
 use crate::config::{LogFormat, Serve};
+use crate::lines::Lines;
 use crate::spans::{self, Sent};
 
-/// Begins to log, once per process; sends spans, too, if this process `serves` and a collector is named.
-///
-/// # Errors
-/// When spans cannot be sent to what is named as a collector, or somebody logs in this process already.
-pub fn start(settings: &Serve, serves: bool) -> anyhow::Result<Sent> {
-    let filter = EnvFilter::builder().parse_lossy(&settings.log);
-    let lines = fmt::layer().with_writer(std::io::stderr);
-    let lines = match settings.log_format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
-        LogFormat::Json => {
-            lines.json().with_ansi(false).flatten_event(true).with_current_span(false).with_filter(filter).boxed()
-        }
-    };
-    let (layer, sent) = match settings.otlp.as_deref().filter(|_| serves) {
-        Some(collector) => spans::send_to(collector).map(|(layer, sent)| (Some(layer), sent))?,
-        None => (None, Sent::none()),
-    };
-    tracing_subscriber::registry().with(lines).with(layer).try_init().context("cannot log")?;
-    log_panics();
-    Ok(sent)
+/// How long the end of the process waits for whoever reads the log.
+const FLUSH_WAIT: Duration = Duration::from_secs(1);
+
+/// The log of this process.
+#[derive(Debug)]
+pub struct Log {
+    lines: Lines,
+    format: LogFormat,
+    sent: Sent,
+}
+
+impl Log {
+    /// A log to which nothing but the reason of an end is written.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub fn bare(format: LogFormat) -> io::Result<Self> {
+        let notice = match format {
+            LogFormat::Text => |lost: u64| format!("onhand: {lost} lines of the log were dropped: nobody read them\n"),
+            LogFormat::Json => {
+                |lost: u64| json_line("WARN", &format!("{lost} lines of the log were dropped: nobody read them"))
+            }
+        };
+        Ok(Self { lines: Lines::to(io::stderr(), notice)?, format, sent: Sent::none() })
+    }
+
+    /// Begins to log, once per process; sends spans, too, if this process `serves` and a collector is named.
+    ///
+    /// # Errors
+    /// When spans cannot be sent to what is named as a collector, or somebody logs in this process already.
+    pub fn start(&mut self, settings: &Serve, serves: bool) -> anyhow::Result<()> {
+        let filter = EnvFilter::builder().parse_lossy(&settings.log);
+        let lines = self.lines.clone();
+        let lines = fmt::layer().with_writer(move || lines.clone());
+        let lines = match self.format {
+            LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).with_filter(filter).boxed(),
+            LogFormat::Json => {
+                lines.json().with_ansi(false).flatten_event(true).with_current_span(false).with_filter(filter).boxed()
+            }
+        };
+        let (layer, sent) = match settings.otlp.as_deref().filter(|_| serves) {
+            Some(collector) => spans::send_to(collector).map(|(layer, sent)| (Some(layer), sent))?,
+            None => (None, Sent::none()),
+        };
+        self.sent = sent;
+        tracing_subscriber::registry().with(lines).with(layer).try_init().context("cannot log")?;
+        log_panics();
+        Ok(())
+    }
+
+    /// Says why the process ends, whatever is logged otherwise.
+    pub fn end_with(&self, reason: &str) {
+        let line = match self.format {
+            LogFormat::Text => format!("onhand: {reason}\n"),
+            LogFormat::Json => json_line("ERROR", reason),
+        };
+        self.lines.send(line.into_bytes());
+    }
+
+    /// Writes and sends what still waits. It takes a few seconds at the most, whether or not anybody reads it.
+    pub async fn finish(self) {
+        self.sent.flush().await;
+        self.lines.flush(FLUSH_WAIT);
+    }
+}
+
+/// A line of the log that no subscriber makes.
+fn json_line(level: &str, message: &str) -> String {
+    let timestamp = Clock::system().now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let line = json!({ "timestamp": timestamp, "level": level, "message": message, "target": "onhand" });
+    format!("{line}\n")
 }
 
 /// A panic is a line like any other. Its message is left out, because it may quote what a client sent; with

@@ -2,35 +2,59 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use onhand::config::{Command, CommandLine, LogFormat};
+use onhand::config::{Command, CommandLine, Given, LogFormat, NotGiven};
+use onhand::logs::Log;
+use onhand::run::{self, End};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// It could not be done.
+const FAILED: u8 = 2;
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let line = CommandLine::parse();
-    let format = line.serve.log_format;
+    let (Given { line, warnings }, format) = match CommandLine::given() {
+        Ok(given) => {
+            let format = given.line.serve.log_format;
+            (given, format)
+        }
+        // Help is for people, whatever the log looks like.
+        Err(NotGiven::Usage(usage, LogFormat::Text)) => usage.exit(),
+        Err(NotGiven::Usage(usage, LogFormat::Json)) => return refuse(LogFormat::Json, &[usage.to_string()]).await,
+        Err(NotGiven::Refused(reasons, format)) => return refuse(format, &reasons).await,
+    };
+    let Ok(mut log) = Log::bare(format) else { return ExitCode::from(FAILED) };
     let serves = matches!(line.command, None | Some(Command::Serve));
-    let sent = match onhand::logs::start(&line.serve, serves) {
-        Ok(sent) => sent,
+    let done = match log.start(&line.serve, serves) {
+        Ok(()) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            run::run(line).await
+        }
+        Err(error) => Err(error),
+    };
+    let code = match done {
+        Ok(End::Well) => 0,
+        Ok(End::Unwell) => 1,
+        Ok(End::Stopped(code)) => code,
         Err(error) => {
-            eprintln!("onhand: {error:#}");
-            return ExitCode::from(2);
+            log.end_with(&format!("{error:#}"));
+            FAILED
         }
     };
-    let done = onhand::run::run(line).await;
-    sent.flush().await;
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            match format {
-                LogFormat::Text => eprintln!("onhand: {error:#}"),
-                LogFormat::Json => tracing::error!(error = format!("{error:#}"), "it could not be done"),
-            }
-            ExitCode::from(2)
+    log.finish().await;
+    ExitCode::from(code)
+}
+
+/// Ends before there is anything to log.
+async fn refuse(format: LogFormat, reasons: &[String]) -> ExitCode {
+    if let Ok(log) = Log::bare(format) {
+        for reason in reasons {
+            log.end_with(reason.trim_end());
         }
+        log.finish().await;
     }
+    ExitCode::from(FAILED)
 }

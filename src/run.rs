@@ -4,22 +4,24 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Settings};
 use crate::clock::Clock;
-use crate::config::{Command, CommandLine, LimitSettings, Room};
+use crate::config::{Command, CommandLine, LimitSettings, LogFormat, Room};
+use crate::lines::Lines;
 use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
-use crate::store::{Databases, Kind, migrate, open, open_read_only, shown};
+use crate::store::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
 use crate::supervision::Supervisor;
 use crate::verify::Report;
-use crate::{demo, export, graphql, import, payment, probe, upkeep, verify};
+use crate::{demo, export, graphql, import, listener, payment, probe, upkeep, verify};
 
 /// Files that are kept free of connections: for the database and its reconnects, gateways, keys, and connections that are
 /// about to end.
@@ -31,73 +33,164 @@ const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 /// How long connections to the database may take to end: one that hangs ends with the process.
 const MAX_GOODBYE: Duration = Duration::from_secs(1);
 
-/// Does what the command line asks for. `true` when all is well, `false` when `verify` found differences or
-/// an import refused rows.
+/// How long the end of a server waits for whoever reads what it says.
+const MAX_LAST_LINES: Duration = Duration::from_secs(1);
+
+/// How long an import may take to end by itself when it is told to.
+const IMPORT_GRACE: Duration = Duration::from_secs(1);
+
+/// The exit code after Ctrl-C, as shells have it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// The exit code after SIGTERM.
+const TERMINATED: u8 = 143;
+
+/// How what the command line asks for has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All is well.
+    Well,
+    /// It was done, and not all is well: `verify` found differences, `import` refused rows, `health` found no server that
+    /// is ready.
+    Unwell,
+    /// A signal ended it before it was done; the exit code says which.
+    Stopped(u8),
+}
+
+impl From<bool> for End {
+    fn from(is_well: bool) -> Self {
+        if is_well { Self::Well } else { Self::Unwell }
+    }
+}
+
+/// Does what the command line asks for.
 ///
 /// # Errors
 /// When it cannot be done; the message is for people.
-pub async fn run(line: CommandLine) -> anyhow::Result<bool> {
+pub async fn run(line: CommandLine) -> anyhow::Result<End> {
     match line.command.clone().unwrap_or(Command::Serve) {
-        Command::Serve => serve(&line).await.map(|()| true),
-        Command::Migrate => {
-            let databases = open(&line.database_url).await?;
-            migrate(&databases).await?;
-            close(databases).await;
-            say(&format!("{} is up to date.", shown(&line.database_url)));
-            Ok(true)
-        }
+        Command::Serve => Box::pin(serve(&line)).await.map(|()| End::Well),
+        Command::Migrate => Box::pin(until_signal(Duration::ZERO, bring_up_to_date(&line.database_url))).await,
         Command::Schema => {
             say(graphql::sdl().trim_end());
-            Ok(true)
+            Ok(End::Well)
         }
         Command::Health => {
-            let answer = probe::ask(line.serve.listen).await?;
-            say(&answer.text);
-            Ok(answer.is_ready)
+            let health = probe::ask(&line.serve.listen).await;
+            say(&health.sentence);
+            Ok(health.is_ready.into())
         }
         Command::Token { role, sub, ttl } => {
             say(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
-            Ok(true)
+            Ok(End::Well)
         }
         Command::Verify => {
-            let db = open_read_only(&line.database_url).await?;
-            let report = verify::verify(&db, true).await?;
-            tell(&report);
-            Ok(report.differences.is_empty())
+            let verified = async {
+                let db = open_read_only(&line.database_url).await?;
+                let report = verify::verify(&db, true).await?;
+                tell(&report);
+                Ok(report.differences.is_empty())
+            };
+            Box::pin(until_signal(Duration::ZERO, verified)).await
         }
-        Command::Import(settings) => import::run(&line, &settings).await,
-        Command::Export(settings) => export::run(&line.database_url, &settings).await.map(|()| true),
+        Command::Import(settings) => Box::pin(until_signal(IMPORT_GRACE, import::run(&line, &settings))).await,
+        Command::Export(settings) => {
+            let exported = async { export::run(&line.database_url, &settings).await.map(|()| true) };
+            Box::pin(until_signal(Duration::ZERO, exported)).await
+        }
+    }
+}
+
+async fn bring_up_to_date(url: &str) -> anyhow::Result<bool> {
+    let databases = open(url).await?;
+    migrate(&databases).await?;
+    close(databases).await;
+    say(&format!("{} is up to date.", shown(url)));
+    Ok(true)
+}
+
+/// Does some work until it is done, or until Ctrl-C or SIGTERM and `grace` after that, in which it may end by itself. A
+/// second Ctrl-C ends it at once. As the first process of a container, too, which the kernel does not end by itself.
+async fn until_signal(grace: Duration, work: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<End> {
+    let mut signals = Signals::new()?;
+    let mut work = pin!(work);
+    let code = tokio::select! {
+        biased;
+        done = work.as_mut() => return done.map(End::from),
+        code = signals.next() => code,
+    };
+    tokio::select! {
+        biased;
+        done = work, if !grace.is_zero() => return done.map(End::from),
+        () = sleep(grace) => {}
+        _ = signals.next() => {}
+    }
+    Ok(End::Stopped(code))
+}
+
+/// The signals that ask a process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Waits for the next of them, and returns the exit code that tells of it.
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => INTERRUPTED,
+            _ = self.terminate.recv() => TERMINATED,
+        }
+    }
+}
+
+/// What a server says to whoever looks, which it never waits for, and to its log.
+#[derive(Clone)]
+struct Output {
+    lines: Lines,
+    is_logged: bool,
+}
+
+impl Output {
+    fn new(format: LogFormat) -> anyhow::Result<Self> {
+        let lines = Lines::to(io::stdout(), |lost| format!("({lost} lines are missing here)\n"))?;
+        Ok(Self { lines, is_logged: format == LogFormat::Json })
+    }
+
+    fn say(&self, line: &str) {
+        self.lines.send(format!("{line}\n").into_bytes());
     }
 }
 
 async fn serve(line: &CommandLine) -> anyhow::Result<()> {
+    let output = Output::new(line.serve.log_format)?;
+    let served = serve_with(line, &output).await;
+    output.lines.flush(MAX_LAST_LINES);
+    served
+}
+
+async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
     let (url, serve, access, limits) = (&line.database_url, &line.serve, &line.access, &line.limits);
-    limits.check().map_err(anyhow::Error::msg)?;
+    line.check().map_err(anyhow::Error::msg)?;
     let gate = Gate::new(access).await?;
     let is_development = gate.is_development();
-    if is_development && !serve.listen.ip().is_loopback() {
-        bail!(
-            "without ONHAND_SECRET or ONHAND_JWKS everybody is staff, so only a loopback address may be listened to, not {}",
-            serve.listen
-        );
-    }
-    if serve.payment.pay_lease <= serve.payment.pay_gateway {
-        bail!("ONHAND_PAY_LEASE must be longer than ONHAND_PAY_GATEWAY");
-    }
-    if serve.payment.pay_answer >= limits.times.request {
-        bail!("ONHAND_PAY_ANSWER must be shorter than ONHAND_WAIT_REQUEST");
-    }
-    let connections = bound_connections(limits.room.connections)?;
+    let connections = bound_connections(limits.room.connections, limits.room.sockets)?;
     let room = Room { connections, ..limits.room };
     let wire = Wire::new(&LimitSettings { room, ..limits.clone() }, serve.allowed_origins.clone());
-    let stop = stop_on_signal()?;
-    let listener = TcpListener::bind(serve.listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {}", serve.listen))?;
+    let stop = stop_on_signal(output.clone())?;
+    let listener = listener::bind(&serve.listen, is_development).await?;
     let address = listener.local_addr()?;
     // A migration may take minutes. Whoever comes meanwhile is told so.
     let door = Door::open(listener, &wire, stop.clone());
-    let databases = open(url).await?;
-    migrate(&databases).await?;
+    let Some(databases) = prepared(url, &stop).await? else {
+        output.ended();
+        return Ok(());
+    };
     let settings = Settings {
         times: serve.payment,
         public_stock: access.public_stock,
@@ -114,7 +207,7 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     supervisor.spawn("upkeep", &stop, upkeep::keep_up(app.clone(), cart_lifetime, stop.clone()));
     stop_on_failure(&supervisor, &stop);
     let serving = door.let_in(app, Front { gate, explore, documents: limits.documents.clone(), wire })?;
-    greet(line, (is_development, explore), added, address);
+    output.greet(line, (is_development, explore), added, address);
     serving.until_drained().await?;
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
@@ -123,15 +216,33 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
     if let Some(reason) = supervisor.failure() {
         bail!("{reason}");
     }
-    say("stopped");
+    output.ended();
     Ok(())
+}
+
+/// The database with its schema up to date; `None` when it was told to stop meanwhile. Whoever waits for a server obeys at
+/// once; a file is not waited for, and its schema is never left half-made.
+async fn prepared(url: &str, stop: &CancellationToken) -> anyhow::Result<Option<Databases>> {
+    let prepared = async {
+        let databases = open(url).await?;
+        migrate(&databases).await?;
+        anyhow::Ok(databases)
+    };
+    if is_file(url) {
+        return prepared.await.map(Some);
+    }
+    tokio::select! {
+        biased;
+        databases = prepared => databases.map(Some),
+        () = stop.cancelled() => Ok(None),
+    }
 }
 
 /// Raises the limit of open files as far as it may be, and returns how many connections leave enough of them for the rest.
 ///
 /// # Errors
 /// When there are not even enough files for the rest.
-fn bound_connections(wanted: usize) -> anyhow::Result<usize> {
+fn bound_connections(wanted: usize, sockets: usize) -> anyhow::Result<usize> {
     let files = rlimit::increase_nofile_limit(wanted as u64 + OTHER_FILES);
     let files =
         files.or_else(|_| rlimit::Resource::NOFILE.get_soft()).context("the limit of open files is not known")?;
@@ -146,6 +257,15 @@ fn bound_connections(wanted: usize) -> anyhow::Result<usize> {
             connections,
             wanted,
             "fewer connections than ONHAND_MAX_CONNECTIONS: raise `ulimit -n` for more"
+        );
+    }
+    if connections < sockets {
+        tracing::warn!(
+            files,
+            connections,
+            sockets,
+            "there are not as many connections as ONHAND_MAX_SOCKETS allows websockets: raise `ulimit -n` and \
+             ONHAND_MAX_CONNECTIONS, or lower ONHAND_MAX_SOCKETS"
         );
     }
     Ok(connections)
@@ -187,51 +307,76 @@ fn stop_on_failure(supervisor: &Supervisor, stop: &CancellationToken) {
 }
 
 /// Cancelled by Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once.
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
+fn stop_on_signal(output: Output) -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::new()?;
     let stopped = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        signals.next().await;
+        output.ending();
         stopped.cancel();
-        say("\nfinishing what was begun");
-        interrupt.recv().await;
-        std::process::exit(130);
+        signals.interrupt.recv().await;
+        std::process::exit(INTERRUPTED.into());
     });
     Ok(stop)
 }
 
-fn greet(line: &CommandLine, (is_development, explore): (bool, bool), added: usize, address: SocketAddr) {
-    let version = env!("CARGO_PKG_VERSION");
-    if is_development {
-        say(&format!("onhand {version}, for development: everybody is staff, and only this machine is listened to"));
-    } else {
-        say(&format!("onhand {version}"));
+impl Output {
+    fn greet(&self, line: &CommandLine, (is_development, explore): (bool, bool), added: usize, address: SocketAddr) {
+        let version = env!("CARGO_PKG_VERSION");
+        let database = shown(&line.database_url);
+        let sandbox_in_production = !is_development && line.access.sandbox == Some(true);
+        if self.is_logged {
+            tracing::info!(version, %address, database, is_development, "started");
+            if sandbox_in_production {
+                tracing::warn!("orders can be paid with the sandbox, which takes no money");
+            }
+        }
+        if is_development {
+            self.say(&format!(
+                "onhand {version}, for development: everybody is staff, and only this machine is listened to"
+            ));
+        } else {
+            self.say(&format!("onhand {version}"));
+        }
+        self.say(&format!("database   {database}"));
+        if added > 0 {
+            self.say(&format!("catalogue  {added} demo products added"));
+        }
+        if sandbox_in_production {
+            self.say("WARNING    orders can be paid with the sandbox, which takes no money");
+        }
+        self.say(&format!("listening  http://{address}"));
+        self.say("");
+        if explore {
+            self.say(&format!(
+                "  explore   http://{address}/          a whole order in tabs, with live stock above it"
+            ));
+            self.say(&format!(
+                "  demo      http://{address}/demo      a shop and its back office, live beside each other"
+            ));
+        }
+        self.say(&format!(
+            "  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events"
+        ));
+        self.say(&format!("  health    http://{address}/health/ready"));
+        self.say("");
+        self.say("Ctrl-C stops it.");
     }
-    say(&format!("database   {}", shown(&line.database_url)));
-    if added > 0 {
-        say(&format!("catalogue  {added} demo products added"));
+
+    fn ending(&self) {
+        if self.is_logged {
+            tracing::info!("draining: finishing what was begun");
+        }
+        self.say("\nfinishing what was begun");
     }
-    if !is_development && line.access.sandbox == Some(true) {
-        say("WARNING    orders can be paid with the sandbox, which takes no money");
+
+    fn ended(&self) {
+        if self.is_logged {
+            tracing::info!("stopped");
+        }
+        self.say("stopped");
     }
-    say(&format!("listening  http://{address}"));
-    say("");
-    if explore {
-        say(&format!("  explore   http://{address}/          a whole order in tabs, with live stock above it"));
-        say(&format!("  demo      http://{address}/demo      a shop and its back office, live beside each other"));
-    }
-    say(&format!(
-        "  graphql   http://{address}/graphql   POST, GET, websocket (graphql-transport-ws), server-sent events"
-    ));
-    say(&format!("  health    http://{address}/health/ready"));
-    say("");
-    say("Ctrl-C stops it.");
 }
 
 fn tell(report: &Report) {

@@ -10,7 +10,7 @@ use crate::graphql::document::limits as document;
 use crate::server::defaults as wire;
 use crate::writer::MAX_QUEUED;
 
-use super::values::{network, wait, within};
+use super::values::{network, wait, within, within_u32, within_u64};
 
 /// Every limit that is a setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -82,15 +82,15 @@ pub struct DocumentLimits {
     pub directives: usize,
 
     /// Most fields in a document, when fragments are put in their places.
-    #[arg(id = "max_fields", value_name = "NUMBER", long = "max-fields", env = "ONHAND_MAX_FIELDS", default_value_t = document::MAX_FIELDS, value_parser = clap::value_parser!(u64).range(10..=20_000), global = true, hide_short_help = true)]
+    #[arg(id = "max_fields", value_name = "NUMBER", long = "max-fields", env = "ONHAND_MAX_FIELDS", default_value_t = document::MAX_FIELDS, value_parser = within_u64::<10, 20_000>, global = true, hide_short_help = true)]
     pub fields: u64,
 
     /// Most fields at the root of an operation.
-    #[arg(id = "max_root_fields", value_name = "NUMBER", long = "max-root-fields", env = "ONHAND_MAX_ROOT_FIELDS", default_value_t = document::MAX_ROOT_FIELDS, value_parser = clap::value_parser!(u64).range(1..=200), global = true, hide_short_help = true)]
+    #[arg(id = "max_root_fields", value_name = "NUMBER", long = "max-root-fields", env = "ONHAND_MAX_ROOT_FIELDS", default_value_t = document::MAX_ROOT_FIELDS, value_parser = within_u64::<1, 200>, global = true, hide_short_help = true)]
     pub root_fields: u64,
 
     /// Most mutations in one operation.
-    #[arg(id = "max_mutations", value_name = "NUMBER", long = "max-mutations", env = "ONHAND_MAX_MUTATIONS", default_value_t = document::MAX_MUTATIONS, value_parser = clap::value_parser!(u64).range(1..=100), global = true, hide_short_help = true)]
+    #[arg(id = "max_mutations", value_name = "NUMBER", long = "max-mutations", env = "ONHAND_MAX_MUTATIONS", default_value_t = document::MAX_MUTATIONS, value_parser = within_u64::<1, 100>, global = true, hide_short_help = true)]
     pub mutations: u64,
 
     /// Fields inside fields.
@@ -102,33 +102,33 @@ pub struct DocumentLimits {
     pub introspection_depth: usize,
 
     /// What an operation of a shopper may cost: one for each field, times the rows it is asked for.
-    #[arg(id = "max_cost", value_name = "NUMBER", long = "max-cost", env = "ONHAND_MAX_COST", default_value_t = document::MAX_COST_FOR_SHOPPERS, value_parser = clap::value_parser!(u64).range(10..=1_000_000), global = true, hide_short_help = true)]
+    #[arg(id = "max_cost", value_name = "NUMBER", long = "max-cost", env = "ONHAND_MAX_COST", default_value_t = document::MAX_COST_FOR_SHOPPERS, value_parser = within_u64::<10, 1_000_000>, global = true, hide_short_help = true)]
     pub cost_for_shoppers: u64,
 
     /// What an operation of staff may cost.
-    #[arg(id = "max_cost_staff", value_name = "NUMBER", long = "max-cost-staff", env = "ONHAND_MAX_COST_STAFF", default_value_t = document::MAX_COST_FOR_STAFF, value_parser = clap::value_parser!(u64).range(10..=1_000_000), global = true, hide_short_help = true)]
+    #[arg(id = "max_cost_staff", value_name = "NUMBER", long = "max-cost-staff", env = "ONHAND_MAX_COST_STAFF", default_value_t = document::MAX_COST_FOR_STAFF, value_parser = within_u64::<10, 1_000_000>, global = true, hide_short_help = true)]
     pub cost_for_staff: u64,
 }
 
 /// What one person may ask for in a time. Nothing of it holds in development.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Limits of one person (none in development)")]
+#[command(next_help_heading = "Limits of one person (each replica counts for itself; none in development)")]
 pub struct Shares {
     /// Points a second of a customer, or of all guests at one address. A request is one point, a thousandth more for each
     /// of its cost, and a tenth more for each row that it writes.
-    #[arg(long, env = "ONHAND_RATE", default_value_t = wire::RATE, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true, hide_short_help = true)]
+    #[arg(long, env = "ONHAND_RATE", default_value_t = wire::RATE, value_parser = within_u32::<1, 1_000_000>, global = true, hide_short_help = true)]
     pub rate: u32,
 
     /// Points that may be spent at once after a while without requests.
-    #[arg(long, env = "ONHAND_RATE_BURST", default_value_t = wire::BURST, value_parser = clap::value_parser!(u32).range(2..=1_000_000), global = true, hide_short_help = true)]
+    #[arg(long, env = "ONHAND_RATE_BURST", default_value_t = wire::BURST, value_parser = within_u32::<2, 1_000_000>, global = true, hide_short_help = true)]
     pub rate_burst: u32,
 
     /// Points a second of one of the staff, twice as many at once; unless given, there is no such limit.
-    #[arg(long, env = "ONHAND_RATE_STAFF", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true, hide_short_help = true)]
+    #[arg(long, env = "ONHAND_RATE_STAFF", value_parser = within_u32::<1, 1_000_000>, global = true, hide_short_help = true)]
     pub rate_staff: Option<u32>,
 
     /// Rows of carts, with their items, that customers and guests at one address write in a second.
-    #[arg(long, env = "ONHAND_CART_ROWS", default_value_t = wire::CART_ROWS, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true, hide_short_help = true)]
+    #[arg(long, env = "ONHAND_CART_ROWS", default_value_t = wire::CART_ROWS, value_parser = within_u32::<1, 1_000_000>, global = true, hide_short_help = true)]
     pub cart_rows: u32,
 
     /// Websockets and event streams of a customer that are open at the same time.
@@ -159,7 +159,7 @@ pub struct Shares {
 
 /// How much may come in, and how much of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Limits of the server")]
+#[command(next_help_heading = "Limits of the server (of each replica)")]
 pub struct Room {
     /// Largest body of a request, in bytes.
     #[arg(id = "max_body", value_name = "NUMBER", long = "max-body", env = "ONHAND_MAX_BODY", default_value_t = wire::MAX_BODY, value_parser = within::<1_024, 16_777_216>, global = true, hide_short_help = true)]

@@ -1,0 +1,78 @@
+//! Opens the socket that the server listens on, and says in words why it could not. It accepts nothing.
+
+use std::io::{Error, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context, anyhow, bail};
+use tokio::net::{TcpListener, lookup_host};
+
+use crate::config::{Host, Listen};
+
+/// How many ports after one that is taken are tried, to suggest one that is free.
+const MAX_TRIED: u16 = 20;
+
+/// The first port that everybody may listen on.
+const FIRST_UNPRIVILEGED: u16 = 1024;
+
+/// Returns the address that is meant. A name may lead to several; the first of the fourth version of IP is taken, or the
+/// first.
+///
+/// # Errors
+/// When a name leads nowhere.
+pub async fn address(listen: &Listen) -> anyhow::Result<SocketAddr> {
+    match &listen.host {
+        Host::Address(ip) => Ok(SocketAddr::new(*ip, listen.port)),
+        Host::Name(name) => {
+            let found = lookup_host((name.as_str(), listen.port)).await;
+            let found = found.with_context(|| format!("ONHAND_LISTEN names {name}, which leads to no address"))?;
+            let mut found: Vec<SocketAddr> = found.collect();
+            found.sort_by_key(SocketAddr::is_ipv6);
+            found.first().copied().with_context(|| format!("ONHAND_LISTEN names {name}, which leads to no address"))
+        }
+    }
+}
+
+/// Listens there. Where everybody is staff, only a loopback address will do.
+///
+/// # Errors
+/// When it cannot; the message is for people.
+pub async fn bind(listen: &Listen, is_development: bool) -> anyhow::Result<TcpListener> {
+    let address = address(listen).await?;
+    if is_development && !address.ip().is_loopback() {
+        bail!(
+            "without ONHAND_SECRET or ONHAND_JWKS everybody is staff, so only a loopback address may be listened to, not {listen}"
+        );
+    }
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) => Err(anyhow!("cannot listen on {listen}: {}", reason(&error, address).await)),
+    }
+}
+
+async fn reason(error: &Error, address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            let taken = "another program listens there already";
+            free(ip, port).await.map_or_else(
+                || taken.to_owned(),
+                |free| format!("{taken}; port {free} is free: --listen {}", SocketAddr::new(ip, free)),
+            )
+        }
+        ErrorKind::PermissionDenied if port < FIRST_UNPRIVILEGED => {
+            format!("ports below {FIRST_UNPRIVILEGED} need rights that this user does not have; take a higher one")
+        }
+        ErrorKind::AddrNotAvailable => format!("this machine does not have the address {ip}"),
+        _ => error.to_string(),
+    }
+}
+
+/// The next port that is free.
+async fn free(ip: IpAddr, taken: u16) -> Option<u16> {
+    for port in (taken.checked_add(1)?..=u16::MAX).take(MAX_TRIED.into()) {
+        if TcpListener::bind((ip, port)).await.is_ok() {
+            return Some(port);
+        }
+    }
+    None
+}
