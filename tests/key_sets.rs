@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use onhand::config::Access;
+use onhand::server::Gate;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -167,4 +168,135 @@ async fn what_goes_on_under_a_withdrawn_key_ends() {
     let again = Client { authorization: Some(format!("Bearer {renewed}")), ..Client::clone(&shop) };
     Socket::open(&again).await;
     shop.close().await;
+}
+
+/// What somebody who is to have keys answers to everybody.
+#[derive(Clone, Default)]
+struct Provider(Arc<Mutex<String>>);
+
+impl Provider {
+    fn says(&self, status: &str, headers: &str, body: &str) {
+        let length = body.len();
+        *self.0.lock().expect("no panic") =
+            format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    }
+
+    /// An empty answer is none: the connection stays open, and nothing comes.
+    fn serve(&self, listener: TcpListener) {
+        let answer = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let answer = answer.lock().expect("no panic").clone();
+                tokio::spawn(async move {
+                    let mut request = [0; 4_096];
+                    let _ = stream.read(&mut request).await;
+                    if answer.is_empty() {
+                        tokio::time::sleep(PATIENCE).await;
+                    }
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                });
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_away_at_the_start_stops_nobody_and_is_found_when_it_is_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let shop = shop(&format!("http://user:hidden@{address}/keys.json")).await;
+    assert!(shop.ask("{ products { nodes { sku } } }", json!({})).await.get("errors").is_none(), "guests are served");
+    let sam = FIRST.sign(&claims());
+    let asked = async || {
+        let request = shop.http.post(format!("{}/graphql", shop.url)).json(&json!({ "query": "{ __typename }" }));
+        let answer = request.header("authorization", format!("Bearer {sam}")).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.headers().contains_key("retry-after"))
+    };
+    assert_eq!(asked().await, (503, true), "whoever has a token is no guest");
+    let mut socket = Socket::connect(&shop.url, "graphql-transport-ws").await;
+    let payload = json!({ "Authorization": format!("Bearer {sam}") });
+    socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
+    assert_eq!(socket.closed().await, 4403);
+
+    let provider = Provider::default();
+    provider.says("500 Internal Server Error", "", "");
+    provider.serve(TcpListener::bind(address).await.expect("the same port"));
+    let set = FIRST.set();
+    let large = " ".repeat(300_000);
+    for (status, headers, body) in [
+        ("200 OK", "", "<!doctype html><title>Soon</title>"),
+        ("200 OK", "", "{\"keys\":[]}"),
+        ("302 Found", "location: /elsewhere\r\n", set.as_str()),
+        ("200 OK", "", large.as_str()),
+    ] {
+        provider.says(status, headers, body);
+        assert_eq!(asked().await, (503, true), "{status}: {body:.40}");
+    }
+    provider.says("200 OK", "", &set);
+    eventually("good tokens are taken", || async { asked().await == (200, false) }).await;
+    // It goes away again, in every way, and what it said last is good.
+    provider.says("503 Service Unavailable", "", "");
+    assert!(!is_staff(&shop, &SECOND.sign(&claims())).await);
+    assert_eq!(asked().await, (200, false));
+    *provider.0.lock().expect("no panic") = String::new();
+    assert!(!is_staff(&shop, &SECOND.sign(&claims())).await);
+    assert_eq!(asked().await, (200, false));
+    let metrics = shop.http.get(format!("{}/metrics", shop.url)).header("authorization", format!("Bearer {sam}"));
+    let text = metrics.send().await.expect("an answer").text().await.expect("text");
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse::<f64>().ok()).unwrap_or(-1.0)
+    };
+    assert!(value("onhand_key_set_keys") >= 1.0 && value("onhand_key_set_failures_total") >= 1.0, "{text}");
+    assert!(value("onhand_key_set_age_seconds") >= 0.0, "{text}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_published_before_it_signs_is_known_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("keys.json");
+    let keys: Vec<Value> = [FIRST, SECOND]
+        .iter()
+        .map(|pair| serde_json::from_str::<Value>(&pair.set()).expect("JSON")["keys"][0].clone())
+        .collect();
+    std::fs::write(&path, json!({ "keys": keys }).to_string()).expect("a file");
+    let shop = shop(&path.display().to_string()).await;
+    assert!(is_staff(&shop, &FIRST.sign(&claims())).await && is_staff(&shop, &SECOND.sign(&claims())).await);
+    // Nobody is refused when the old one is taken out, but who still has a token of it.
+    write(&path, &SECOND);
+    assert!(!is_staff(&shop, &Pair("third", FIRST.1, FIRST.2).sign(&claims())).await, "this makes it be read again");
+    eventually("the old key is gone", || async { !is_staff(&shop, &FIRST.sign(&claims())).await }).await;
+    assert!(is_staff(&shop, &SECOND.sign(&claims())).await);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_at_the_start_ends_it_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let missing = folder.path().join("missing.json").display().to_string();
+    for (source, name) in [
+        (missing.clone(), missing.as_str()),
+        (folder.path().display().to_string(), "cannot read"),
+        (file("empty.json", ""), "no key set"),
+        (file("none.json", "{\"keys\":[]}"), "no key for"),
+        (file("large.json", &" ".repeat(300_000)), "larger than"),
+        ("ftp://id.example/keys.json".to_owned(), "web address"),
+        ("https://".to_owned(), "web address"),
+    ] {
+        let access = Access {
+            jwks: Some(source.clone()),
+            issuer: Some("tests".to_owned()),
+            audience: Some("shop".to_owned()),
+            ..Access::default()
+        };
+        let error = Gate::new(&access).await.map(|_| ()).map_err(|error| format!("{error:#}")).expect_err(&source);
+        assert!(error.contains("ONHAND_JWKS") && error.contains(name), "{source}: {error}");
+    }
 }

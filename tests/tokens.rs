@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use onhand::clock::Clock;
-use onhand::config::Role;
+use onhand::config::{Access, Role};
 use onhand::domain::stock::PublicStock;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::support::{Client, SECRET, Shop, Socket};
+use crate::support::{Client, SECRET, Shop, Socket, Wanted, with_tokens};
 
 const SKU: &str = "{ products { nodes { sku } } }";
 const STOCK: &str = "subscription { stockChanged(productIds: []) { total } }";
@@ -103,5 +103,32 @@ async fn whoever_is_not_let_in_is_told_how() {
         );
         assert_eq!(has_challenge.is_some_and(|challenge| challenge == "Bearer"), status == 401, "{who}, {path}");
     }
+    shop.close().await;
+}
+
+/// The status of a request with a token that is signed with this secret.
+async fn signed_by(shop: &Shop, secret: &str) -> u16 {
+    let expires = Clock::system().now().timestamp() + 60;
+    let claims = json!({ "sub": "sam", "role": "staff", "iss": "tests", "aud": "shop", "exp": expires });
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    let token = encode(&Header::new(Algorithm::HS256), &claims, &key).expect("a token");
+    let client = Client { authorization: Some(format!("Bearer {token}")), ..Client::clone(shop) };
+    sent(&client, SKU, "application/json").await.status().as_u16()
+}
+
+#[tokio::test]
+async fn while_a_secret_is_replaced_both_are_good_and_the_new_one_signs() {
+    let old = "the secret from before, which is as long";
+    let access = Access { secret_previous: Some(old.to_owned()), ..with_tokens() };
+    let shop = Shop::open_as(Wanted { access, ..Wanted::default() }).await;
+    assert_eq!((signed_by(&shop, SECRET).await, signed_by(&shop, old).await), (200, 200));
+    assert_eq!(signed_by(&shop, "a secret that nobody has ever heard of").await, 401);
+    let made = shop.signed_in(Role::Staff, "sam").await;
+    assert_eq!(sent(&made, SKU, "application/json").await.status().as_u16(), 200);
+    shop.close().await;
+    let shop = Shop::open_public(PublicStock::Exact).await;
+    let still = Client { url: shop.url.clone(), ..made };
+    assert_eq!(sent(&still, SKU, "application/json").await.status().as_u16(), 200, "the new one has signed it");
+    assert_eq!(signed_by(&shop, old).await, 401, "and the old one is over");
     shop.close().await;
 }

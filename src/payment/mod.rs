@@ -8,7 +8,7 @@ mod pay;
 mod recovery;
 mod sandbox;
 
-pub use pay::{Paid, PayRequest, pay};
+pub use pay::{Paid, PayRequest, RESULTS, pay};
 pub use recovery::recover;
 pub use sandbox::Behaviour;
 
@@ -63,6 +63,9 @@ pub enum Gateway {
     /// The sandbox.
     Sandbox(Sandbox),
 }
+
+/// The name of every gateway.
+pub const GATEWAYS: [&str; 2] = [MANUAL, SANDBOX];
 
 impl Gateways {
     /// All gateways of this server; the sandbox only where it may be.

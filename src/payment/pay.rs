@@ -173,6 +173,9 @@ async fn attempt(
     })
 }
 
+/// Every word for how a call of a gateway ended.
+pub const RESULTS: [&str; 7] = ["silent", "open", "charged", "declined", "refused", "voided", "action"];
+
 /// How a call of a gateway ended, in a word.
 fn result(asked: Option<&Charged>) -> &'static str {
     match asked {

@@ -5,8 +5,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+
+use crate::graphql::Code;
 
 use super::answer_memory::AnswerReservation;
 use super::auth::BadToken;
@@ -14,7 +16,7 @@ use super::connections::Connection;
 use super::operation::Accepted;
 use super::person::{self, Person};
 use super::rate::TooMuch;
-use super::refusal::{too_much, unauthorized};
+use super::refusal::{refuse, too_much, unauthorized, unavailable};
 use super::seats::Seat;
 use super::{Identity, Served};
 
@@ -47,9 +49,24 @@ impl Served {
         };
         self.begin(&person).map_err(|refused| Box::new(too_much(refused)))?;
         let Ok(identity) = identity else {
-            return Err(Box::new(unauthorized("This token is not good.")));
+            return Err(Box::new(self.bad_token(headers)));
         };
         Ok(Caller { identity, person, address })
+    }
+
+    /// The answer to a request whose token is not good, or of which nobody can tell yet whether it is.
+    pub fn bad_token(&self, headers: &HeaderMap) -> Response {
+        let gate = &self.front.gate;
+        if gate.may_read_metrics(headers) {
+            return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "This token may read /metrics and nothing else.");
+        }
+        if gate.lacks_keys() {
+            return unavailable(
+                "Nobody can tell yet whether this token is good: the keys could not be read. Nothing was executed; try again \
+                 soon.",
+            );
+        }
+        unauthorized("This token is not good.")
     }
 
     /// Takes the point that every request costs.

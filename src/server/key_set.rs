@@ -1,18 +1,22 @@
 //! The public keys that tokens are signed with: a JWK set from a file or from a web address, kept in memory.
 //!
 //! A token that names a key which is not there makes the set be read again, in the background and not too often, so
-//! that keys can be rotated and nobody can make us read at will. A set that cannot be read leaves the old one in place.
+//! that keys can be rotated and nobody can make us read at will. A set that cannot be read leaves the old one in place,
+//! however long; a web address that was never read is tried until it is, and meanwhile no token is good.
 //! What goes on under a key, a socket or a stream of events, ends when a set without that key is read.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::StreamExt;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use reqwest::Url;
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Most keys of a set; the others are not looked at.
 const MAX_KEYS: usize = 32;
@@ -29,6 +33,19 @@ const MAX_AGE: Duration = Duration::from_mins(10);
 /// A set is never read again sooner than this.
 const MIN_AGE: Duration = Duration::from_secs(2);
 
+/// How long a start waits for a set at a web address before it goes on without.
+const START_WAIT: Duration = Duration::from_secs(2);
+
+/// The pause after a set could not be read for the first time. It doubles with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest such pause while no set is known, so that good tokens are taken within 10 s of the provider's return: this
+/// pause, and a read that had already begun.
+const MAX_PAUSE: Duration = Duration::from_secs(3);
+
+/// The longest such pause while an old set is used.
+const MAX_PAUSE_WITH_KEYS: Duration = Duration::from_mins(1);
+
 /// A key that signatures are checked with. The algorithm is the key's, never the token's.
 #[derive(Clone)]
 pub struct Key {
@@ -38,41 +55,130 @@ pub struct Key {
     pub algorithm: Algorithm,
     /// The key itself.
     pub decodes: DecodingKey,
-    /// A digest of the key itself: another key of the same name is another key. `None` for a secret, which is never withdrawn.
-    pub thumbprint: Option<String>,
+    /// A digest of the key itself: another key of the same name is another key.
+    pub thumbprint: String,
 }
 
 /// A set of keys that keeps itself fresh for as long as it lives.
 pub struct KeySet {
-    source: String,
-    keys: watch::Sender<Vec<Key>>,
+    source: Source,
+    /// `None` until it was read.
+    keys: watch::Sender<Option<Vec<Key>>>,
     wanted: Arc<Notify>,
+    /// When it was read last, or when it was asked for first.
+    read_at: Mutex<Instant>,
+    /// How often it could not be read.
+    failures: AtomicU64,
+}
+
+/// Where a set comes from.
+enum Source {
+    File(PathBuf),
+    /// An address, and what of it may be shown.
+    Web(Url, String),
+}
+
+impl Source {
+    fn of(text: &str) -> anyhow::Result<Self> {
+        if !text.contains("://") {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let url = url.context("ONHAND_JWKS is a file or a web address such as https://id.example/jwks.json")?;
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let shown = format!("{}://{host}{port}{}", url.scheme(), url.path());
+        Ok(Self::Web(url, shown))
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Web(_, shown) => shown.clone(),
+        }
+    }
+
+    async fn read(&self) -> anyhow::Result<Vec<Key>> {
+        let shown = self.shown();
+        let bytes = async {
+            match self {
+                Self::File(path) => load(path).await,
+                Self::Web(url, _) => fetch(url).await.with_context(|| format!("cannot read {shown}")),
+            }
+        };
+        let bytes = timeout(MAX_READ, bytes).await;
+        let bytes = bytes.with_context(|| format!("{shown} did not answer within {} s", MAX_READ.as_secs()))??;
+        let set: JwkSet = serde_json::from_slice(&bytes).with_context(|| format!("{shown} is no key set"))?;
+        let keys: Vec<Key> = set.keys.iter().filter_map(key).take(MAX_KEYS).collect();
+        if keys.is_empty() {
+            bail!("{shown} has no key for RS256, ES256 or EdDSA");
+        }
+        Ok(keys)
+    }
 }
 
 impl KeySet {
     /// Reads a set for the first time, from a path or an address.
     ///
     /// # Errors
-    /// When it cannot be read, or has no key for RS256, ES256 or EdDSA.
+    /// When it is a file that cannot be read or has no key for RS256, ES256 or EdDSA, or when it is no address.
     pub async fn open(source: &str) -> anyhow::Result<Arc<Self>> {
-        let (keys, wanted) = (watch::Sender::new(read(source).await?), Arc::new(Notify::new()));
-        let set = Arc::new(Self { source: source.to_owned(), keys, wanted: Arc::clone(&wanted) });
+        let source = Source::of(source)?;
+        let first = match (&source, timeout(START_WAIT, source.read()).await) {
+            (_, Ok(Ok(keys))) => Ok(keys),
+            (Source::File(_), Ok(Err(error))) => return Err(error.context("ONHAND_JWKS")),
+            (_, Ok(Err(error))) => Err(error),
+            (_, Err(_)) => Err(anyhow!("{} did not answer within {} s", source.shown(), START_WAIT.as_secs())),
+        };
+        let mut failures = 0_u32;
+        let keys = first.map_err(|error| {
+            failures = 1;
+            let error = format!("{error:#}");
+            tracing::error!(error, "the key set cannot be read; it is tried again, and until then no token is good");
+        });
+        let wanted = Arc::<Notify>::default();
+        let set = Arc::new(Self {
+            source,
+            keys: watch::Sender::new(keys.ok()),
+            wanted: Arc::clone(&wanted),
+            read_at: Mutex::new(Instant::now()),
+            failures: AtomicU64::new(failures.into()),
+        });
         let weak = Arc::downgrade(&set);
         tokio::spawn(async move {
-            loop {
-                sleep(MIN_AGE).await;
-                // Either somebody names a key that is not there, or the set has grown old.
-                let _ = timeout(MAX_AGE, wanted.notified()).await;
+            while let Some(is_known) = weak.upgrade().map(|set| set.is_known()) {
+                pause(failures, is_known, &wanted).await;
                 let Some(set) = weak.upgrade() else { break };
-                set.read_again().await;
+                failures = set.read_again(failures).await;
             }
         });
         Ok(set)
     }
 
+    /// Whether it was ever read.
+    pub fn is_known(&self) -> bool {
+        self.keys.borrow().is_some()
+    }
+
+    /// How many keys it has.
+    pub fn size(&self) -> usize {
+        self.keys.borrow().as_ref().map_or(0, Vec::len)
+    }
+
+    /// How often it could not be read since the start.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// The time since it was read, or since it was asked for first.
+    pub fn age(&self) -> Duration {
+        self.read_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
     /// The key of this name, or the only one when there is no name.
     pub fn find(&self, id: Option<&str>) -> Option<Key> {
-        let keys = self.keys.borrow();
+        let known = self.keys.borrow();
+        let keys = known.as_deref().unwrap_or_default();
         let found = match id {
             Some(id) => keys.iter().find(|key| key.id.as_deref() == Some(id)).cloned(),
             None => keys.first().filter(|_| keys.len() == 1).cloned(),
@@ -80,54 +186,81 @@ impl KeySet {
         if found.is_none() {
             self.wanted.notify_one();
         }
-        drop(keys);
+        drop(known);
         found
     }
 
     /// Waits until a set is read that does not have this key any more.
     pub async fn withdrawn(&self, thumbprint: &str) {
-        let is_gone = |keys: &Vec<Key>| !keys.iter().any(|key| key.thumbprint.as_deref() == Some(thumbprint));
+        let is_gone = |keys: &Option<Vec<Key>>| {
+            keys.as_ref().is_some_and(|keys| !keys.iter().any(|key| key.thumbprint == thumbprint))
+        };
         // The sender lives as long as this set, so nothing but the key's end ends the wait.
         let _ = self.keys.subscribe().wait_for(is_gone).await;
     }
 
-    async fn read_again(&self) {
-        match read(&self.source).await {
-            Ok(keys) => drop(self.keys.send_replace(keys)),
-            Err(error) => tracing::error!(%error, "the key set could not be read again; the old one is kept"),
+    /// Reads it once more. Returns how often in a row it could not be read.
+    async fn read_again(&self, failures: u32) -> u32 {
+        match self.source.read().await {
+            Ok(keys) => {
+                *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                self.keys.send_replace(Some(keys));
+                if failures > 0 {
+                    tracing::info!("the key set was read again");
+                }
+                0
+            }
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                if failures == 0 {
+                    let error = format!("{error:#}");
+                    tracing::error!(error, "the key set could not be read again; the old one is kept");
+                }
+                failures.saturating_add(1)
+            }
         }
     }
 }
 
-async fn read(source: &str) -> anyhow::Result<Vec<Key>> {
-    let is_address = source.starts_with("http://") || source.starts_with("https://");
-    let bytes = async { if is_address { fetch(source).await } else { load(source).await } };
-    let bytes = timeout(MAX_READ, bytes).await.with_context(|| format!("{source} did not answer in time"))??;
-    let set: JwkSet = serde_json::from_slice(&bytes).with_context(|| format!("{source} is no key set"))?;
-    let keys: Vec<Key> = set.keys.iter().filter_map(key).take(MAX_KEYS).collect();
-    if keys.is_empty() {
-        bail!("{source} has no key for RS256, ES256 or EdDSA");
+/// Waits until the set is to be read again: when it has grown old, when somebody names a key that is not there, or a while
+/// after it could not be read.
+async fn pause(failures: u32, is_known: bool, wanted: &Notify) {
+    let grown = |most: Duration| (FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(most);
+    if !is_known {
+        return sleep(grown(MAX_PAUSE)).await;
     }
-    Ok(keys)
+    sleep(MIN_AGE).await;
+    let rest = if failures == 0 { MAX_AGE } else { grown(MAX_PAUSE_WITH_KEYS) };
+    // Either somebody names a key that is not there, or the time is over.
+    let _ = timeout(rest, wanted.notified()).await;
 }
 
-async fn load(path: &str) -> anyhow::Result<Vec<u8>> {
-    let size = tokio::fs::metadata(path).await.with_context(|| format!("cannot read {path}"))?.len();
+async fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let shown = path.display();
+    let size = tokio::fs::metadata(path).await.with_context(|| format!("cannot read {shown}"))?.len();
     if usize::try_from(size).is_ok_and(|size| size <= MAX_BYTES) {
-        return tokio::fs::read(path).await.with_context(|| format!("cannot read {path}"));
+        return tokio::fs::read(path).await.with_context(|| format!("cannot read {shown}"));
     }
-    bail!("{path} is larger than {MAX_BYTES} bytes")
+    bail!("{shown} is larger than {MAX_BYTES} bytes")
 }
 
-async fn fetch(address: &str) -> anyhow::Result<Vec<u8>> {
+async fn fetch(address: &Url) -> anyhow::Result<Vec<u8>> {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-    let response = client.get(address).send().await.and_then(reqwest::Response::error_for_status);
-    let mut body = response.with_context(|| format!("cannot read {address}"))?.bytes_stream();
+    // What the address holds besides host and path may be a secret.
+    let response = client.get(address.clone()).send().await.map_err(reqwest::Error::without_url)?;
+    let status = response.status();
+    if status.is_redirection() {
+        bail!("it answers {status}, and redirects are not followed: name the address that it leads to");
+    }
+    if !status.is_success() {
+        bail!("it answers {status}");
+    }
+    let mut body = response.bytes_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
-        bytes.extend_from_slice(&chunk?);
+        bytes.extend_from_slice(&chunk.map_err(reqwest::Error::without_url)?);
         if bytes.len() > MAX_BYTES {
-            bail!("{address} is larger than {MAX_BYTES} bytes");
+            bail!("it is larger than {MAX_BYTES} bytes");
         }
     }
     Ok(bytes)
@@ -145,6 +278,6 @@ fn key(jwk: &Jwk) -> Option<Key> {
         id: jwk.common.key_id.clone(),
         algorithm,
         decodes: DecodingKey::from_jwk(jwk).ok()?,
-        thumbprint: Some(jwk.thumbprint(ThumbprintHash::SHA256).ok()?),
+        thumbprint: jwk.thumbprint(ThumbprintHash::SHA256).ok()?,
     })
 }

@@ -1,4 +1,5 @@
-//! `/metrics`: what an operator watches, in the text format of Prometheus. In production it is for staff only.
+//! `/metrics`: what an operator watches, in the text format of Prometheus. In production it is for staff and for who has
+//! the token of metrics, which is good for nothing else.
 
 use std::sync::OnceLock;
 
@@ -8,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::domain::party::Party;
+use crate::domain::rejection;
 use crate::graphql::Code;
-use crate::telemetry;
+use crate::payment::{GATEWAYS, RESULTS};
+use crate::{lines, telemetry};
 
 use super::auth::BadToken;
 use super::refusal::{refuse, unauthorized};
@@ -38,6 +41,9 @@ fn handle() -> Option<&'static PrometheusHandle> {
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), &COMMANDS));
         let handle = builder.and_then(PrometheusBuilder::install_recorder).ok();
         telemetry::describe();
+        let codes = Code::ALL.iter().map(|code| code.word());
+        let rejections = rejection::Code::ALL.iter().map(|code| code.word());
+        telemetry::begin(codes.chain(rejections), &GATEWAYS, &RESULTS);
         handle
     };
     HANDLE.get_or_init(install).as_ref()
@@ -45,16 +51,34 @@ fn handle() -> Option<&'static PrometheusHandle> {
 
 /// Everything that was counted since the start.
 pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Response {
-    match served.front.gate.admit_headers(&headers) {
-        Ok(identity) if identity.party.is_staff() => {}
-        Ok(Identity { party: Party::Guest, .. }) => return unauthorized("Metrics are for staff; send a token."),
-        Ok(_) => return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Metrics are for staff."),
-        Err(BadToken) => return unauthorized("This token is not good."),
+    let gate = &served.front.gate;
+    if !gate.may_read_metrics(&headers) {
+        match gate.admit_headers(&headers) {
+            Ok(identity) if identity.party.is_staff() => {}
+            Ok(Identity { party: Party::Guest, .. }) => return unauthorized("Metrics are for staff; send a token."),
+            Ok(_) => return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Metrics are for staff."),
+            Err(BadToken) => return served.bad_token(&headers),
+        }
     }
     let Some(handle) = handle() else { return StatusCode::NOT_FOUND.into_response() };
     if let Some(age) = served.app.feed_age.age() {
         telemetry::feed_age(age);
     }
+    if let Some(set) = gate.key_set() {
+        telemetry::key_set(set.age(), set.size(), set.failures());
+    }
+    for (pool, connections) in served.app.store.connections() {
+        telemetry::database_connections(pool, connections);
+    }
+    telemetry::process(lines::dropped(), files());
     handle.run_upkeep();
     ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], handle.render()).into_response()
+}
+
+/// How many files the process has open, where that can be told, and how many it may.
+fn files() -> (Option<u64>, Option<u64>) {
+    let open = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
+    // One of them is the listing itself.
+    let open = open.ok().map(|files| (files.count() as u64).saturating_sub(1));
+    (open, rlimit::Resource::NOFILE.get_soft().ok())
 }

@@ -4,6 +4,8 @@
 //! a statement that is not answered in time is given up here, and its connection is closed: the pool of the driver would
 //! otherwise wait for it as long as the kernel does. A file answers, or the machine does not; on SQLite there is no bound.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolConnection;
@@ -28,13 +30,38 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(6);
 pub struct Bounded {
     db: DatabaseConnection,
     limit: Duration,
+    /// Statements that wait for a connection.
+    waiting: Arc<AtomicU32>,
+}
+
+/// How a pool of connections is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Connections that are open.
+    pub open: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+    /// Statements that wait for one; a file is not waited for in a way that can be told.
+    pub waiting: Option<u32>,
 }
 
 impl Bounded {
     /// Bounds each statement on this connection. Waiting for a free connection is bounded by the pool.
     #[must_use]
-    pub const fn new(db: DatabaseConnection, limit: Duration) -> Self {
-        Self { db, limit }
+    pub fn new(db: DatabaseConnection, limit: Duration) -> Self {
+        Self { db, limit, waiting: Arc::default() }
+    }
+
+    /// How its connections are used.
+    #[must_use]
+    pub fn used(&self) -> PoolUse {
+        let count = |idle: usize| u32::try_from(idle).unwrap_or(u32::MAX);
+        if let Some(pool) = self.pool() {
+            let waiting = Some(self.waiting.load(Ordering::Relaxed));
+            return PoolUse { open: pool.size(), idle: count(pool.num_idle()), waiting };
+        }
+        let pool = self.db.get_sqlite_connection_pool();
+        PoolUse { open: pool.size(), idle: count(pool.num_idle()), waiting: None }
     }
 
     /// Checks that the database answers.
@@ -45,7 +72,7 @@ impl Bounded {
         match self.pool() {
             None => self.db.ping().await,
             Some(pool) => {
-                let mut lease = Lease::acquire(pool).await?;
+                let mut lease = Lease::acquire(pool, &self.waiting).await?;
                 let answered = timeout(self.limit, lease.connection()?.ping()).await;
                 lease.end(answered).map_err(query_error)
             }
@@ -66,28 +93,28 @@ impl ConnectionTrait for Bounded {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let Some(pool) = self.pool() else { return self.db.execute_raw(statement).await };
-        let mut lease = Lease::acquire(pool).await?;
+        let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let done = timeout(self.limit, query(&statement).execute(lease.connection()?)).await;
         lease.end(done).map(Into::into).map_err(exec_error)
     }
 
     async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
         let Some(pool) = self.pool() else { return self.db.execute_unprepared(text).await };
-        let mut lease = Lease::acquire(pool).await?;
+        let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let done = timeout(self.limit, lease.connection()?.execute(AssertSqlSafe(text.to_owned()))).await;
         lease.end(done).map(Into::into).map_err(exec_error)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let Some(pool) = self.pool() else { return self.db.query_one_raw(statement).await };
-        let mut lease = Lease::acquire(pool).await?;
+        let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let row = timeout(self.limit, query(&statement).fetch_optional(lease.connection()?)).await;
         Ok(lease.end(row).map_err(query_error)?.map(Into::into))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let Some(pool) = self.pool() else { return self.db.query_all_raw(statement).await };
-        let mut lease = Lease::acquire(pool).await?;
+        let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let rows = timeout(self.limit, query(&statement).fetch_all(lease.connection()?)).await;
         Ok(lease.end(rows).map_err(query_error)?.into_iter().map(Into::into).collect())
     }
@@ -115,7 +142,8 @@ fn exec_error(error: sqlx::Error) -> DbErr {
 struct Lease(Option<PoolConnection<Postgres>>);
 
 impl Lease {
-    async fn acquire(pool: &PgPool) -> Result<Self, DbErr> {
+    async fn acquire(pool: &PgPool, waiting: &AtomicU32) -> Result<Self, DbErr> {
+        let _waits = Waits::begin(waiting);
         match pool.acquire().await {
             Ok(connection) => Ok(Self(Some(connection))),
             Err(sqlx::Error::PoolTimedOut) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
@@ -138,6 +166,22 @@ impl Lease {
             }
             Err(silent())
         })
+    }
+}
+
+/// Counts somebody who waits, for as long as this lives.
+struct Waits<'a>(&'a AtomicU32);
+
+impl<'a> Waits<'a> {
+    fn begin(waiting: &'a AtomicU32) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

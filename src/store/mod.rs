@@ -31,6 +31,7 @@ use crate::error::Error;
 use bounded::Bounded;
 use scan::Scanner;
 
+pub use bounded::PoolUse;
 pub use live_log::{LogPlace, LogRows};
 pub use log::{LogCursor, LogFilter};
 pub use open::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
@@ -79,6 +80,12 @@ impl Store {
     /// Reads over this connection, with its timeout.
     pub(crate) fn bounded(db: Bounded) -> Self {
         Self { scanner: Scanner::new(db.clone()), db }
+    }
+
+    /// How the connections are used, by the name of their pool.
+    #[must_use]
+    pub fn connections(&self) -> [(&'static str, PoolUse); 2] {
+        [("read", self.db.used()), ("scan", self.scanner.used())]
     }
 
     /// What so many reads that look at every product cost, and so many that an index may help with, where a field costs 1.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::Error;
 
-use super::bounded::Bounded;
+use super::bounded::{Bounded, PoolUse};
 use super::postgres::has_search_index;
 
 /// Maximum number of scans of one replica at the same time; each has a connection.
@@ -70,6 +70,11 @@ impl Turn {
 }
 
 impl Scanner {
+    /// How the connections are used.
+    pub fn used(&self) -> PoolUse {
+        self.db.used()
+    }
+
     /// Scans over these connections.
     pub fn new(db: Bounded) -> Self {
         let turns = MAX_SCANS as usize;

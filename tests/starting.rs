@@ -1,0 +1,270 @@
+//! The start: what cannot get better ends it at once and by name, what may is waited for and told, and whoever waits obeys.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpListener;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::support::process::{command, run};
+use crate::support::{PATIENCE, Place, Process, is_postgres};
+
+/// A port on which nobody listens.
+async fn closed_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+async fn kill(id: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &id.to_string()]).status().await.expect("kill");
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_database_says_why_and_obeys_at_once() {
+    let place = Place::new().await;
+    let url = format!("postgres://shop:hidden@127.0.0.1:{}/onhand", closed_port().await);
+    std::fs::write(place.folder().join("rows.csv"), "sku,stock\nMUG,1\n").expect("a file");
+    for (arguments, signal, code) in [
+        (&["serve", "--listen", "127.0.0.1:0"][..], "TERM", 0),
+        (&["serve", "--listen", "127.0.0.1:0"], "INT", 0),
+        (&["migrate"], "TERM", 143),
+        (&["migrate"], "INT", 130),
+        (&["verify"], "INT", 130),
+        (&["export"], "TERM", 143),
+        (&["import", "rows.csv", "--mode", "add"], "INT", 130),
+        (&["import", "rows.csv", "--mode", "add", "--dry-run"], "TERM", 143),
+    ] {
+        let mut child = command(&place)
+            .args(arguments)
+            .env("DATABASE_URL", &url)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        let mut lines = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let line =
+            timeout(PATIENCE, lines.next_line()).await.expect("it says so in time").expect("text").expect("a line");
+        assert!(line.contains("connection refused") && !line.contains("hidden"), "{arguments:?}: {line}");
+        let asked = Instant::now();
+        kill(child.id().expect("it runs"), signal).await;
+        let ended = timeout(PATIENCE, child.wait()).await.unwrap_or_else(|_| panic!("{arguments:?} obeys {signal}"));
+        assert_eq!(ended.expect("its end").code(), Some(code), "{arguments:?}, {signal}");
+        assert!(asked.elapsed() < Duration::from_secs(15), "{arguments:?}: half of what it waits for the database");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_get_better_ends_the_start_by_name() {
+    let place = Place::new().await;
+    let port = closed_port().await;
+    let url = |parameters: &str| format!("postgres://shop:hidden@127.0.0.1:{port}/onhand?{parameters}");
+    for (url, name) in [
+        (url("sslmode=verify-full&sslrootcert=/no/such/ca.crt"), "/no/such/ca.crt"),
+        (url("sslmode=require&sslcert=/no/such.crt&sslkey=/no/such.key"), "/no/such.crt"),
+        (url("sslmode=strict"), "sslmode"),
+        (url("target_session_attrs=standby"), "target_session_attrs"),
+        (url("pgbouncer=true"), "pgbouncer"),
+        ("postgres://shop:hidden@one,two/onhand".to_owned(), "several hosts"),
+        ("postgres://shop:hid#den@127.0.0.1/onhand".to_owned(), "%40"),
+    ] {
+        let asked = Instant::now();
+        let (code, text) = run(&place, &["migrate", "--database-url", &url]).await;
+        assert_eq!(code, 2, "{url}: {text}");
+        assert!(text.contains(name) && !text.contains("hidden") && !text.contains("not there yet"), "{url}: {text}");
+        assert!(asked.elapsed() < PATIENCE, "{url}: it was waited for");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_or_database_is_not_waited_for() {
+    if !is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let missing = place.url.replace(place.database(), "onhand_no_such_database");
+    let (code, text) = run(&place, &["migrate", "--database-url", &missing]).await;
+    assert!(code == 2 && text.contains("onhand_no_such_database"), "{text}");
+    assert!(!text.contains("not there yet"), "{text}");
+    let separator = if place.url.contains('?') { '&' } else { '?' };
+    let stranger = format!("{}{separator}user=onhand_no_such_role&password=hidden", place.url);
+    let (code, text) = run(&place, &["verify", "--database-url", &stranger]).await;
+    assert!(code == 2 && text.contains("onhand_no_such_role") && !text.contains("hidden"), "{text}");
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.expect("a connection")
+}
+
+async fn execute(db: &DatabaseConnection, text: &str) {
+    db.execute_unprepared(text).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_make_tables_is_told_who_may() {
+    if !is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let role = place.database().to_owned();
+    let admin = connect(&place.url).await;
+    execute(&admin, &format!("CREATE ROLE {role} LOGIN PASSWORD 'of a test'")).await;
+    let separator = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{separator}user={role}&password=of%20a%20test", place.url);
+    let (code, text) = run(&place, &["serve", "--listen", "127.0.0.1:0", "--database-url", &url]).await;
+    assert!(code == 2 && text.contains("run `onhand migrate` as the owner") && text.contains(&role), "{text}");
+    execute(&admin, &format!("DROP ROLE {role}")).await;
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_release_is_told_from_a_broken_one() {
+    let place = Place::new().await;
+    let (code, text) = run(&place, &["migrate"]).await;
+    assert_eq!(code, 0, "{text}");
+    let db = connect(&place.url).await;
+    execute(&db, "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)").await;
+    db.close().await.expect("an end");
+    for arguments in [&["migrate"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let (code, text) = run(&place, arguments).await;
+        assert!(code == 2 && text.contains("newer release"), "{arguments:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_suggests_one_that_is_free() {
+    let place = Place::new().await;
+    let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = taken.local_addr().expect("an address");
+    let (code, text) = run(&place, &["--listen", &address.port().to_string()]).await;
+    assert!(code == 2 && text.contains(&format!("cannot listen on {address}: another program")), "{text}");
+    if let Some((_, free)) = text.split_once("--listen ") {
+        TcpListener::bind(free.trim()).await.expect("it is free");
+    }
+    let (code, text) =
+        run(&place, &["--listen", "192.0.2.1:8000", "--secret", &"x".repeat(32), "--issuer", "i", "--audience", "a"])
+            .await;
+    assert!(code == 2 && text.contains("does not have the address 192.0.2.1"), "{text}");
+    let (code, text) = run(&place, &["--listen", "no-such-name.invalid:8000"]).await;
+    assert!(code == 2 && text.contains("no-such-name.invalid"), "{text}");
+}
+
+/// A server of whose output only the line was read that says where it listens, and its address.
+async fn unread(place: &Place, settings: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>, String) {
+    let mut child = command(place)
+        .args(["--listen", "127.0.0.1:0"])
+        .args(settings)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a process");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    loop {
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("text").expect("a line");
+        if let Some(url) = line.strip_prefix("listening  ") {
+            return (child, lines, url.to_owned());
+        }
+    }
+}
+
+async fn ends_in_order(mut child: Child) {
+    kill(child.id().expect("it runs"), "TERM").await;
+    let ended = timeout(PATIENCE, child.wait()).await.expect("it ends all the same").expect("its end");
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_whoever_reads_the_log() {
+    let place = Place::new().await;
+    let (child, _lines, url) = unread(&place, &["--log", "trace", "--log-format", "json"]).await;
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+    let dropped = async || {
+        let text = client.get(format!("{url}/metrics")).send().await.expect("an answer").text().await.expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix("onhand_log_lines_dropped_total "));
+        line.and_then(|count| count.parse::<f64>().ok()).unwrap_or_default()
+    };
+    // A pipe holds 64 kB, and the queue before it 8,192 lines; each request is several.
+    let mut rounds = 0;
+    while dropped().await < 1.0 {
+        rounds += 1;
+        assert!(rounds < 200, "the queue is never full");
+        let requests = (0..64).map(|_| {
+            let body = serde_json::json!({ "query": "{ products { nodes { sku } } }" });
+            client.post(format!("{url}/graphql")).json(&body).send()
+        });
+        for answer in join_all(requests).await {
+            assert!(answer.expect("it answers all the same").status().is_success());
+        }
+    }
+    ends_in_order(child).await;
+}
+
+#[tokio::test]
+async fn a_closed_log_ends_nothing() {
+    let place = Place::new().await;
+    let (mut child, lines, url) = unread(&place, &["--log", "trace"]).await;
+    drop((child.stderr.take(), lines));
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+    for _ in 0..20 {
+        assert!(client.get(format!("{url}/health/live")).send().await.expect("an answer").status().is_success());
+    }
+    ends_in_order(child).await;
+}
+
+#[tokio::test]
+async fn start_drain_and_stop_are_lines_of_the_json_log() {
+    let place = Place::new().await;
+    let server = Process::start_with(&place, &["--log-format", "json"]).await;
+    let (log, address) = (server.log(), server.url.trim_start_matches("http://").to_owned());
+    assert!(server.stop("TERM").await.success());
+    let log = log.lock().expect("no panic").clone();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect();
+    let at =
+        |message: &str| lines.iter().position(|line| line["message"].as_str().is_some_and(|m| m.starts_with(message)));
+    let (start, drain, stop) = (at("started").expect("a start"), at("draining").expect("a drain"), at("stopped"));
+    assert!(start < drain && stop.is_some_and(|stop| drain < stop), "{log}");
+    assert_eq!(lines[start]["address"], address);
+    assert_eq!(lines[start]["version"], env!("CARGO_PKG_VERSION"));
+    assert!(lines[start]["database"].is_string(), "{log}");
+}
+
+#[tokio::test]
+async fn health_is_one_sentence_whatever_answers() {
+    let place = Place::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    // Takes connections, and says nothing.
+    let silent = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            kept.push(stream);
+        }
+        drop(kept);
+    });
+    let (code, said) = run(&place, &["health", "--listen", &address]).await;
+    assert_eq!((code, said.lines().count()), (1, 1), "{said}");
+    assert!(said.starts_with("not healthy: ") && said.contains("did not answer within"), "{said}");
+    silent.abort();
+
+    let other = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = other.local_addr().expect("an address").to_string();
+    let stranger = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = other.accept().await {
+            let _ = stream.read(&mut [0; 4_096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnope").await;
+        }
+    });
+    let (code, said) = run(&place, &["health", "--listen", &address]).await;
+    assert!(code == 1 && said.starts_with("not healthy: ") && said.contains("is no onhand"), "{code}, {said}");
+    stranger.abort();
+    let (code, said) = run(&place, &["health", "--listen", "/run/onhand.sock"]).await;
+    assert!(code == 2 && said.contains("--listen"), "{said}");
+}
