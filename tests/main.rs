@@ -15,6 +15,7 @@ mod closing;
 mod codes;
 mod connections;
 mod crash;
+mod cross_origin;
 mod demo;
 mod errors;
 mod events;

@@ -260,7 +260,13 @@ async fn what_is_too_large_is_answered_to_a_client_who_is_still_sending() {
     }
     let long = format!("{}/graphql?query={}", shop.url, "a".repeat(60_000));
     assert_eq!(shop.client().get(long).send().await.unwrap().status().as_u16(), 200, "a document, although none");
-    let head = format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(100_000));
-    assert!(raw(&shop, head.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    let head = |length: usize| {
+        let long = "a".repeat(length);
+        format!("GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx: {long}\r\n\r\n")
+    };
+    assert!(raw(&shop, head(65_000).as_bytes()).await.starts_with("HTTP/1.1 200"));
+    let refused = raw(&shop, head(100_000).as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 431") && refused.contains("LIMIT_EXCEEDED"), "{refused}");
+    assert!(raw(&shop, head(200_000).as_bytes()).await.starts_with("HTTP/1.1 431"));
     shop.close().await;
 }

@@ -25,6 +25,9 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// The badge keeps its name when it changes, so it is asked for again soon.
 const FIVE_MINUTES: &str = "public, max-age=300";
 
+/// Where the badge's script is.
+pub const BADGE_PATH: &str = "/stock-badge.js";
+
 /// The name of the badge's script.
 const BADGE: &str = "stock-badge.js";
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::map_request;
+use axum::middleware::{from_fn, map_request};
 use axum::response::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -23,8 +23,9 @@ use tower_http::trace::TraceLayer;
 use crate::app::App;
 
 use super::listen::Listening;
+use super::origin::Origins;
 use super::wire::{Places, Wire};
-use super::{Front, health, listen, metrics, refusal, trace};
+use super::{Front, assets, health, listen, metrics, origin, refusal, trace};
 
 /// A listener that answers already.
 #[derive(Debug)]
@@ -38,7 +39,8 @@ pub struct Door {
 impl Door {
     /// Begins to answer: that there is nothing yet, or nothing any more.
     pub fn open(listener: TcpListener, wire: &Wire, stop: CancellationToken) -> Self {
-        let entrance = Entrance { inside: Arc::default(), stop: stop.clone() };
+        let origins = Origins::new(&wire.origins);
+        let entrance = Entrance { inside: Arc::default(), origins, stop: stop.clone() };
         let connections = wire.connections.clone();
         let listening = Listening { router: entrance.router(), times: wire.times, connections };
         let server = tokio::spawn(listen::listen(listener, listening, stop.clone()));
@@ -53,7 +55,7 @@ impl Door {
         let Self { entrance, server, stop } = self;
         metrics::install();
         let (sockets, drain) = (front.wire.sockets.clone(), front.wire.times.drain);
-        let inside = super::router(super::served(app.clone(), front, stop.clone())?);
+        let inside = super::router(super::served(app.clone(), front, entrance.origins.clone(), stop.clone())?);
         // The door is used up here, so nothing was set before.
         let _ = entrance.inside.set(inside);
         Ok(Serving { app, sockets, drain, server, stop })
@@ -105,11 +107,13 @@ impl Serving {
 #[derive(Debug, Clone)]
 struct Entrance {
     inside: Arc<OnceLock<Router>>,
+    origins: Origins,
     stop: CancellationToken,
 }
 
 impl Entrance {
-    /// From the outside in: a request gets an id, what is logged about it bears the id, and the answer tells it.
+    /// From the outside in: a request gets an id, what is logged about it bears the id, and the answer tells it; pages of
+    /// allowed origins may read it, whatever it is; and what panics is answered.
     fn router(&self) -> Router {
         let (entrance, outside) = (self.clone(), self.outside());
         let answer = service_fn(move |request: Request| {
@@ -117,13 +121,17 @@ impl Entrance {
             inside.unwrap_or(&outside).clone().oneshot(request)
         });
         let trace = TraceLayer::new_for_http().make_span_with(trace::span).on_request(()).on_response(trace::finished);
+        let answered = Router::new().fallback_service(answer).layer(from_fn(refusal::bound_head));
+        let answered = answered.layer(CatchPanicLayer::custom(refusal::panicked));
         Router::new()
-            .fallback_service(answer)
+            // For every page, allowed or not: it says so itself.
+            .route_service(assets::BADGE_PATH, answered.clone().into_service())
+            .fallback_service(answered.layer(self.origins.cors()))
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(trace.on_body_chunk(()).on_eos(()).on_failure(()))
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
             .layer(map_request(trace::drop_unfit_id))
-            .layer(CatchPanicLayer::custom(refusal::panicked))
+            .layer(map_request(origin::name_host))
     }
 
     /// What answers when nobody is let in.

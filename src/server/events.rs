@@ -22,7 +22,7 @@ use super::http::accepts;
 use super::operation::{Accepted, Answer};
 use super::refusal::{full, refuse, too_many_sockets, unauthorized};
 use super::wire::Place;
-use super::{Served, encode, execution, origin};
+use super::{Served, encode, execution};
 
 /// The media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
@@ -42,7 +42,7 @@ pub fn stream(
     caller: Caller,
     (accepted, due, place_in_flight): (Result<Accepted, Box<Answer>>, Instant, Place),
 ) -> Response {
-    if !origin::may_stay(headers, &served.front.wire.origins) {
+    if !served.origins.may_stay(headers) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin are not allowed here.");
     }
     if caller.identity.is_over(served.app.clock.now()) {

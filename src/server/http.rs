@@ -101,6 +101,12 @@ pub async fn post(
     execute(&served, envelope, operation).await
 }
 
+/// Any other method.
+pub async fn no_such_method() -> Response {
+    let message = "POST an operation, or GET a query or a websocket.";
+    refuse_with((header::ALLOW, "GET, HEAD, POST"), StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message)
+}
+
 /// GET: a websocket, or a query in the query string, or a subscription there.
 pub async fn get(
     State(served): State<Served>,
@@ -113,7 +119,8 @@ pub async fn get(
     let address = served.address(peer, &headers);
     match upgrade {
         Ok(upgrade) => return socket::upgrade(served, &headers, (address, connection), upgrade),
-        Err(rejection) if headers.contains_key(header::UPGRADE) => return rejection.into_response(),
+        Err(rejection) if asks_for_websocket(&headers) => return not_upgraded(&rejection),
+        // Another protocol may be offered; what it is asked for is answered in this one.
         Err(_) => {}
     }
     let due = Instant::now() + served.front.wire.times.request;
@@ -251,6 +258,21 @@ fn unread(rejection: &BytesRejection, max_body: usize) -> Response {
 
 fn overloaded() -> Response {
     full(OVERLOADED)
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::UPGRADE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+/// A handshake that is none.
+fn not_upgraded(rejection: &WebSocketUpgradeRejection) -> Response {
+    let message = format!("This is no handshake of a websocket: {}.", rejection.body_text().trim_end_matches('.'));
+    if matches!(rejection, WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(_)) {
+        let version = (header::SEC_WEBSOCKET_VERSION, "13");
+        return refuse_with(version, StatusCode::UPGRADE_REQUIRED, Code::BadUserInput, &message);
+    }
+    bad_request(&message)
 }
 
 /// JSON, and in no other charset than UTF-8.

@@ -26,8 +26,8 @@ use super::line::Line;
 use super::spelling::Spelling;
 use super::wire::Times;
 
-/// Largest head of a request, in bytes.
-const MAX_HEAD: usize = 64 * 1_024;
+/// Largest head of a request, in bytes. One that is up to twice as large is read, so that it is refused in our own words.
+pub const MAX_HEAD: usize = 64 * 1_024;
 
 /// Most bytes that are buffered on a connection in each direction.
 const MAX_BUFFERED: usize = 2 * MAX_HEAD;
@@ -156,7 +156,7 @@ async fn serve(admitted: Admitted, spelling: Spelling, stop: CancellationToken) 
         // As most servers send them: some clients look names up in this spelling only.
         .title_case_headers(true)
         .header_read_timeout(times.idle)
-        .max_header_size(MAX_HEAD)
+        .max_header_size(MAX_BUFFERED)
         .max_buf_size(MAX_BUFFERED);
     let mut served = pin!(builder.serve_connection(TokioIo::new(line), service).with_upgrades());
     let ended = tokio::select! {

@@ -46,6 +46,7 @@ use tower_http::compression::CompressionLayer;
 use crate::app::App;
 use crate::graphql::{ApiSchema, Documents, Limits, SharedReads, Viewer, schema};
 
+use self::origin::Origins;
 use self::persisted::Persisted;
 use self::readiness::Readiness;
 
@@ -81,6 +82,7 @@ struct Served {
     persisted: Persisted,
     shared_reads: Arc<SharedReads>,
     readiness: Readiness,
+    origins: Origins,
     stop: CancellationToken,
 }
 
@@ -106,9 +108,8 @@ impl Served {
 
 fn router(served: Served) -> Router {
     let max_body = DefaultBodyLimit::max(served.front.wire.room.body);
-    let api = get(http::get).post(http::post).layer(origin::cors(&served.front.wire.origins));
     let router = Router::new()
-        .route("/graphql", api)
+        .route("/graphql", get(http::get).post(http::post).fallback(http::no_such_method))
         .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -116,7 +117,7 @@ fn router(served: Served) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .route("/demo", get(assets::demo))
         .route("/demo/assets/{name}", get(assets::demo_asset))
-        .route("/stock-badge.js", get(assets::badge));
+        .route(assets::BADGE_PATH, get(assets::badge));
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
     let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };
@@ -124,7 +125,7 @@ fn router(served: Served) -> Router {
 }
 
 /// What every handler has at hand, with a watch on the database beside them.
-fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Served> {
+fn served(app: App, front: Front, origins: Origins, stop: CancellationToken) -> anyhow::Result<Served> {
     let readiness = Readiness::default();
     app.supervisor.spawn("the readiness check", &stop, readiness.clone().watch(app.clone(), stop.clone()));
     Ok(Served {
@@ -135,6 +136,7 @@ fn served(app: App, front: Front, stop: CancellationToken) -> anyhow::Result<Ser
         persisted: Persisted::default(),
         shared_reads: Arc::default(),
         readiness,
+        origins,
         stop,
     })
 }

@@ -4,12 +4,15 @@
 use std::any::Any;
 
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::graphql::Code;
 use crate::telemetry;
 
+use super::listen::MAX_HEAD;
 use super::person::Person;
 use super::rate::{POINT, TooMuch};
 
@@ -18,6 +21,9 @@ const RETRY_AFTER: &str = "1";
 
 /// What is said to an operation for which there is no place in flight.
 pub const OVERLOADED: &str = "The server has too much to do. Nothing was executed; try again soon.";
+
+/// Bytes between the name of a header and its value, and after it.
+const AROUND_HEADER: usize = ": \r\n".len();
 
 /// An error of the transport.
 pub fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
@@ -136,6 +142,17 @@ fn seconds(refused: TooMuch) -> u64 {
         TooMuch::Now(time) => (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1),
         TooMuch::Ever { .. } | TooMuch::Rows { .. } => 1,
     }
+}
+
+/// Refuses a request whose head is too large.
+pub async fn bound_head(request: Request, next: Next) -> Response {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + AROUND_HEADER);
+    if headers.fold(target, usize::saturating_add) <= MAX_HEAD {
+        return next.run(request).await;
+    }
+    let message = format!("The headers of a request have at most {} kB with its address.", MAX_HEAD / 1_024);
+    refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::LimitExceeded, &message)
 }
 
 /// The answer when a handler panicked. What it was is in the log.

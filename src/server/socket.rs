@@ -32,7 +32,7 @@ use super::person::Person;
 use super::refusal::{OVERLOADED, full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
 use super::seats::Seat;
 use super::wire::Times;
-use super::{Identity, Served, encode, origin};
+use super::{Identity, Served, encode};
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -111,7 +111,7 @@ pub fn upgrade(
     (address, connection): (IpAddr, Arc<TcpConnection>),
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if !origin::may_stay(headers, &served.front.wire.origins) {
+    if !served.origins.may_stay(headers) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
     }
     // Who has a token says so later; until then it counts for the guests at its address.

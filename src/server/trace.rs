@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Request, Response};
+use axum::http::{HeaderName, HeaderValue, Request, Response};
 use opentelemetry_http::HeaderExtractor;
 use tracing::{Span, field};
 
 use crate::spans;
 
 /// Where the id of a request stands.
-const REQUEST_ID: &str = "x-request-id";
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id of a request that is taken from outside, in bytes.
 const MAX_REQUEST_ID: usize = 64;
@@ -19,15 +19,15 @@ const MAX_REQUEST_ID: usize = 64;
 /// An id that came from outside is kept when it is short and plain; otherwise the request gets one of ours.
 pub async fn drop_unfit_id<B>(mut request: Request<B>) -> Request<B> {
     let is_fit = |id: &HeaderValue| id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    if request.headers().get(REQUEST_ID).is_some_and(|id| !is_fit(id)) {
-        request.headers_mut().remove(REQUEST_ID);
+    if request.headers().get(&REQUEST_ID).is_some_and(|id| !is_fit(id)) {
+        request.headers_mut().remove(&REQUEST_ID);
     }
     request
 }
 
 /// The span of a request; the child of the caller's own, when spans are sent and the caller names it.
 pub fn span<B>(request: &Request<B>) -> Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let (method, path) = (request.method(), request.uri().path());
     let span = tracing::info_span!("request", id, %method, path, otel.name = field::Empty, otel.kind = field::Empty);
     spans::adopt(&span, &HeaderExtractor(request.headers()));
