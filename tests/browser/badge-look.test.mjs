@@ -33,11 +33,17 @@ describe('a stock badge', () => {
     const id = await product(shop, 9);
     let letThrough;
     const gate = new Promise((resolve) => (letThrough = resolve));
-    const holdBack = (page) =>
-      page.routeWebSocket(/graphql/, async (socket) => {
+    const holdBack = async (page) => {
+      await page.routeWebSocket(/graphql/, async (socket) => {
         await gate;
         socket.connectToServer();
       });
+      await page.route(/graphql$/, async (route) => {
+        await gate;
+        // The page may have given it up.
+        await route.continue().catch(() => {});
+      });
+    };
     const body =
       ['available="3" availability="LOW_STOCK"', 'availability="LOW_STOCK"', 'available="0"', 'available="4"', '']
         .map((attributes) => badge(id, attributes))

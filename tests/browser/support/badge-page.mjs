@@ -56,9 +56,14 @@ class BadgePage {
   /** The websockets that were opened, each with what was sent on it, and all that went over it. */
   sockets = [];
   faults = [];
+  /** What the badge said in the console. */
+  told = [];
 
   constructor(page) {
     this.page = page;
+    page.on('console', (message) => {
+      if (message.text().startsWith('<stock-badge>: ')) this.told.push(message.text().slice('<stock-badge>: '.length));
+    });
     page.on('pageerror', (error) => this.faults.push(error.message));
     page.on('websocket', (socket) => {
       const seen = { sent: [], all: [], isOpen: true };

@@ -130,3 +130,13 @@ export async function buy(shop, productId, quantity) {
   );
   assert.equal(payOrder.order.payment, 'PAID');
 }
+
+/** Takes a product out of sale, or with `restoreProduct` puts it back. */
+export async function archive(shop, productId, mutation = 'archiveProduct') {
+  const input = mutation.replace(/^./, (first) => first.toUpperCase());
+  const done = await shop.request(
+    `mutation ($input: ${input}Input!) { ${mutation}(input: $input) { userErrors { message } } }`,
+    { input: { id: productId } },
+  );
+  assert.deepEqual(done[mutation].userErrors, []);
+}

@@ -8,18 +8,23 @@ const GATHER_MS = 250;
 /** Most products in one announcement. Of more, the last that changed are told. */
 const MAX_TOLD = 3;
 
+/** What the live region is known by. */
+const MARK = 'data-stock-badge-announcer';
+
 const waiting = new Map<string, { text: string; language: string }>();
 let region: HTMLElement | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Puts the live region in place; a text is only told in one that was there before. */
-export function prepareAnnouncer(): void {
-  if (!region) {
-    region = document.createElement('div');
+/** Puts the live region in place, and answers whether it was there; a text is only told in one that was there before. */
+export function prepareAnnouncer(): boolean {
+  // A page that was morphed may have made something of its own of it.
+  if (!region?.hasAttribute(MARK)) {
+    // No div, which a morph would take for another one of the page's.
+    region = document.createElement('stock-badge-announcer');
     region.setAttribute('role', 'status');
     region.setAttribute('aria-live', 'polite');
     region.setAttribute('aria-atomic', 'true');
-    region.setAttribute('data-stock-badge-announcer', '');
+    region.setAttribute(MARK, '');
     // By properties, which a strict policy allows; an attribute it would not.
     Object.assign(region.style, {
       position: 'fixed',
@@ -32,7 +37,11 @@ export function prepareAnnouncer(): void {
       pointerEvents: 'none',
     });
   }
-  if (!region.isConnected) (document.body ?? document.documentElement).append(region);
+  // A copy comes from a page that was kept with it in it; it would be found with an old announcement.
+  for (const other of document.querySelectorAll(`[${MARK}]`)) if (other !== region) other.remove();
+  if (region.isConnected) return true;
+  (document.body ?? document.documentElement).append(region);
+  return false;
 }
 
 /** Tells `text` of a product as soon as it may. The last text of a product wins. */
@@ -43,15 +52,19 @@ export function announce(product: string, text: string, language: string): void 
     if (waiting.size <= MAX_TOLD) break;
     waiting.delete(first);
   }
+  prepareAnnouncer();
   timer ??= setTimeout(tell, GATHER_MS);
 }
 
 function tell(): void {
   timer = undefined;
-  if (!region?.isConnected || document.hidden) {
-    waiting.clear();
+  if (document.hidden) waiting.clear();
+  if (!prepareAnnouncer() && waiting.size > 0) {
+    // A page that was morphed has taken it away.
+    timer = setTimeout(tell, GATHER_MS);
     return;
   }
+  if (!region) return;
   const told = [...waiting.values()];
   waiting.clear();
   region.lang = told[0]?.language ?? '';

@@ -1,41 +1,52 @@
 // Keeps a link to one endpoint while somebody wants it: comes back after every loss, rests while the page is hidden.
-// Never gives up, never hurries, and knows nothing of products.
-import type { Ear, Link } from './link.js';
+// Never gives up, never hurries more than somebody who uses the page can notice, and knows nothing of products.
+import { habitOf, type Habit, type Kind } from './habit.js';
+import type { Ear, Ending, Link } from './link.js';
+import { isUsed, noteUse, pauseAfter, SIGNS_OF_USE } from './pace.js';
 import { canRenew, connectionParams } from './settings.js';
 import { openSocket } from './socket.js';
 import { openStream } from './stream.js';
+import { findReason, tellBlocked, tellRefusal } from './why.js';
 
-/** The first pause before another attempt; it doubles each time, */
-const FIRST_PAUSE_MS = 500;
-/** up to this. */
-const MAX_PAUSE_MS = 60_000;
-/** Up to so much of a pause is left out by chance, so that not every page comes back in the same moment. */
-const JITTER = 0.8;
 /** A link that held for so long was a good one: the pauses begin anew. */
 const STEADY_MS = 10_000;
-/** After so many websockets that never opened, every next attempt is a stream. */
-const SOCKETS_BEFORE_STREAM = 3;
 /** How long a hidden page keeps its link, for those who come back soon. */
 const HIDDEN_MS = 30_000;
+/** Shortest time between two attempts that somebody who comes to the page causes. */
+const MIN_GAP_MS = 1_000;
+
+const OPEN = { socket: openSocket, stream: openStream };
+
+/** What happens to a page, apart from its visibility. */
+const EVENTS = ['pagehide', 'pageshow', 'online', 'offline', 'focus'];
+
+type Listener = Pick<Ear, 'ready' | 'next' | 'failed'> & { lost(): void };
 
 export class Connection {
   readonly #endpoint: string;
-  readonly #ear: Omit<Ear, 'ended'> & { lost(): void };
+  readonly #ear: Listener;
+  readonly #habit: Habit;
   #link: Link | undefined;
   #isWanted = false;
   #isResting = false;
   #isOpening = false;
+  /** The server refused this page on its own account, as far as could be found out. */
+  #isRefused = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hiding: ReturnType<typeof setTimeout> | undefined;
   #attempts = 0;
   #since = 0;
-  #everBySocket = false;
-  #failedSockets = 0;
   #turn = 0;
+  /** What was tried in this attempt. */
+  #tried = new Set<Kind>();
+  #triedAt = 0;
+  /** The server asked to be left alone until then. */
+  #notBefore = 0;
 
-  constructor(endpoint: string, ear: Omit<Ear, 'ended'> & { lost(): void }) {
+  constructor(endpoint: string, ear: Listener) {
     this.#endpoint = endpoint;
     this.#ear = ear;
+    this.#habit = habitOf(endpoint);
   }
 
   /** The link, once it can be subscribed on. */
@@ -47,16 +58,18 @@ export class Connection {
   start(): void {
     if (this.#isWanted) return;
     this.#isWanted = true;
-    document.addEventListener('visibilitychange', this);
+    for (const type of ['visibilitychange', 'securitypolicyviolation']) document.addEventListener(type, this);
     for (const type of EVENTS) addEventListener(type, this);
+    for (const type of SIGNS_OF_USE) addEventListener(type, this, { capture: true, passive: true });
     this.#isResting = document.hidden;
     this.#now();
   }
 
   stop(): void {
     this.#isWanted = false;
-    document.removeEventListener('visibilitychange', this);
+    for (const type of ['visibilitychange', 'securitypolicyviolation']) document.removeEventListener(type, this);
     for (const type of EVENTS) removeEventListener(type, this);
+    for (const type of SIGNS_OF_USE) removeEventListener(type, this, { capture: true });
     clearTimeout(this.#hiding);
     this.#drop();
   }
@@ -68,18 +81,27 @@ export class Connection {
   }
 
   handleEvent(event: Event): void {
+    const { type } = event;
+    if (type === 'securitypolicyviolation') return this.#noteBlocked(event as SecurityPolicyViolationEvent);
+    if (SIGNS_OF_USE.includes(type)) {
+      const wasUsed = isUsed();
+      noteUse();
+      return wasUsed ? undefined : this.#hurry();
+    }
     clearTimeout(this.#hiding);
-    if (event.type === 'offline') {
+    if (type === 'online') this.#habit.forget();
+    if (type === 'offline') {
       this.#drop();
-      this.#later(false);
-    } else if (event.type === 'pagehide') {
+      this.#later({});
+    } else if (type === 'pagehide') {
       // An open socket would keep the page from being kept for the way back.
       this.#rest();
     } else if (document.hidden) {
       this.#hiding = setTimeout(() => this.#rest(), HIDDEN_MS);
     } else {
       this.#isResting = false;
-      if (!this.#link) this.#now();
+      noteUse();
+      this.#hurry();
     }
   }
 
@@ -99,65 +121,111 @@ export class Connection {
   }
 
   #now(): void {
-    clearTimeout(this.#timer);
     this.#attempts = 0;
-    void this.#open();
+    this.#begin();
   }
 
-  #later(isFinal: boolean): void {
+  /** Somebody has come to the page: a link shows that it is good, and a pause ends, unless the server asked for it. */
+  #hurry(): void {
     if (!this.#isWanted || this.#isResting) return;
-    const pause = isFinal ? MAX_PAUSE_MS : Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#attempts);
+    if (this.#link || this.#isOpening) return this.#link?.check();
+    const wait = Math.max(this.#notBefore, this.#triedAt + MIN_GAP_MS) - Date.now();
+    if (wait <= 0) this.#now();
+    else this.#schedule(wait);
+  }
+
+  #later({ isFinal = false, waitMs = 0 }: Ending): void {
+    if (!this.#isWanted || this.#isResting) return;
+    const pause = pauseAfter(this.#attempts, isFinal || this.#isRefused);
     this.#attempts += 1;
+    this.#notBefore = Date.now() + waitMs;
+    this.#schedule(pause + waitMs);
+  }
+
+  #schedule(wait: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#open(), pause * (1 - JITTER * Math.random()));
+    this.#timer = setTimeout(() => this.#begin(), wait);
+  }
+
+  /** Begins an attempt, with every kind of link again. */
+  #begin(): void {
+    clearTimeout(this.#timer);
+    this.#tried = new Set();
+    void this.#open();
   }
 
   async #open(): Promise<void> {
     if (!this.#isWanted || this.#isResting) return;
+    const kind = this.#habit.choose(this.#tried);
+    if (!kind) return;
+    this.#tried.add(kind);
+    this.#triedAt = Date.now();
     // Whatever begins, rests or stops meanwhile makes this attempt void.
     const turn = ++this.#turn;
-    let params;
-    try {
-      params = await connectionParams();
-    } catch {
-      // Perhaps the next attempt has a token.
-    }
+    this.#isOpening = true;
+    const params = await connectionParams();
     if (this.#turn !== turn) return;
-    if (!params) return this.#later(false);
-    const bySocket = this.#everBySocket || this.#failedSockets < SOCKETS_BEFORE_STREAM;
-    const open = bySocket ? openSocket : openStream;
+    if (!params) {
+      this.#isOpening = false;
+      return this.#later({});
+    }
     const ear: Ear = {
       ready: () => {
         this.#since = Date.now();
         this.#isOpening = false;
-        this.#everBySocket ||= bySocket;
+        if (kind === 'socket') this.#isGood(kind);
         this.#ear.ready();
       },
-      next: (id, stock) => this.#ear.next(id, stock),
-      ended: (isFinal) => this.#ended(isFinal, bySocket),
+      next: (id, stock) => {
+        if (kind === 'stream') this.#isGood(kind);
+        this.#ear.next(id, stock);
+      },
+      failed: (id, mayPass) => this.#ear.failed(id, mayPass),
+      ended: (ending) => this.#ended(ending, kind),
     };
-    this.#isOpening = true;
     try {
-      this.#link = open(this.#endpoint, params, ear);
+      this.#link = OPEN[kind](this.#endpoint, params, ear, this.#habit.waitMs);
     } catch {
       // The page's policy, or a browser that has none of it.
-      this.#isOpening = false;
-      this.#ended(false, bySocket);
+      this.#ended({}, kind);
     }
   }
 
-  #ended(isFinal: boolean, bySocket: boolean): void {
+  #isGood(kind: Kind): void {
+    this.#isRefused = false;
+    this.#habit.worked(kind);
+  }
+
+  #ended(ending: Ending, kind: Kind): void {
     const hadOpened = this.#link?.hasOpened ?? false;
     this.#link = undefined;
     this.#isOpening = false;
-    // Of streams and sockets, the kind that works is taken again; a stream that fails gives sockets another chance.
-    if (bySocket) this.#failedSockets += hadOpened || isFinal ? 0 : 1;
-    else if (!hadOpened) this.#failedSockets = 0;
-    if (hadOpened && Date.now() - this.#since > STEADY_MS) this.#attempts = 0;
+    if (!hadOpened) this.#habit.failed(kind);
     this.#ear.lost();
+    if (ending.why) tellRefusal(this.#endpoint, ending.why);
+    if (!hadOpened && !ending.isFinal && !ending.waitMs) {
+      if (this.#habit.choose(this.#tried)) return void this.#open();
+      void this.#ask(ending.isSilent);
+    }
+    if (hadOpened && Date.now() - this.#since > STEADY_MS) this.#attempts = 0;
     // A token that has expired is got anew at once; whatever else the server refuses, it refuses again.
-    this.#later(isFinal && !(hadOpened && canRenew()));
+    this.#later({ ...ending, isFinal: Boolean(ending.isFinal) && !(hadOpened && canRenew()) });
+  }
+
+  /** Nothing works, and nothing has ever worked: looks for the reason. */
+  async #ask(isSilent = false): Promise<void> {
+    if (this.#habit.hasWorked) return;
+    this.#isRefused ||= Boolean(await findReason(this.#endpoint, this.#habit, isSilent));
+  }
+
+  /** A kind of link that the policy of the page forbids is not tried again: the policy stays. */
+  #noteBlocked({ blockedURI, effectiveDirective, disposition }: SecurityPolicyViolationEvent): void {
+    if (effectiveDirective !== 'connect-src' || disposition !== 'enforce' || this.#habit.hasWorked) return;
+    const blocked = URL.canParse(blockedURI) ? new URL(blockedURI) : undefined;
+    if (blocked?.host !== new URL(this.#endpoint).host) return;
+    const kind = blocked.protocol.startsWith('ws') ? 'socket' : 'stream';
+    if (!this.#tried.has(kind)) return;
+    this.#habit.blocked.add(kind);
+    if (this.#habit.blocked.size === 2) tellBlocked(this.#endpoint);
   }
 }
-
-const EVENTS = ['pagehide', 'pageshow', 'online', 'offline'];

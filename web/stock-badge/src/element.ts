@@ -2,11 +2,12 @@
 // itself, never shows nothing, and never looks live when it is not.
 import { announce, prepareAnnouncer } from './announcer.js';
 import css from './badge.css?inline';
+import { isolate, quote, warnOnce } from './console.js';
 import { watchNearby } from './nearby.js';
 import { poolFor } from './pool.js';
 import { announces, endpointFor } from './settings.js';
-import { isAvailability, isProduct, type Availability, type Stock } from './stock.js';
-import { languageOf, say, textsFor } from './texts.js';
+import { isAvailability, isProduct, type Availability, type Status, type Stock } from './stock.js';
+import { languageOf, say, text } from './texts.js';
 
 /** How long a badge may be without a connection before it says so: shorter losses nobody needs to know of. */
 const STALE_AFTER_MS = 3_000;
@@ -18,11 +19,18 @@ const STATES: Readonly<Record<Availability, string>> = {
   UNTRACKED: 'untracked',
 };
 
+/** Properties that a page may have set before this class was there. The last two cannot be set, and must not stay hidden. */
+const PROPERTIES = ['product', 'available', 'availability', 'label', 'endpoint', 'always', 'stock', 'status'] as const;
+
+/** Attributes that say what is shown. They are the badge's own. */
+const SHOWN = ['state', 'live', 'stale'] as const;
+
 /** What `stock-change`, `stock-live` and `stock-stale` tell. */
 export interface StockDetail {
   readonly product: string;
-  /** Units that can be bought, and null when nobody knows or counts them. */
+  /** Units that can be bought, and null when nobody knows or counts them. None of an archived product. */
   readonly available: number | null;
+  /** `OUT_OF_STOCK` of an archived product, too. */
   readonly availability: Availability | null;
   /** Null when nothing has come from the server yet. */
   readonly version: number | null;
@@ -33,39 +41,44 @@ export type StockEvent = CustomEvent<StockDetail>;
 
 /** The badges that are in a document. */
 const present = new Set<StockBadge>();
-let sheet: CSSStyleSheet | undefined;
+/** The style sheet of each document: one cannot be shared between them. */
+const sheets = new WeakMap<Document, CSSStyleSheet>();
 
 // Where a page is rendered on a server there are no elements; nothing is made there, but it can be imported.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
 export class StockBadge extends Base {
-  static readonly observedAttributes = ['product', 'available', 'availability', 'endpoint', 'always', 'lang'];
+  static readonly observedAttributes: readonly string[] = [
+    ...['product', 'available', 'availability', 'endpoint', 'always', 'lang'],
+    ...SHOWN,
+  ];
 
   readonly #internals = this.attachInternals();
+  readonly #root = rootOf(this, this.#internals);
   readonly #badge = part('badge');
   readonly #slot = document.createElement('slot');
   readonly #text = part('text');
   readonly #note = part('note');
+  /** The attributes that say what is shown, as they should be. */
+  readonly #shown = new Map<string, string | null>();
+  #isMending = false;
   #stock: Stock | undefined;
   #isLive = false;
   #isStale = false;
+  #isPresent = false;
   #unwatch: (() => void) | undefined;
   #leave: (() => void) | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     super();
-    const root = this.attachShadow({ mode: 'open' });
-    if (!sheet) {
-      sheet = new CSSStyleSheet();
-      sheet.replaceSync(css);
-    }
-    root.adoptedStyleSheets = [sheet];
     this.#slot.setAttribute('part', 'text');
     this.#slot.addEventListener('slotchange', () => this.refresh());
     this.#badge.addEventListener('animationend', () => this.#badge.classList.remove('changed'));
     this.#badge.append(part('dot'), this.#slot, this.#text, this.#note);
-    root.append(this.#badge);
+    this.#root.replaceChildren(this.#badge);
+    this.#dress();
+    this.#takeOver();
   }
 
   /** The id of the product. */
@@ -73,8 +86,56 @@ export class StockBadge extends Base {
     return this.getAttribute('product') ?? '';
   }
 
-  set product(id: string) {
-    this.setAttribute('product', id);
+  set product(id: string | null | undefined) {
+    this.#reflect('product', id);
+  }
+
+  /** The units that are shown until the first state comes. */
+  get available(): number | null {
+    return countOf(this.getAttribute('available')) ?? null;
+  }
+
+  set available(count: number | string | null | undefined) {
+    this.#reflect('available', count);
+  }
+
+  /** The state that is shown until the first one comes. */
+  get availability(): Availability | null {
+    const word = this.getAttribute('availability');
+    return isAvailability(word) ? word : null;
+  }
+
+  set availability(word: Availability | null | undefined) {
+    this.#reflect('availability', word);
+  }
+
+  /** What the product is called in announcements. */
+  get label(): string {
+    return this.getAttribute('label') ?? '';
+  }
+
+  set label(label: string | null | undefined) {
+    this.#reflect('label', label);
+  }
+
+  /** Another API than that of the page. */
+  get endpoint(): string {
+    return this.getAttribute('endpoint') ?? '';
+  }
+
+  set endpoint(address: string | URL | null | undefined) {
+    this.#reflect('endpoint', address);
+  }
+
+  /** Whether it is followed out of view, too. The attribute may say "false", as frameworks write it. */
+  get always(): boolean {
+    return this.hasAttribute('always') && isOn(this.getAttribute('always'));
+  }
+
+  set always(isAlways: boolean | string | null | undefined) {
+    // The attribute may be there already and say "false".
+    if (isAlways && isOn(isAlways)) this.setAttribute('always', '');
+    else this.removeAttribute('always');
   }
 
   /** What is shown. */
@@ -89,25 +150,43 @@ export class StockBadge extends Base {
     };
   }
 
+  /** Whether the product is for sale at all. Null when nothing has come from the server yet. */
+  get status(): Status | null {
+    return this.#stock?.status ?? null;
+  }
+
   connectedCallback(): void {
     present.add(this);
     prepareAnnouncer();
+    // Moved within the page: it goes on.
+    if (this.#isPresent) return this.refresh();
+    this.#isPresent = true;
     this.#begin();
   }
 
   disconnectedCallback(): void {
-    present.delete(this);
-    this.#end();
+    // Whoever moves an element takes it out first.
+    queueMicrotask(() => {
+      if (this.isConnected || !this.#isPresent) return;
+      this.#isPresent = false;
+      present.delete(this);
+      this.#end();
+    });
+  }
+
+  adoptedCallback(): void {
+    this.#dress();
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after) return;
+    if (SHOWN.some((one) => one === name)) return this.#mend(name, after);
     const isAnother = name === 'product' || name === 'endpoint';
     if (isAnother) {
       this.#stock = undefined;
       this.#isStale = false;
     }
-    if (!this.isConnected) return;
+    if (!this.#isPresent) return;
     if (isAnother || name === 'always') {
       this.#end();
       this.#begin();
@@ -119,16 +198,16 @@ export class StockBadge extends Base {
   /** Shows what is known, in the language of the moment. */
   refresh(): void {
     const language = languageOf(this);
-    const texts = textsFor(language);
-    const { available, availability } = this.#known();
+    const known = this.#known();
+    const { availability } = known;
     const isOwn = !this.#stock && this.#slot.assignedNodes().some((node) => node.textContent?.trim());
     this.#slot.hidden = !isOwn;
     this.#text.hidden = isOwn;
-    const nothing = this.#isStale ? texts.unknown : texts.checking;
-    this.#text.textContent = availability ? say({ availability, available }, language) : nothing;
+    const nothing = this.#isStale ? 'unknown' : 'checking';
+    this.#text.textContent = availability ? say({ ...known, availability }, language) : text(nothing, language);
     // Of what is not known it need not be said that it is old.
     this.#note.hidden = !this.#isStale || !(availability || isOwn);
-    this.#note.textContent = texts.notLive;
+    this.#note.textContent = text('notLive', language);
     this.#show('state', availability ? STATES[availability] : 'unknown');
     this.#show('live', this.#isLive ? '' : null);
     this.#show('stale', this.#isStale ? '' : null);
@@ -141,18 +220,51 @@ export class StockBadge extends Base {
   }
 
   /** What the server told, or else the page. */
-  #known(): { available?: number | undefined; availability?: Availability | undefined } {
-    if (this.#stock) return this.#stock;
-    const [count, word] = [this.getAttribute('available'), this.getAttribute('availability')];
-    const available = count && /^\d{1,10}$/.test(count) ? Number(count) : undefined;
+  #known(): Partial<Pick<Stock, 'available' | 'availability' | 'status'>> {
+    const stock = this.#stock;
+    // What is not for sale any more cannot be had, however many there are.
+    if (stock?.status === 'ARCHIVED') return { available: 0, availability: 'OUT_OF_STOCK', status: 'ARCHIVED' };
+    if (stock) return stock;
+    const available = this.available ?? undefined;
     const guess = available === undefined ? undefined : available > 0 ? 'IN_STOCK' : 'OUT_OF_STOCK';
-    return { available, availability: isAvailability(word) ? word : guess };
+    const availability = this.availability ?? guess;
+    return { ...(available !== undefined && { available }), ...(availability && { availability }) };
+  }
+
+  /** Takes over what a page has set as properties before the element was one: they would hide those of the class. */
+  #takeOver(): void {
+    for (const name of PROPERTIES) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value: unknown = Reflect.get(this, name);
+      Reflect.deleteProperty(this, name);
+      Reflect.set(this, name, value);
+    }
+  }
+
+  #reflect(name: string, value: unknown): void {
+    if (value === null || value === undefined || value === '') this.removeAttribute(name);
+    else this.setAttribute(name, String(value));
+  }
+
+  #dress(): void {
+    const owner = this.ownerDocument;
+    // A document without a window is none that is seen.
+    const Sheet = owner.defaultView?.CSSStyleSheet;
+    if (!Sheet) return;
+    let sheet = sheets.get(owner);
+    if (!sheet) {
+      sheet = new Sheet();
+      sheet.replaceSync(css);
+      sheets.set(owner, sheet);
+    }
+    this.#root.adoptedStyleSheets = [sheet];
   }
 
   #begin(): void {
     this.refresh();
-    if (this.hasAttribute('always')) this.#follow(true);
-    else this.#leave = watchNearby(this, (isNear) => this.#follow(isNear));
+    if (this.always) this.#follow(true);
+    // What is inside has a box on every page; the element itself may have none, by `display: contents`.
+    else this.#leave = watchNearby(this.#badge, (isNear) => this.#follow(isNear));
   }
 
   #end(): void {
@@ -169,13 +281,11 @@ export class StockBadge extends Base {
       this.#setLive(false);
       clearTimeout(this.#patience);
       this.#patience = undefined;
-    } else if (isProduct(this.product)) {
-      this.#waitForLive();
-      this.#unwatch = poolFor(endpointFor(this.getAttribute('endpoint'))).watch(this.product, this);
     } else {
-      // An id that is none is followed by nobody: it stays unknown.
       this.#waitForLive();
-      this.#unwatch = () => {};
+      const endpoint = isProduct(this.product) ? endpointFor(this.getAttribute('endpoint')) : undefined;
+      // A badge without an id or an endpoint is followed by nobody: it stays unknown.
+      this.#unwatch = endpoint ? poolFor(endpoint).watch(this.product, this) : () => {};
     }
   }
 
@@ -217,6 +327,12 @@ export class StockBadge extends Base {
     this.#patience ??= setTimeout(() => {
       this.#patience = undefined;
       this.#isStale = true;
+      if (!this.product)
+        warnOnce('not live: a badge has no product. Its attribute or property "product" is the id of one.');
+      else if (!isProduct(this.product))
+        warnOnce(
+          `not live: ${quote(this.product)} is not the id of a product. Those look like product_01j0000000e008000000000001.`,
+        );
       this.refresh();
       this.#dispatch('stock-stale');
     }, STALE_AFTER_MS);
@@ -226,12 +342,17 @@ export class StockBadge extends Base {
     this.dispatchEvent(new CustomEvent<StockDetail>(type, { bubbles: true, composed: true, detail: this.stock }));
   }
 
-  /** Puts an attribute and the custom states in line. Writes only what changes, so that nobody is woken for nothing. */
-  #show(name: 'state' | 'live' | 'stale', value: string | null): void {
-    const before = this.getAttribute(name);
+  /**
+   * Puts an attribute, the custom states and the looks in line. The looks hang on nothing that the page can take away.
+   * Writes only what changes, so that nobody is woken for nothing.
+   */
+  #show(name: (typeof SHOWN)[number], value: string | null): void {
+    const before = this.#shown.get(name) ?? null;
+    this.#shown.set(name, value);
+    if (this.getAttribute(name) !== value) this.#reflectShown(name);
     if (before === value) return;
-    if (value === null) this.removeAttribute(name);
-    else this.setAttribute(name, value);
+    if (value === null) delete this.#badge.dataset[name];
+    else this.#badge.dataset[name] = value;
     try {
       const { states } = this.#internals;
       if (before !== null) states.delete(before || name);
@@ -240,6 +361,44 @@ export class StockBadge extends Base {
       // A browser that wants dashes in their names, or has none. The attributes are there.
     }
   }
+
+  #reflectShown(name: string): void {
+    const value = this.#shown.get(name) ?? null;
+    if (value === null) this.removeAttribute(name);
+    else this.setAttribute(name, value);
+  }
+
+  /** Whoever morphs a page makes the attributes those of its markup. They come back, before the page is painted again. */
+  #mend(name: string, now: string | null): void {
+    if (this.#isMending || !this.#isPresent || now === (this.#shown.get(name) ?? null)) return;
+    this.#isMending = true;
+    // Not at once: who takes away what comes back at once would never be done.
+    const soon = document.hidden ? setTimeout : requestAnimationFrame;
+    soon(() => {
+      this.#isMending = false;
+      if (this.#isPresent) for (const one of SHOWN) this.#reflectShown(one);
+    });
+  }
+}
+
+/** The shadow root, without what a server has put into it. */
+function rootOf(element: HTMLElement, internals: ElementInternals): ShadowRoot {
+  try {
+    return element.attachShadow({ mode: 'open' });
+  } catch (error) {
+    if (internals.shadowRoot) return internals.shadowRoot;
+    throw error;
+  }
+}
+
+/** Whether a value does not say that something is off. */
+function isOn(value: unknown): boolean {
+  return !/^\s*(false|0)\s*$/i.test(String(value));
+}
+
+/** A count in an attribute. */
+function countOf(text: string | null): number | undefined {
+  return text && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }
 
 function part(name: string): HTMLSpanElement {
@@ -251,12 +410,12 @@ function part(name: string): HTMLSpanElement {
 
 /** Every badge of the page shows what it has anew. */
 export function refreshBadges(): void {
-  for (const badge of present) badge.refresh();
+  for (const badge of present) isolate(() => badge.refresh());
 }
 
 /** Every badge of the page asks anew where the server is. */
 export function restartBadges(): void {
-  for (const badge of present) badge.restart();
+  for (const badge of present) isolate(() => badge.restart());
 }
 
 declare global {
@@ -264,7 +423,8 @@ declare global {
     'stock-badge': StockBadge;
   }
 
-  interface HTMLElementEventMap {
+  // Of elements, and of the document and the window that they bubble to.
+  interface GlobalEventHandlersEventMap {
     'stock-change': StockEvent;
     'stock-live': StockEvent;
     'stock-stale': StockEvent;

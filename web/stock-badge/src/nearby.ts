@@ -1,4 +1,5 @@
 // Which badges are in or near the view. One observer for all of them; never asks where anything is by itself.
+import { isolate } from './console.js';
 
 /** How far outside of the view a badge counts as near it, so that it is live before it is seen. */
 const NEAR = '400px';
@@ -10,7 +11,7 @@ let observer: IntersectionObserver | undefined;
 export function watchNearby(element: Element, callback: (isNear: boolean) => void): () => void {
   const options: IntersectionObserverInit & { scrollMargin: string } = { rootMargin: NEAR, scrollMargin: NEAR };
   observer ??= new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) callbacks.get(target)?.(isIntersecting);
+    for (const { target, isIntersecting } of entries) isolate(() => callbacks.get(target)?.(isIntersecting));
   }, options);
   callbacks.set(element, callback);
   observer.observe(element);

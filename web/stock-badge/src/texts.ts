@@ -1,4 +1,5 @@
 // What a badge says, in the language of its place on the page. Texts are texts: never put into a page as markup.
+import { quote, warnOnce } from './console.js';
 import type { Stock } from './stock.js';
 
 /** A text, or one per plural form of the count. `{count}` is where the count goes. */
@@ -13,6 +14,8 @@ export interface Texts {
   soldOut: string;
   /** Nobody counts this product, and it can be had. */
   untracked: string;
+  /** It is archived: not for sale any more, however many there are. */
+  archived: string;
   /** Nothing is known yet. */
   checking: string;
   /** Nothing could be found out. */
@@ -27,6 +30,7 @@ const ENGLISH: Texts = {
   fewLeft: 'Only a few left',
   soldOut: 'Sold out',
   untracked: 'In stock',
+  archived: 'No longer available',
   checking: 'Checking stock',
   unknown: 'Stock unknown',
   notLive: 'not live',
@@ -38,6 +42,7 @@ const GERMAN: Texts = {
   fewLeft: 'Nur noch wenige',
   soldOut: 'Ausverkauft',
   untracked: 'Auf Lager',
+  archived: 'Nicht mehr erhältlich',
   checking: 'Bestand wird geprüft',
   unknown: 'Bestand unbekannt',
   notLive: 'nicht aktuell',
@@ -52,7 +57,8 @@ const languages = new Map<string, Partial<Texts>>([
 export function addTexts(texts: Readonly<Record<string, Partial<Texts>>>): void {
   for (const [language, some] of Object.entries(texts)) {
     const key = language.toLowerCase();
-    languages.set(key, { ...languages.get(key), ...some });
+    const given = Object.fromEntries(Object.entries(some ?? {}).filter(([, value]) => value !== undefined));
+    languages.set(key, { ...languages.get(key), ...given });
   }
 }
 
@@ -68,7 +74,7 @@ export function languageOf(element: Element): string {
 }
 
 /** The texts of a language: `de-AT` has those of `de`, and what is missing is English. */
-export function textsFor(language: string): Texts {
+function textsFor(language: string): Texts {
   const parts = language.toLowerCase().split('-');
   const found = parts.map((_, index) => languages.get(parts.slice(0, index + 1).join('-')));
   return Object.assign({}, ENGLISH, languages.get('en'), ...found);
@@ -76,27 +82,39 @@ export function textsFor(language: string): Texts {
 
 /** What is said of a state. */
 export function say(
-  { availability, available }: Pick<Stock, 'availability'> & { available?: number | undefined },
+  { availability, available, status }: Pick<Stock, 'availability'> & Partial<Pick<Stock, 'available' | 'status'>>,
   language: string,
 ): string {
-  const texts = textsFor(language);
+  if (status === 'ARCHIVED') return text('archived', language);
   switch (availability) {
     case 'OUT_OF_STOCK':
-      return texts.soldOut;
+      return text('soldOut', language);
     case 'UNTRACKED':
-      return texts.untracked;
+      return text('untracked', language);
     case 'LOW_STOCK':
-      return available === undefined ? texts.fewLeft : fill(texts.lowStock, available, language);
+      return available === undefined ? text('fewLeft', language) : text('lowStock', language, available);
     default:
-      return fill(texts.inStock, available, language);
+      return text('inStock', language, available);
   }
 }
 
-function fill(text: Text, count: number | undefined, language: string): string {
+/** A text in a language. One of the page that is no text is left out, so that it spoils nothing but itself. */
+export function text(name: keyof Texts, language: string, count?: number): string {
   const known = isKnown(language) ? language : 'en';
-  const form =
-    typeof text === 'string' ? text : (text[new Intl.PluralRules(known).select(count ?? 0)] ?? text.other ?? '');
-  return form.replaceAll('{count}', () => (count === undefined ? '' : new Intl.NumberFormat(known).format(count)));
+  const filled = fill(textsFor(language)[name], count, known);
+  if (filled !== undefined) return filled;
+  warnOnce(`the text ${quote(name)} for ${quote(language)} is neither a text nor an object of texts.`);
+  return fill(ENGLISH[name], count, 'en') ?? '';
+}
+
+function fill(given: unknown, count: number | undefined, language: string): string | undefined {
+  let form = given;
+  if (typeof given === 'object' && given) {
+    const forms = given as Record<string, unknown>;
+    form = forms[new Intl.PluralRules(language).select(count ?? 0)] ?? forms['other'];
+  }
+  if (typeof form !== 'string') return undefined;
+  return form.replaceAll('{count}', () => (count === undefined ? '' : new Intl.NumberFormat(language).format(count)));
 }
 
 /** Whether it is a language tag at all; others make Intl throw. */

@@ -1,9 +1,10 @@
 import type { Ear, Link } from './link.js';
+type Listener = Pick<Ear, 'ready' | 'next' | 'failed'> & {
+    lost(): void;
+};
 export declare class Connection {
     #private;
-    constructor(endpoint: string, ear: Omit<Ear, 'ended'> & {
-        lost(): void;
-    });
+    constructor(endpoint: string, ear: Listener);
     /** The link, once it can be subscribed on. */
     get link(): Link | undefined;
     /** Begins, and follows what becomes of the page. */
@@ -13,3 +14,4 @@ export declare class Connection {
     restart(): void;
     handleEvent(event: Event): void;
 }
+export {};

@@ -1,10 +1,13 @@
 export type Availability = 'IN_STOCK' | 'LOW_STOCK' | 'OUT_OF_STOCK' | 'UNTRACKED';
+/** Whether a product is for sale. */
+export type Status = 'ACTIVE' | 'ARCHIVED';
 /** A state of a product's stock. */
 export interface Stock {
     readonly product: string;
     /** Units that can be bought. Where the shop caps counts, no more than the cap. */
     readonly available: number;
     readonly availability: Availability;
+    readonly status: Status;
     /** The greater, the newer. */
     readonly version: number;
 }
@@ -20,7 +23,18 @@ export declare function operation(ids: readonly string[]): {
         ids: readonly string[];
     };
 };
-/** Whether a result says that something went wrong. */
-export declare function isError(result: unknown): boolean;
+/** Why a server does not let a page in: its origin, its token, no such server, or too many connections. */
+export type Reason = 'origin' | 'token' | 'foreign' | 'full';
+/** What went wrong with an operation. */
+export interface Fault {
+    /** Nothing else would be answered either. */
+    readonly ofAll?: Reason | undefined;
+    /** The same may be answered later. Otherwise one of its products is at fault. */
+    readonly mayPass: boolean;
+}
+/** What the errors of an operation say, or undefined where there are none. */
+export declare function readFault(errors: unknown): Fault | undefined;
+/** The errors of a result. */
+export declare function errorsOf(result: unknown): unknown;
 /** The state in a result, or nothing when it is none that we know, such as one of a later version of the API. */
 export declare function readStock(result: unknown): Stock | undefined;

@@ -10,6 +10,8 @@ export interface Texts {
     soldOut: string;
     /** Nobody counts this product, and it can be had. */
     untracked: string;
+    /** It is archived: not for sale any more, however many there are. */
+    archived: string;
     /** Nothing is known yet. */
     checking: string;
     /** Nothing could be found out. */
@@ -21,9 +23,7 @@ export interface Texts {
 export declare function addTexts(texts: Readonly<Record<string, Partial<Texts>>>): void;
 /** The language that an element is in: its own `lang` or that of what it stands in, through shadow roots. */
 export declare function languageOf(element: Element): string;
-/** The texts of a language: `de-AT` has those of `de`, and what is missing is English. */
-export declare function textsFor(language: string): Texts;
 /** What is said of a state. */
-export declare function say({ availability, available }: Pick<Stock, 'availability'> & {
-    available?: number | undefined;
-}, language: string): string;
+export declare function say({ availability, available, status }: Pick<Stock, 'availability'> & Partial<Pick<Stock, 'available' | 'status'>>, language: string): string;
+/** A text in a language. One of the page that is no text is left out, so that it spoils nothing but itself. */
+export declare function text(name: keyof Texts, language: string, count?: number): string;
