@@ -55,6 +55,7 @@ mod socket_mutations;
 mod starting;
 mod storage;
 mod stories;
+mod suggestions;
 mod tidy;
 mod tokens;
 mod upkeep;

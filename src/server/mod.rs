@@ -130,7 +130,9 @@ fn served(app: App, front: Front, origins: Origins, stop: CancellationToken) -> 
     app.supervisor.spawn("the readiness check", &stop, readiness.clone().watch(app.clone(), stop.clone()));
     Ok(Served {
         schema: schema(app.clone(), front.explore),
-        documents: Documents::new(front.documents.clone()).context("the schema is not valid")?,
+        documents: Documents::new(front.documents.clone())
+            .context("the schema is not valid")?
+            .suggesting(front.explore),
         front,
         app,
         persisted: Persisted::default(),

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use apollo_compiler::diagnostic::Diagnostic;
 use apollo_compiler::parser::LineColumn;
-use apollo_compiler::validation::DiagnosticList;
+use apollo_compiler::validation::DiagnosticData;
 use async_graphql::{Pos, ServerError};
 
 use crate::graphql::Code;
@@ -35,15 +36,21 @@ pub fn located(code: Code, message: impl Into<String>, place: Option<LineColumn>
     error
 }
 
-/// The first few of what the compiler found.
-pub fn found(code: Code, list: &DiagnosticList, most: usize) -> Faults {
-    let tell = |diagnostic: apollo_compiler::diagnostic::Diagnostic<'_, _>| {
+/// What the compiler found. `hint` adds to a sentence, by the compiler's name for the fault.
+pub fn found<'a>(
+    code: Code,
+    list: impl Iterator<Item = Diagnostic<'a, DiagnosticData>>,
+    hint: impl Fn(&str, &str) -> Option<String>,
+) -> Faults {
+    let tell = |diagnostic: Diagnostic<'_, DiagnosticData>| {
         let place = diagnostic.line_column_range().map(|range| range.start);
         let mut error = located(code, sentence(&diagnostic.error), place);
+        let hint = diagnostic.error.unstable_error_name().and_then(|fault| hint(fault, &error.message));
         shorten(&mut error.message);
+        error.message.extend(hint.map(|hint| format!(" {hint}")));
         error
     };
-    list.iter().take(most).map(tell).collect()
+    list.map(tell).collect()
 }
 
 /// The compiler writes half sentences.

@@ -12,6 +12,7 @@ mod introspection;
 mod library;
 pub mod limits;
 mod scans;
+mod suggest;
 mod values;
 mod variables;
 mod writes;
@@ -19,9 +20,10 @@ mod writes;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use apollo_compiler::diagnostic::Diagnostic;
 use apollo_compiler::executable::{self, Selection};
 use apollo_compiler::parser::Parser;
-use apollo_compiler::validation::Valid;
+use apollo_compiler::validation::{DiagnosticData, DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Schema, ast};
 use async_graphql::ServerError;
 use async_graphql::parser::Error;
@@ -51,6 +53,8 @@ pub struct Documents {
     schema: Arc<Valid<Schema>>,
     implementers: Arc<ImplementersMap>,
     limits: Limits,
+    /// Whether errors say which names were meant.
+    suggests: bool,
     cache: Cache<[u8; 32], Arc<Document>>,
 }
 
@@ -101,7 +105,14 @@ impl Documents {
         let weigh = |_: &[u8; 32], document: &Arc<Document>| u32::try_from(document.length).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(MAX_CACHED).weigher(weigh).build();
         let implementers = Arc::new(schema.implementers_map());
-        Ok(Self { schema: Arc::new(schema), implementers, limits, cache })
+        Ok(Self { schema: Arc::new(schema), implementers, limits, suggests: false, cache })
+    }
+
+    /// The same reader, whose errors name what the schema has under a similar name: for where it may be explored.
+    #[must_use]
+    pub const fn suggesting(mut self, suggests: bool) -> Self {
+        self.suggests = suggests;
+        self
     }
 
     /// Reads a document.
@@ -122,7 +133,9 @@ impl Documents {
     fn compile(&self, text: &str) -> Result<Document, Faults> {
         // The guard has counted already; these stand behind it. A parser counts spaces as tokens, too.
         let mut parser = Parser::new().token_limit(self.limits.length + 1).recursion_limit(2 * self.limits.nesting);
-        let tree = parser.parse_ast(text, "").map_err(|failed| found(Code::ParseFailed, &failed.errors, 1))?;
+        let tree = parser
+            .parse_ast(text, "")
+            .map_err(|failed| found(Code::ParseFailed, failed.errors.iter().take(1), |_, _| None))?;
         let parsed = library::parse(text);
         // The compiler lets some syntax errors through and then finds a fault in what is left. Definitions of types are no
         // syntax error.
@@ -132,14 +145,19 @@ impl Documents {
             return Err(library::told(error));
         }
         count::check(&tree, &self.limits)?;
-        let compiled = self.validate(&tree)?;
+        let compiled = self.validate(&tree, text)?;
         let parsed = parsed.map_err(|error| library::told(&error))?;
         let asks_for_introspection = asks_for_introspection(&parsed);
         Ok(Document { compiled, parsed, asks_for_introspection, length: text.len() })
     }
 
-    fn validate(&self, tree: &ast::Document) -> Result<Valid<ExecutableDocument>, Faults> {
-        let invalid = |errors: &_| found(Code::ValidationFailed, errors, MAX_ERRORS);
+    fn validate(&self, tree: &ast::Document, text: &str) -> Result<Valid<ExecutableDocument>, Faults> {
+        let invalid = |errors: &DiagnosticList| {
+            let told = errors.iter().filter(|one| !is_of_what_was_left_out(one, text)).take(MAX_ERRORS);
+            let hint =
+                |fault: &str, sentence: &str| self.suggests.then(|| suggest::hint(&self.schema, fault, sentence));
+            found(Code::ValidationFailed, told, |fault, sentence| hint(fault, sentence).flatten())
+        };
         let compiled = tree.to_executable_validate(&self.schema).map_err(|failed| invalid(&failed.errors))?;
         let mut faults = values::check(&self.schema, &compiled);
         faults.extend(compiled.operations.iter().filter_map(|operation| fragment_at_root(&compiled, operation)));
@@ -180,7 +198,7 @@ impl Documents {
             let message = "The document has no such operation, or several without a name.";
             return Err(fault(Code::ValidationFailed, message));
         };
-        let variables = variables::coerce(&self.schema, operation, values, &self.limits)?;
+        let variables = variables::coerce(&self.schema, operation, values, &self.limits, self.suggests)?;
         let mut nulls = values::check_nulls(&self.schema, &document.compiled, operation, &variables);
         if !nulls.is_empty() {
             let _ = fault::bound(&mut nulls);
@@ -210,6 +228,17 @@ impl Documents {
         let scans = scans::of(&document.compiled, operation, &variables);
         Ok(Admitted { kind, cost, writes, scans })
     }
+}
+
+/// The compiler leaves fields that it does not know out, and then complains that nothing is selected. What was selected is
+/// told anyway.
+fn is_of_what_was_left_out(diagnostic: &Diagnostic<'_, DiagnosticData>, text: &str) -> bool {
+    let is_missing = diagnostic.error.unstable_error_name() == Some("MissingSubselection");
+    let end = diagnostic.line_column_range().map(|range| range.end);
+    // Columns are counted in bytes.
+    let line = end.and_then(|end| Some((text.lines().nth(end.line.checked_sub(1)?)?, end.column)));
+    let before = line.and_then(|(line, column)| line.as_bytes().get(column.checked_sub(2)?));
+    is_missing && before == Some(&b'}')
 }
 
 /// A subscription whose field comes in a fragment would never send anything.

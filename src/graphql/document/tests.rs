@@ -216,7 +216,8 @@ fn a_cost_is_one_for_each_field_times_the_rows_it_is_asked_for() {
     let cost = |text: &str, variables: Value| {
         let document = documents.read(text).unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
         let operation = document.compiled.operations.get(None).unwrap();
-        let values = variables::coerce(&documents.schema, operation, variables.as_object(), &documents.limits).unwrap();
+        let values =
+            variables::coerce(&documents.schema, operation, variables.as_object(), &documents.limits, false).unwrap();
         cost::of(&document.compiled, operation, &values)
     };
     let none = || json!({});
@@ -299,4 +300,75 @@ fn many_faults_make_a_short_answer() {
     }
     let query = "query($a: Int) { products(first: $a) { nodes { id } } }";
     assert_eq!(code(query, &json!({ "a": "\u{1}\"\\\n".repeat(2_500) })), INPUT);
+}
+
+static SUGGESTING: LazyLock<Documents> = LazyLock::new(|| Documents::new(Limits::default()).unwrap().suggesting(true));
+
+/// What is said of a document, with suggestions and without.
+fn told(text: &str) -> (Vec<String>, Vec<String>) {
+    let messages = |documents: &Documents| {
+        let faults = documents.read(text).expect_err(text);
+        faults.into_iter().map(|fault| fault.message).collect()
+    };
+    (messages(&SUGGESTING), messages(&DOCUMENTS))
+}
+
+#[test]
+fn near_names_are_suggested_only_where_that_is_wanted() {
+    for (text, expected) in [
+        ("{ produts { nodes { id } } }", "Did you mean `products` or `product`?"),
+        ("{ products { nodes { stock { avialable } } } }", "Did you mean `available`?"),
+        ("{ products(frist: 1) { nodes { id } } }", "Did you mean `first` or `last`?"),
+        ("{ products @include(iff: true, if: true) { nodes { id } } }", "Did you mean `if`?"),
+        ("{ products @skp(if: true) { nodes { id } } }", "Did you mean `@skip`?"),
+        ("{ products(availability: [IN_STOK]) { nodes { id } } }", "Did you mean `IN_STOCK`?"),
+        ("mutation { createCart(input: { itms: [] }) { cart { id } } }", "Did you mean `items`?"),
+        ("{ node(id: \"x\") { ... on Prodct { id } } }", "Did you mean `Product`?"),
+        ("query($a: [Availabilty!]) { products(availability: $a) { nodes { id } } }", "Did you mean `Availability`?"),
+        ("subscription { stockChangd(productIds: []) { version } }", "Did you mean `stockChanged`?"),
+    ] {
+        let (with, without) = told(text);
+        let found = with.iter().any(|message| message.ends_with(expected));
+        assert!(found, "{text}: {with:?}");
+        assert!(without.iter().all(|message| !message.contains("Did you mean")), "{text}: {without:?}");
+    }
+    let (with, _) = told("{ node(id: \"x\") { sku } }");
+    assert_eq!(
+        with,
+        [
+            "Type `Node` does not have a field `sku`. Did you mean `... on OrderItem`, `... on Product` or `... on ShipmentItem`?"
+        ]
+    );
+    let (with, without) = told("{ products { nodes { xyzzy } } }");
+    assert_eq!(with, without, "nothing is near");
+}
+
+#[test]
+fn near_names_are_suggested_for_what_is_in_variables() {
+    let text = "query($a: [Availability!], $by: ProductKey!) { products(availability: $a) { nodes { id } } product(by: $by) { id } }";
+    let party = Party::System;
+    let viewer = Viewer { client: (&party).into(), party, public_stock: PublicStock::Exact };
+    for (variables, expected) in [
+        (json!({ "a": ["IN_STOK"], "by": { "sku": "x" } }), "Did you mean `IN_STOCK`?"),
+        (json!({ "by": { "skuu": "x" } }), "Did you mean `sku` or `slug`?"),
+    ] {
+        for (documents, suggests) in [(&*SUGGESTING, true), (&*DOCUMENTS, false)] {
+            let document = documents.read(text).unwrap();
+            let faults = documents.admit(&document, None, variables.as_object(), &viewer).unwrap_err();
+            assert_eq!(faults[0].message.ends_with(expected), suggests, "{:?}", faults[0].message);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_field_alone_is_one_fault() {
+    for text in ["{ products { nothing } }", "{ products {\n nothing\n } }", "{ products(search: \"é\") { nothing } }"]
+    {
+        let (_, without) = told(text);
+        assert_eq!(without, ["Type `ProductConnection` does not have a field `nothing`."], "{text}");
+    }
+    let (_, missing) = told("{ products }");
+    assert_eq!(missing, ["Interface, union and object types must have a subselection set."]);
+    let (_, both) = told("{ products { nodes { stock } } produts { id } }");
+    assert_eq!(both.len(), 2, "{both:?}");
 }

@@ -15,6 +15,7 @@ use crate::graphql::Code;
 
 use super::Limits;
 use super::fault::{Faults, fault, shorten};
+use super::suggest;
 use super::values::{ONE_OF, misfit};
 
 /// The variables of an operation, with defaults filled in.
@@ -26,6 +27,7 @@ pub fn coerce(
     operation: &Operation,
     values: Option<&Map<String, Value>>,
     limits: &Limits,
+    suggests: bool,
 ) -> Result<JsonMap, Faults> {
     let given = match values {
         None => JsonMap::new(),
@@ -40,6 +42,8 @@ pub fn coerce(
     let misfit = |what: String| {
         let mut message = format!("The variables do not fit: {what}.");
         shorten(&mut message);
+        let hint = suggests.then(|| suggest::hint_of_variables(schema, operation, &given)).flatten();
+        message.extend(hint.map(|hint| format!(" {hint}")));
         fault(Code::BadUserInput, message)
     };
     let coerced = coerce_variable_values(schema, operation, &given);
