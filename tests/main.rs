@@ -45,6 +45,7 @@ mod readme;
 mod refusals;
 mod replicas;
 mod rolling;
+mod rust_clients;
 mod schema;
 mod search;
 mod settings;
