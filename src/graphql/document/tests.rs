@@ -354,7 +354,8 @@ fn near_names_are_suggested_for_what_is_in_variables() {
     ] {
         for (documents, suggests) in [(&*SUGGESTING, true), (&*DOCUMENTS, false)] {
             let document = documents.read(text).unwrap();
-            let faults = documents.admit(&document, None, variables.as_object(), &viewer).unwrap_err();
+            let faults =
+                documents.admit(&document, (None, variables.as_object()), &viewer, Delivery::Once).unwrap_err();
             assert_eq!(faults[0].message.ends_with(expected), suggests, "{:?}", faults[0].message);
         }
     }
