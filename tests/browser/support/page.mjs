@@ -31,7 +31,7 @@ export async function openPage(browser, options = {}) {
 class GraphiqlPage {
   constructor(page, faults, server) {
     this.page = page;
-    this.api = new URL('/graphql', server).href;
+    this.api = new URL('graphql', server).href;
     this.context = page.context();
     this.faults = faults;
   }

@@ -6,6 +6,17 @@ export const PLACEHOLDERS = {
   orderId: 'comes from CheckOut',
 };
 
+/** What is missing, in words, when variables that are sent still hold a placeholder; nothing otherwise. */
+export function whatIsMissing(variables, carried) {
+  const values = Object.values(variables ?? {});
+  if (values.includes(PLACEHOLDERS.cartId)) {
+    return 'There is no cart yet. Run Cart first: its answer puts the id of the cart here.';
+  }
+  if (!values.includes(PLACEHOLDERS.orderId)) return undefined;
+  const first = carried.cartId.length > 0 ? 'CheckOut' : 'Cart and then CheckOut';
+  return `There is no order yet. Run ${first} first: the answer puts the id of the order here.`;
+}
+
 /** Of each variable the ids that answers brought, newest last. */
 export const NOTHING_CARRIED = { cartId: [], orderId: [] };
 

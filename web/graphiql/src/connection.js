@@ -1,9 +1,9 @@
-// Where the API is, and the websocket to it. Same origin, so that the page works wherever it is served.
+// Where the API is, and the websocket to it. Beside the page, so that it works wherever it is served.
 import { createClient } from 'graphql-ws';
 
-export const HTTP_URL = new URL('/graphql', location.href).href;
+export const HTTP_URL = new URL('graphql', document.baseURI).href;
 
-const SOCKET_URL = HTTP_URL.replace(/^http/, 'ws');
+export const SOCKET_URL = HTTP_URL.replace(/^http/, 'ws');
 
 const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;

@@ -1,14 +1,21 @@
 // Sends what is run in GraphiQL: subscriptions over the websocket, all else as one POST.
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { Kind, OperationTypeNode, parse } from 'graphql';
-import { FORBIDDEN, HTTP_URL, socketFor } from './connection.js';
+import { ask } from './ask.js';
+import { HTTP_URL } from './connection.js';
+import { subscribe } from './subscribe.js';
 
 // The server answers in one piece, so the page does not ask for parts.
-const post = createGraphiQLFetcher({ url: HTTP_URL, enableIncrementalDelivery: false });
+const post = createGraphiQLFetcher({ url: HTTP_URL, enableIncrementalDelivery: false, fetch: ask });
 
-/** A fetcher for GraphiQL that shows each answer to a POST to `onAnswer` as well. */
-export function createFetcher(onAnswer) {
+/**
+ * A fetcher for GraphiQL that shows each answer to a POST to `onAnswer` as well. What `missing` says of the variables, if
+ * anything, is the answer, and nothing is sent.
+ */
+export function createFetcher({ onAnswer, missing }) {
   return async (params, { headers } = {}) => {
+    const message = missing(params.variables);
+    if (message) return { errors: [{ message }] };
     const operations = operationsIn(params.query);
     // Right after a change of tabs GraphiQL still has the name of the operation in the tab before.
     const operationName = operations.length === 1 ? operations[0].name?.value : params.operationName;
@@ -29,23 +36,4 @@ function operationsIn(query) {
     // The server says what is wrong with it.
     return [];
   }
-}
-
-/** The results of a subscription, which ends with an answer that says why when it fails. */
-function subscribe(params, headers) {
-  const results = socketFor(headers).iterate(params);
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    next: () => results.next().catch((reason) => ({ done: false, value: { errors: errorsOf(reason) } })),
-    return: () => results.return(),
-  };
-}
-
-/** `reason` is a list when it is the server's answer; anything else is the connection's end. */
-function errorsOf(reason) {
-  if (Array.isArray(reason)) return reason;
-  if (reason?.code === FORBIDDEN) return [{ message: 'The token is not good, or not any more.' }];
-  return [{ message: `The connection has ended: ${reason?.code ?? ''} ${reason?.reason || reason?.message || ''}`.trim() }];
 }

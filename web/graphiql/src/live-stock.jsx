@@ -31,7 +31,7 @@ export function LiveStock() {
     <section className="live-stock" aria-labelledby="live-stock-title" data-connection={connection}>
       <h1 id="live-stock-title">Live stock</h1>
       <p className="live-stock-connection">{CONNECTION[connection]}</p>
-      <a className="live-stock-demo" href="/demo">
+      <a className="live-stock-demo" href="demo">
         Demo shop
       </a>
       <ul>

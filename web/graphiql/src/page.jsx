@@ -1,8 +1,10 @@
 // The page: the live strip, and below it GraphiQL with the examples.
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { whatIsMissing } from './carried-ids.js';
 import { carriedIds, carryFrom } from './carried-store.js';
 import { Carry } from './carry.jsx';
+import { EditorMissing } from './editor-missing.jsx';
 import { EXAMPLES } from './examples.js';
 import { createFetcher } from './fetcher.js';
 import { LiveStock } from './live-stock.jsx';
@@ -16,7 +18,10 @@ import { openingTabs } from './tabs.js';
 const TABS_KEY = 'graphiql:tabState';
 const DELIVERED_KEY = 'examples';
 
-const fetcher = createFetcher(carryFrom);
+const fetcher = createFetcher({
+  onAnswer: carryFrom,
+  missing: (variables) => whatIsMissing(variables, carriedIds()),
+});
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 const opening = prepareTabs();
 
@@ -24,6 +29,7 @@ export function Page() {
   return (
     <>
       <LiveStock />
+      <EditorMissing />
       <div className="graphiql">
         <GraphiQL
           fetcher={fetcher}

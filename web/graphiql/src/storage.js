@@ -1,7 +1,10 @@
 // What the page remembers in the browser between visits. Everything is under one prefix of its own, because
 // other servers that are developed on the same address may keep a GraphiQL there too.
 
-const PREFIX = 'onhand:';
+/** The folder of the page: behind a proxy there may be several shops on one address. */
+const FOLDER = location.pathname.replace(/[^/]*$/, '');
+
+const PREFIX = FOLDER === '/' ? 'onhand:' : `onhand:${FOLDER}:`;
 
 /** Where GraphiQL's history keeps what was run, with the headers that were sent. */
 const HISTORY = new Set(['graphiql:queries', 'graphiql:favorites']);
