@@ -195,7 +195,8 @@ pub struct Access {
     #[arg(long, env = "ONHAND_SANDBOX", value_name = "BOOL", value_parser = switch, global = true)]
     pub sandbox: Option<bool>,
 
-    /// Whether there is introspection, and the pages at / and /demo; unless given, in development only.
+    /// Whether there is introspection, suggestions of near names in errors, and the pages at / and /demo; unless given, in
+    /// development only.
     #[arg(long, env = "ONHAND_EXPLORE", value_name = "BOOL", value_parser = switch, global = true)]
     pub explore: Option<bool>,
 }

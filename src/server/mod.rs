@@ -64,7 +64,7 @@ pub use wire::{Places, Room, Times, Wire};
 pub struct Front {
     /// Checks tokens.
     pub gate: Gate,
-    /// Whether there is introspection, the page to explore the API and the demo shop.
+    /// Whether there is introspection, the page to explore the API and the demo shop, and errors suggest names of the schema.
     pub explore: bool,
     /// What one document may ask for.
     pub documents: Limits,
