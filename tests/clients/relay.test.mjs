@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { createClient } from 'graphql-ws';
 import relay from 'relay-runtime';
 import WebSocket from 'ws';
-import { API, SOCKET, arrivals, product, receipt, receive, refusedReceipt } from './support/api.mjs';
+import { API, SOCKET, arrivals, keyed, product, receipt, receive, refusedReceipt } from './support/api.mjs';
 
 const { Environment, Network, RecordSource, Store, Observable } = relay;
 const HERE = import.meta.dirname;
@@ -128,10 +128,12 @@ test('a subscription keeps what was read before up to date', async (t) => {
   live.dispose();
 });
 
-test('a mutation changes the store, and its refusal is data', async (t) => {
-  const relayEnvironment = environment(t);
-  const { id } = await product(5);
-  assert.deepEqual((await mutate(relayEnvironment, receipt(id, 2))).stocks.map((one) => one.available), [7]);
-  const { userErrors } = await mutate(relayEnvironment, refusedReceipt(id));
-  assert.deepEqual(userErrors.map((one) => one.code), ['INVALID_QUANTITY']);
-});
+for (const overSocket of [false, true]) {
+  test(`a mutation changes the store, and its refusal is data, over ${overSocket ? 'one websocket' : 'HTTP'}`, async (t) => {
+    const relayEnvironment = environment(t, { overSocket });
+    const { id } = await product(5);
+    assert.deepEqual((await mutate(relayEnvironment, keyed(receipt(id, 2)))).stocks.map((one) => one.available), [7]);
+    const { userErrors } = await mutate(relayEnvironment, keyed(refusedReceipt(id)));
+    assert.deepEqual(userErrors.map((one) => one.code), ['INVALID_QUANTITY']);
+  });
+}

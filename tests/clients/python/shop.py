@@ -49,6 +49,11 @@ def receipt(product_id, quantity):
     return {"input": {"changes": [change], "reason": "RECEIVED"}}
 
 
+def keyed(variables):
+    """The same variables with an idempotency key, which mutations over a websocket need."""
+    return {"input": {**variables["input"], "idempotencyKey": str(uuid.uuid4())}}
+
+
 def receive(product_id, quantity):
     """Adds units to the stock of a product."""
     assert request(ADJUST, receipt(product_id, quantity))["adjustStock"]["userErrors"] == []

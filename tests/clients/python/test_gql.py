@@ -12,7 +12,7 @@ from gql.transport.httpx import HTTPXAsyncTransport, HTTPXTransport
 from gql.transport.requests import RequestsHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 
-from shop import ADJUST, API, LIST, SOCKET, STOCK, product, receipt, receive
+from shop import ADJUST, API, LIST, SOCKET, STOCK, keyed, product, receipt, receive
 
 #: How long a test waits for something that must come, in seconds.
 PATIENCE = 20
@@ -110,6 +110,16 @@ class OverSocket(unittest.IsolatedAsyncioTestCase):
                     await asyncio.to_thread(receive, product_id, 2)
                     self.assertEqual((await anext(states))["stockChanged"]["available"], 7)
                     await states.aclose()
+
+    async def test_a_mutation_and_its_refusal(self):
+        for transport in self.transports:
+            with self.subTest(transport.__name__):
+                product_id, _ = product(5)
+                async with asyncio.timeout(PATIENCE), Client(transport=transport(SOCKET)) as session:
+                    for quantity, expected in ((2, []), (0, ["INVALID_QUANTITY"])):
+                        change = GraphQLRequest(ADJUST, variable_values=keyed(receipt(product_id, quantity)))
+                        adjusted = (await session.execute(change))["adjustStock"]
+                        self.assertEqual([one["code"] for one in adjusted["userErrors"]], expected)
 
     async def test_pings_of_the_client_are_answered(self):
         for transport in self.transports:

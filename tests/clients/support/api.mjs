@@ -45,6 +45,9 @@ export const receipt = (productId, quantity) => ({
 /** The same, of a quantity that is refused as INVALID_QUANTITY. */
 export const refusedReceipt = (productId) => receipt(productId, 0);
 
+/** The same variables with an idempotency key, which mutations over a websocket need. */
+export const keyed = ({ input }) => ({ input: { ...input, idempotencyKey: crypto.randomUUID() } });
+
 /** Adds units to the stock of a product. */
 export async function receive(productId, quantity, api = API) {
   const { adjustStock } = await request(ADJUST, receipt(productId, quantity), api);
