@@ -17,6 +17,7 @@ mod connections;
 mod crash;
 mod cross_origin;
 mod demo;
+mod deployment;
 mod errors;
 mod events;
 mod failover;
