@@ -127,4 +127,5 @@ async fn connections_leave_enough_files_for_the_database() {
     drop(held);
     let log = log.lock().expect("nobody panicked").clone();
     assert!(log.contains("ulimit") && !log.contains("could not be accepted"), "{log}");
+    assert!(log.contains("ONHAND_MAX_SOCKETS"), "as many websockets as are allowed can never be open: {log}");
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+use crate::support::cluster::{Cluster, run as run_tool};
 use crate::support::process::{command, run};
 use crate::support::{PATIENCE, Place, Process, is_postgres};
 
@@ -95,6 +96,97 @@ async fn a_wrong_password_or_database_is_not_waited_for() {
     let stranger = format!("{}{separator}user=onhand_no_such_role&password=hidden", place.url);
     let (code, text) = run(&place, &["verify", "--database-url", &stranger]).await;
     assert!(code == 2 && text.contains("onhand_no_such_role") && !text.contains("hidden"), "{text}");
+}
+
+/// Answers like a PostgreSQL that takes nobody just now, with this code.
+async fn unwelcoming(code: &'static str, message: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut bytes = [0; 1_024];
+            // It is asked for TLS first, which has eight bytes.
+            while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+                if read == 8 {
+                    let _ = stream.write_all(b"N").await;
+                    continue;
+                }
+                let fields = format!("SFATAL\0VFATAL\0C{code}\0M{message}\0\0");
+                let length = u32::try_from(fields.len() + 4).expect("a short message");
+                let answer = [b"E", &length.to_be_bytes()[..], fields.as_bytes()].concat();
+                let _ = stream.write_all(&answer).await;
+                break;
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn what_may_pass_is_waited_for_and_told_in_its_own_words() {
+    let place = Place::new().await;
+    for (code, message) in
+        [("57P03", "the database system is starting up"), ("53300", "sorry, too many clients already")]
+    {
+        let port = unwelcoming(code, message).await;
+        let mut child = command(&place)
+            .args(["migrate", "--database-url", &format!("postgres://shop@127.0.0.1:{port}/onhand")])
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        let mut lines = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("text").expect("a line");
+        assert!(line.contains(message) && line.contains("waited for"), "{line}");
+        assert!(child.try_wait().expect("a process").is_none(), "it waits");
+    }
+    let port = unwelcoming("28P01", "password authentication failed for user \"shop\"").await;
+    let (code, text) =
+        run(&place, &["migrate", "--database-url", &format!("postgres://shop@127.0.0.1:{port}/onhand")]).await;
+    assert!(code == 2 && text.contains("password authentication failed") && !text.contains("waited for"), "{text}");
+}
+
+/// A PostgreSQL with a certificate that only those trust who have its file.
+#[tokio::test]
+async fn certificates_are_trusted_as_the_address_says() {
+    let Some(cluster) = Cluster::start("") else { return };
+    let folder = cluster.folder().join("tls");
+    run_tool(cluster.tool("mkdir").arg(&folder));
+    for name in ["server", "other"] {
+        let (key, certificate) = (folder.join(format!("{name}.key")), folder.join(format!("{name}.crt")));
+        let mut openssl = cluster.tool("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=127.0.0.1"]);
+        openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        run_tool(openssl.arg("-keyout").arg(key).arg("-out").arg(certificate));
+    }
+    cluster.stop("fast");
+    for name in ["server.key", "server.crt"] {
+        run_tool(cluster.tool("cp").arg(folder.join(name)).arg(cluster.data().join(name)));
+    }
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(cluster.data().join("postgresql.conf"))
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b"\nssl = on\n"))
+        .expect("settings");
+    cluster.resume();
+    let place = Place::of(&cluster.url("postgres"));
+    let file = |name: &str| folder.join(name).display().to_string();
+    for (parameters, is_trusted) in [
+        ("sslmode=require".to_owned(), true),
+        (format!("sslmode=verify-full&sslrootcert={}", file("server.crt")), true),
+        (format!("sslmode=require&sslrootcert={}", file("server.crt")), true),
+        (format!("sslmode=require&sslrootcert={}", file("other.crt")), false),
+        (format!("sslmode=verify-ca&sslrootcert={}", file("other.crt")), false),
+        ("sslmode=verify-full".to_owned(), false),
+        ("sslmode=verify-full&sslrootcert=system".to_owned(), false),
+        ("sslrootcert=system".to_owned(), false),
+    ] {
+        let url = format!("{}?{parameters}", place.url);
+        let (code, text) = run(&place, &["migrate", "--database-url", &url]).await;
+        assert_eq!(code, if is_trusted { 0 } else { 2 }, "{parameters}: {text}");
+        assert!(!text.contains("waited for"), "{parameters}: waiting does not help: {text}");
+        assert!(is_trusted || text.contains("certificate"), "{parameters}: {text}");
+    }
 }
 
 async fn connect(url: &str) -> DatabaseConnection {
@@ -190,18 +282,18 @@ async fn nobody_waits_for_whoever_reads_the_log() {
         let line = text.lines().find_map(|line| line.strip_prefix("onhand_log_lines_dropped_total "));
         line.and_then(|count| count.parse::<f64>().ok()).unwrap_or_default()
     };
-    // A pipe holds 64 kB, and the queue before it 8,192 lines; each request is several.
+    // A pipe holds 64 kB, and the queue before it 8,192 lines and 16 MB; each request is a line with its path.
+    let nowhere = format!("{url}/{}", "x".repeat(40_000));
     let mut rounds = 0;
     while dropped().await < 1.0 {
         rounds += 1;
         assert!(rounds < 200, "the queue is never full");
-        let requests = (0..64).map(|_| {
-            let body = serde_json::json!({ "query": "{ products { nodes { sku } } }" });
-            client.post(format!("{url}/graphql")).json(&body).send()
-        });
-        for answer in join_all(requests).await {
-            assert!(answer.expect("it answers all the same").status().is_success());
+        for answer in join_all((0..64).map(|_| client.get(&nowhere).send())).await {
+            assert_eq!(answer.expect("it answers all the same").status().as_u16(), 404);
         }
+        let body = serde_json::json!({ "query": "{ products { nodes { sku } } }" });
+        let answer = client.post(format!("{url}/graphql")).json(&body).send().await;
+        assert!(answer.expect("it answers all the same").status().is_success());
     }
     ends_in_order(child).await;
 }

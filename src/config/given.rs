@@ -14,6 +14,9 @@ use super::{CommandLine, LogFormat, secrets};
 /// What every variable of ours begins with, except those of the database.
 const PREFIX: &str = "ONHAND_";
 
+/// What asks for help or for the version.
+const HELP: [&str; 5] = ["help", "--help", "-h", "--version", "-V"];
+
 /// Longest value that a message repeats, in characters.
 const MAX_REPEATED: usize = 80;
 
@@ -79,7 +82,8 @@ impl CommandLine {
         let mut reading = Reading { plain, given: BTreeMap::new(), problems: Vec::new() };
         let rest = reading.arguments(&settings, arguments.collect());
         let line = [vec![program.clone()], rest.clone()].concat();
-        if let Err(error) = shown.try_get_matches_from(&line)
+        if rest.iter().any(|argument| HELP.iter().any(|help| argument == help))
+            && let Err(error) = shown.try_get_matches_from(&line)
             && matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
         {
             return Err(NotGiven::Usage(error, LogFormat::Text));
@@ -215,7 +219,9 @@ impl Reading {
 
     /// Why this value of a flag makes no sense, if it makes none.
     fn refusal(&self, flag: &str, text: &str) -> Option<String> {
-        let error = self.plain.clone().try_get_matches_from(["onhand".into(), format!("--{flag}={text}")]).err()?;
+        let argument = self.plain.get_arguments().find(|argument| argument.get_long() == Some(flag))?;
+        let alone = Command::new("onhand").arg(argument.clone());
+        let error = alone.try_get_matches_from(["onhand".into(), format!("--{flag}={text}")]).err()?;
         if let Some(source) = error.source() {
             return Some(source.to_string());
         }
