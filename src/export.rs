@@ -14,6 +14,7 @@ use crate::domain::id::ProductId;
 use crate::domain::product::{Product, Status};
 use crate::domain::stock::Stock;
 use crate::domain::transaction::StockTransaction;
+use crate::files;
 use crate::import::format_of;
 use crate::sheet::{COLUMNS, Cell, RowWriter};
 use crate::store::{Snapshot, open_read_only};
@@ -54,9 +55,13 @@ pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
     let output = settings.output.as_deref();
     let format = settings.format.or_else(|| output.and_then(format_of)).unwrap_or(Format::Csv);
     let part = output.map(part_of);
+    if let Some(part) = &part {
+        // What an export that was broken off left there may be for everybody to read.
+        let _ = fs::remove_file(part);
+    }
     let spool = if part.is_none() { spool() } else { None };
     let to: Box<dyn Write> = match (&part, &spool) {
-        (Some(part), _) => Box::new(File::create(part).with_context(|| format!("cannot write {}", part.display()))?),
+        (Some(part), _) => Box::new(files::create(part).with_context(|| format!("cannot write {}", part.display()))?),
         (None, Some(spool)) => Box::new(spool.try_clone().context("cannot write a temporary file")?),
         (None, None) => Box::new(io::stdout()),
     };

@@ -77,6 +77,8 @@ pub mod server;
 
 pub mod verify;
 
+pub mod files;
+
 pub mod sheet;
 
 pub mod import;

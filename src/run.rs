@@ -30,9 +30,6 @@ const OTHER_FILES: u64 = 512;
 /// How long the writer may take to finish what is queued when the server has drained.
 const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 
-/// How long connections to the database may take to end: one that hangs ends with the process.
-const MAX_GOODBYE: Duration = Duration::from_secs(1);
-
 /// How long the end of a server waits for whoever reads what it says.
 const MAX_LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -104,7 +101,7 @@ pub async fn run(line: CommandLine) -> anyhow::Result<End> {
 async fn bring_up_to_date(url: &str) -> anyhow::Result<bool> {
     let databases = open(url).await?;
     migrate(&databases).await?;
-    close(databases).await;
+    databases.close().await;
     say(&format!("{} is up to date.", shown(url)));
     Ok(true)
 }
@@ -212,7 +209,7 @@ async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
     if timeout(MAX_LAST_COMMITS, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
-    close(databases).await;
+    databases.close().await;
     if let Some(reason) = supervisor.failure() {
         bail!("{reason}");
     }
@@ -269,17 +266,6 @@ fn bound_connections(wanted: usize, sockets: usize) -> anyhow::Result<usize> {
         );
     }
     Ok(connections)
-}
-
-/// Closes a database, and then gives its lock back.
-async fn close(databases: Databases) {
-    let Databases { read, scan, probe, write, kind } = databases;
-    for connections in [read, scan, probe, write] {
-        if timeout(MAX_GOODBYE, connections.close()).await.is_err() {
-            tracing::warn!("the database did not take leave in time");
-        }
-    }
-    drop(kind);
 }
 
 /// Where replicas share a database, tells the others what is done here, and hears from them.

@@ -1,5 +1,5 @@
-//! `onhand verify`: folds the whole log and compares it with every stock record and every order, in one snapshot, also
-//! while a server goes on writing. It changes nothing.
+//! `onhand verify`: looks whether the file of the database is sound, then folds the whole log and compares it with every stock
+//! record and every order, in one snapshot, also while a server goes on writing. It changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::domain::audit::{Fold, compare_order};
 use crate::domain::id::ProductId;
 use crate::domain::stock::Stock;
 use crate::error::Error;
-use crate::store::Snapshot;
+use crate::store::{self, Snapshot};
 
 /// Most differences that are told one by one.
 pub const MAX_TOLD: usize = 100;
@@ -43,19 +43,30 @@ impl Report {
 /// # Errors
 /// When the database does not answer, or has rows that this release cannot read.
 pub async fn verify(db: &DatabaseConnection, progress: bool) -> Result<Report, Error> {
+    let mut report = Report::default();
+    report.tell(store::faults(db, MAX_TOLD).await?);
+    let is_sound = report.differences.is_empty();
+    match add_up(db, progress, &mut report).await {
+        Err(error) if !is_sound => report.tell(vec![format!("not everything could be read: {error}")]),
+        done => done?,
+    }
+    Ok(report)
+}
+
+/// Adds the log up and compares.
+async fn add_up(db: &DatabaseConnection, progress: bool, report: &mut Report) -> Result<(), Error> {
     let snapshot = Snapshot::begin(db).await?;
     let (stocks, rows, orders) = snapshot.counts().await?;
     let bar = if progress { ProgressBar::new(stocks + rows + orders) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {eta} left") {
         bar.set_style(style);
     }
-    let mut report = Report::default();
     let mut after = None;
     loop {
         let page = snapshot.stocks(after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.product);
-        check_stocks(&snapshot, &page, &mut report, &bar).await?;
+        check_stocks(&snapshot, &page, report, &bar).await?;
     }
     let mut after = None;
     loop {
@@ -72,7 +83,7 @@ pub async fn verify(db: &DatabaseConnection, progress: bool) -> Result<Report, E
     }
     report.tell(snapshot.missing().await?);
     bar.finish_and_clear();
-    Ok(report)
+    Ok(())
 }
 
 async fn check_stocks(

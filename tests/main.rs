@@ -56,6 +56,7 @@ mod socket;
 mod socket_mutations;
 mod starting;
 mod storage;
+mod storage_files;
 mod stories;
 mod suggestions;
 mod tidy;

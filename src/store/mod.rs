@@ -16,6 +16,7 @@ mod product;
 mod scan;
 mod snapshot;
 mod sqlite;
+mod sqlite_place;
 mod upkeep;
 
 pub(crate) mod postgres;
@@ -34,7 +35,7 @@ use scan::Scanner;
 pub use bounded::PoolUse;
 pub use live_log::{LogPlace, LogRows};
 pub use log::{LogCursor, LogFilter};
-pub use open::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
+pub use open::{Databases, Kind, faults, is_file, migrate, open, open_read_only, shown};
 pub use order::{OrderCursor, OrderFilter, OrderRecord};
 pub use page::{MAX_PAGE, Page, PageRequest};
 pub use postgres::{Bell, Change, Changed, FeedConnection, News, Poll, Postgres};

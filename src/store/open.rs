@@ -1,12 +1,21 @@
 //! Opens the database that an address means: a file, or a PostgreSQL that any number of servers share.
 
+use std::time::Duration;
+
 use anyhow::{Context, anyhow, bail};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
+use tokio::time::timeout;
+
+use crate::error::Error;
 
 use super::postgres::Postgres;
 use super::scan::MAX_SCANS;
 use super::sqlite::{self, SqliteFile};
+use super::sqlite_place;
+
+/// How long each step of closing a database may take: one that hangs ends with the process.
+const MAX_GOODBYE: Duration = Duration::from_secs(1);
 
 /// An open database. Dropping it gives its lock back.
 #[derive(Debug)]
@@ -32,6 +41,30 @@ pub enum Kind {
     Postgres(Postgres),
 }
 
+impl Databases {
+    /// Closes everything, and then gives the lock back. What SQLite's write-ahead log holds goes into the file first, so that
+    /// who copies the file has all of it.
+    pub async fn close(self) {
+        let Self { read, scan, probe, write, kind } = self;
+        for connections in [read, scan, probe, write] {
+            goodbye(Box::pin(connections.close())).await;
+        }
+        if let Kind::Sqlite(file) = &kind {
+            goodbye(Box::pin(file.leave_whole())).await;
+        }
+        drop(kind);
+    }
+}
+
+/// Does what belongs to an end, but does not wait for ever: the process ends anyway.
+async fn goodbye(last: impl Future<Output = Result<(), DbErr>>) {
+    match timeout(MAX_GOODBYE, last).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the database was not closed properly"),
+        Err(_) => tracing::warn!("the database did not take leave in time"),
+    }
+}
+
 /// A database that is not open yet.
 enum Place {
     Sqlite(std::path::PathBuf),
@@ -44,13 +77,14 @@ enum Place {
 /// When the address is not one that we understand, when another process has the file, or when it cannot be opened.
 pub async fn open(url: &str) -> anyhow::Result<Databases> {
     match place(url)? {
-        Place::Sqlite(path) => {
-            let lock = sqlite::lock(&path)?;
+        Place::Sqlite(name) => {
+            let path = sqlite_place::resolve(&name)?;
+            let lock = sqlite_place::lock(&path)?;
             let write = sqlite::writer(&path).await?;
             let read = sqlite::readers(&path, sqlite::READERS).await?;
             let scan = sqlite::readers(&path, MAX_SCANS).await?;
             let probe = sqlite::readers(&path, sqlite::PROBES).await?;
-            Ok(Databases { read, scan, probe, write, kind: Kind::Sqlite(SqliteFile::new(&path, lock)?) })
+            Ok(Databases { read, scan, probe, write, kind: Kind::Sqlite(SqliteFile::new(name, path, lock)?) })
         }
         Place::Postgres(postgres) => {
             let read = postgres.readers().await?;
@@ -66,8 +100,20 @@ pub async fn open(url: &str) -> anyhow::Result<Databases> {
 /// When the address is not one that we understand, or there is no such database.
 pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
     match place(url)? {
-        Place::Sqlite(path) => sqlite::bystander(&path).await,
+        Place::Sqlite(name) => sqlite::bystander(&sqlite_place::resolve(&name)?).await,
         Place::Postgres(postgres) => postgres.patient_reader().await,
+    }
+}
+
+/// What is wrong with the database itself, whatever its rows say; at most about `most` sentences. PostgreSQL checks its pages when
+/// it reads them, and its foreign keys always.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>, Error> {
+    match db.get_database_backend() {
+        DbBackend::Sqlite => Ok(sqlite::faults(db, most).await?),
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -110,7 +156,7 @@ pub fn is_file(url: &str) -> bool {
 
 fn place(url: &str) -> anyhow::Result<Place> {
     match scheme(url) {
-        "sqlite" => Ok(Place::Sqlite(sqlite::path(url)?)),
+        "sqlite" => Ok(Place::Sqlite(sqlite_place::path(url)?)),
         "postgres" | "postgresql" => Ok(Place::Postgres(Postgres::at(url)?)),
         other => bail!(
             "DATABASE_URL must look like sqlite://onhand.db or postgres://user@host/database; {other:?} is not a database \

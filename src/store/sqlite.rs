@@ -1,9 +1,8 @@
-//! Opens a database in a file: one connection that writes, some that only read, and a lock that keeps a second server
-//! away.
+//! Opens a database in a file, which is locked: one connection that writes, and some that only read.
 //!
 //! Whoever may write holds the lock for as long as it runs. `verify` reads beside a running server and takes none.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
+
+use crate::error::sql_state;
+
+use super::sqlite_place::{self, Lock, beside};
 
 /// Connections that read.
 pub const READERS: u32 = 8;
@@ -48,9 +51,12 @@ pub struct SqliteFile(Arc<OpenFile>);
 
 #[derive(Debug)]
 struct OpenFile {
+    /// The name that it was opened by.
+    name: PathBuf,
+    /// Where it is.
     path: PathBuf,
     /// Held for as long as this lives.
-    _lock: File,
+    _lock: Lock,
     database: FileId,
     /// The write-ahead log, once there is one.
     journal: Mutex<Option<FileId>>,
@@ -60,27 +66,27 @@ struct OpenFile {
 type FileId = (u64, u64);
 
 impl SqliteFile {
-    /// The file at this path, which is open and locked.
+    /// The file at this path, which is open and locked. `name` is what leads to it.
     ///
     /// # Errors
     /// When there is no such file.
-    pub fn new(path: &Path, lock: File) -> anyhow::Result<Self> {
-        let database = file_id(path).with_context(|| format!("cannot look at {}", path.display()))?;
-        Ok(Self(Arc::new(OpenFile { path: path.to_owned(), _lock: lock, database, journal: Mutex::default() })))
+    pub fn new(name: PathBuf, path: PathBuf, lock: Lock) -> anyhow::Result<Self> {
+        let database = file_id(&path).with_context(|| format!("cannot look at {}", path.display()))?;
+        Ok(Self(Arc::new(OpenFile { name, path, _lock: lock, database, journal: Mutex::default() })))
     }
 
     /// Why whoever opens the path now finds another database than the one that is open here; `None` when it is the same.
     /// SQLite itself goes on writing to a file that was moved, removed or replaced, and nobody would ever read it.
     pub fn replaced(&self) -> Option<String> {
-        let OpenFile { path, database, journal, .. } = &*self.0;
+        let OpenFile { name, path, database, journal, .. } = &*self.0;
         let is_gone = |looked: &io::Result<FileId>| looked.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
-        let found = file_id(path);
+        let found = file_id(name);
         // Another failure to look says nothing of the file.
         if is_gone(&found) {
-            return Some(format!("{} was removed", path.display()));
+            return Some(format!("{} was removed", name.display()));
         }
         if found.is_ok_and(|id| id != *database) {
-            return Some(format!("{} was replaced by another file", path.display()));
+            return Some(format!("{} was replaced by another file", name.display()));
         }
         let mut known = journal.lock().unwrap_or_else(PoisonError::into_inner);
         let beside = beside(path, "-wal");
@@ -100,19 +106,26 @@ impl SqliteFile {
     pub async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
         // Whoever closed the last connection removed the log properly, and it is made anew.
         *self.0.journal.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        connection(&self.0.path, "rw", (1, WRITE_WAIT), WRITER).await
+        connection(&self.0.path, (1, WRITE_WAIT), WRITER).await
+    }
+
+    /// Brings all of the write-ahead log into the file, once everybody here has closed it.
+    ///
+    /// # Errors
+    /// When the file is another one by now, or cannot be written.
+    pub async fn leave_whole(&self) -> Result<(), DbErr> {
+        // Nothing is added to a file that took the place of this one.
+        if self.replaced().is_some() {
+            return Ok(());
+        }
+        let last = self.new_writer().await?;
+        checkpoint(&last).await?;
+        last.close().await
     }
 }
 
 fn file_id(path: &Path) -> io::Result<FileId> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
-}
-
-/// The file of this kind that belongs to a database.
-fn beside(path: &Path, kind: &str) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(kind);
-    PathBuf::from(beside)
 }
 
 /// Brings everything that is in the write-ahead log into the database file and empties the log.
@@ -123,20 +136,61 @@ pub async fn checkpoint(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop)
 }
 
+/// What is wrong with the file itself, as SQLite finds by reading all of it: pages, indexes, constraints and foreign keys. At most
+/// `most` faults of either kind.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>, DbErr> {
+    let ask = async |text: String| db.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await;
+    let mut faults = Vec::new();
+    match ask(format!("PRAGMA integrity_check({most})")).await {
+        Ok(rows) => {
+            for row in rows {
+                let told: String = row.try_get_by_index(0)?;
+                faults.extend(told.lines().filter(|line| *line != "ok").map(|line| format!("the file: {line}")));
+            }
+        }
+        Err(error) if is_damage(&error) => faults.push(format!("the file: {error}")),
+        Err(error) => return Err(error),
+    }
+    let orphans = "SELECT DISTINCT \"table\", \"parent\" FROM pragma_foreign_key_check";
+    match ask(format!("{orphans} LIMIT {most}")).await {
+        Ok(rows) => {
+            for row in rows {
+                let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                faults.push(format!("the file: rows of {table} refer to rows of {parent} that are not there"));
+            }
+        }
+        Err(error) if is_damage(&error) && !faults.is_empty() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(faults)
+}
+
+/// Whether SQLite says that a file is malformed, or no database.
+fn is_damage(error: &DbErr) -> bool {
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    let code = sql_state(error).and_then(|code| code.parse::<i32>().ok());
+    // The first byte is the kind, the others say more.
+    code.is_some_and(|code| [CORRUPT, NOT_A_DATABASE].contains(&(code & 0xff)))
+}
+
 /// So many connections that read.
 ///
 /// # Errors
 /// When the file cannot be opened.
 pub async fn readers(path: &Path, connections: u32) -> anyhow::Result<DatabaseConnection> {
-    connect(path, "rw", (connections, READ_WAIT), &[("query_only", "ON")]).await
+    connect(path, (connections, READ_WAIT), &[("query_only", "ON")]).await
 }
 
-/// The one connection that writes. It makes the file when there is none.
+/// The one connection that writes. Whoever holds the lock has made the file.
 ///
 /// # Errors
 /// When the file cannot be opened.
 pub async fn writer(path: &Path) -> anyhow::Result<DatabaseConnection> {
-    connect(path, "rwc", (1, WRITE_WAIT), WRITER).await
+    connect(path, (1, WRITE_WAIT), WRITER).await
 }
 
 /// One connection that reads an existing file, also while a server has it.
@@ -147,79 +201,32 @@ pub async fn bystander(path: &Path) -> anyhow::Result<DatabaseConnection> {
     if !path.exists() {
         bail!("there is no database at {}", path.display());
     }
-    connect(path, "rw", (1, READ_WAIT), &[("query_only", "ON")]).await
-}
-
-/// The file that an address means, when it begins with `sqlite:`.
-///
-/// # Errors
-/// When what follows is no file.
-pub fn path(url: &str) -> anyhow::Result<PathBuf> {
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() || path.contains(":memory:") || path.contains('?') {
-        bail!("DATABASE_URL must name a file, like sqlite://onhand.db");
-    }
-    Ok(PathBuf::from(path))
-}
-
-/// Keeps a second server away until it is dropped.
-///
-/// # Errors
-/// When another process has the file.
-pub fn lock(path: &Path) -> anyhow::Result<File> {
-    let beside = beside(path, ".lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside);
-    let file = file.with_context(|| format!("cannot open {}", beside.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!(
-            "another onhand is using {}: only one at a time may write to an SQLite file (`onhand verify` and `onhand export` may \
-             run beside it; to import, stop the server first, or use its API)",
-            path.display()
-        ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", beside.display())),
-    }
+    sqlite_place::check_name(path)?;
+    connect(path, (1, READ_WAIT), &[("query_only", "ON")]).await
 }
 
 async fn connect(
     path: &Path,
-    mode: &str,
     size: (u32, Duration),
     pragmas: &'static [(&'static str, &'static str)],
 ) -> anyhow::Result<DatabaseConnection> {
-    let opened = connection(path, mode, size, pragmas).await;
+    let opened = connection(path, size, pragmas).await;
     opened.with_context(|| format!("cannot open the database {}", path.display()))
 }
 
 async fn connection(
     path: &Path,
-    mode: &str,
     (connections, wait): (u32, Duration),
     pragmas: &'static [(&'static str, &'static str)],
 ) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
+    let mut options = ConnectOptions::new("sqlite://as-below?mode=rw");
     options.max_connections(connections).min_connections(1).acquire_timeout(wait).sqlx_logging(false);
     // One that stays open keeps the write-ahead log in its place: closing the last one removes it.
     options.max_lifetime(None).idle_timeout(None);
+    let path = path.to_owned();
     options.map_sqlx_sqlite_opts(move |sqlite| {
-        let common = sqlite.pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
+        let common = sqlite.filename(&path).pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
         pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))
     });
     Database::connect(options).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_are_databases() {
-        assert_eq!(path("sqlite://onhand.db").ok(), Some(PathBuf::from("onhand.db")));
-        assert_eq!(path("sqlite:///var/lib/onhand.db").ok(), Some(PathBuf::from("/var/lib/onhand.db")));
-        for bad in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://onhand.db?mode=memory"] {
-            let error = path(bad).map_err(|error| error.to_string()).err().unwrap_or_default();
-            assert!(error.starts_with("DATABASE_URL must"), "{bad:?}: {error:?}");
-        }
-    }
 }

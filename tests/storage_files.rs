@@ -1,0 +1,210 @@
+//! The file of an SQLite database: one reading of its address, one lock by whatever name, nobody else's eyes, and whole at the end.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Stdio;
+
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::support::process::{command, run};
+use crate::support::{Place, Process, is_postgres};
+
+/// Runs a command of the binary on the database at this address: its exit code and its output.
+async fn at(place: &Place, url: &str, arguments: &[&str]) -> (i32, String) {
+    let output = command(place).args(arguments).env("DATABASE_URL", url).output().await.expect("a process");
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.code().unwrap_or(-1), told)
+}
+
+/// The names of the files in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_percent_sign_has_one_reading() {
+    if is_postgres() {
+        return;
+    }
+    for (escaped, plain) in
+        [("my%20shop", "my shop"), ("100%25", "100%"), ("why%3f", "why?"), ("a#b", "a#b"), ("50%", "50%")]
+    {
+        let place = Place::new().await;
+        let folder = place.folder().join(plain);
+        fs::create_dir(&folder).expect("a folder");
+        let url = format!("sqlite://{}/{escaped}/{escaped}.db", place.folder().display());
+        let (code, told) = at(&place, &url, &["migrate"]).await;
+        assert_eq!(code, 0, "{told}");
+        assert_eq!(names(&folder), [format!("{plain}.db"), format!("{plain}.db.lock")], "{url}");
+        let (code, told) = at(&place, &url, &["verify"]).await;
+        assert!(code == 0 && told.contains("no differences"), "{url}: {told}");
+        assert_eq!(at(&place, &url, &["export"]).await.0, 0);
+        fs::write(place.folder().join("none.csv"), "sku,stock\n").expect("a file");
+        let (code, told) = at(&place, &url, &["import", "none.csv", "--mode", "add", "--dry-run"]).await;
+        assert_eq!((code, told.as_str()), (0, "0 rows; a dry run: nothing was changed\n"));
+    }
+    let place = Place::new().await;
+    for bad in [
+        "sqlite://shop.db?mode=ro",
+        "sqlite://",
+        "sqlite://.",
+        "sqlite://nowhere/shop.db",
+        "sqlite://~/shop.db",
+        "sqlite://:memory:",
+    ] {
+        for command in [&["migrate"][..], &["verify"], &["export"], &["--listen", "127.0.0.1:0"]] {
+            let (code, told) = at(&place, bad, command).await;
+            assert_eq!(code, 2, "{bad} {command:?}: {told}");
+        }
+    }
+    assert_eq!(names(place.folder()), [""; 0], "nothing was made by the way");
+}
+
+#[tokio::test]
+async fn a_file_has_one_lock_by_whatever_name() {
+    if is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let folder = place.folder();
+    let server = Process::start(&place).await;
+    fs::create_dir(folder.join("sub")).expect("a folder");
+    symlink("shop.db", folder.join("link.db")).expect("a link");
+    symlink(folder, folder.join("sub/folder")).expect("a link");
+    fs::hard_link(folder.join("shop.db"), folder.join("hard.db")).expect("a link");
+    let all = folder.display();
+    let names = [
+        format!("sqlite://{all}/shop.db"),
+        format!("sqlite:{all}/shop.db"),
+        format!("sqlite://{all}/sh%6Fp.db"),
+        format!("sqlite://{all}/./sub/../shop.db"),
+        format!("sqlite://{all}/link.db"),
+        format!("sqlite://{all}/sub/folder/link.db"),
+        "sqlite://shop.db".to_owned(),
+        "sqlite:sub/folder/shop.db".to_owned(),
+    ];
+    for name in &names {
+        for arguments in [&["--listen", "127.0.0.1:0"][..], &["migrate"]] {
+            let (code, told) = at(&place, name, arguments).await;
+            assert!(code == 2 && told.contains("another onhand is using"), "{name} {arguments:?}: {told}");
+        }
+        let (code, told) = at(&place, name, &["verify"]).await;
+        assert!(code == 0 && told.contains("checked 12 products"), "{name}: {told}");
+    }
+    // SQLite keeps what was written last beside the name that the server knows.
+    let hard = format!("sqlite://{all}/hard.db");
+    for arguments in [&["--listen", "127.0.0.1:0"][..], &["migrate"], &["verify"], &["export"]] {
+        let (code, told) = at(&place, &hard, arguments).await;
+        assert!(
+            code == 2 && (told.contains("another onhand") || told.contains("another of its names")),
+            "{arguments:?}: {told}"
+        );
+    }
+    assert!(server.stop("TERM").await.success());
+    for name in names.iter().chain([&hard]) {
+        let (code, told) = at(&place, name, &["verify"]).await;
+        assert!(code == 0 && told.contains("checked 12 products"), "{name}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_owner_reads_the_files() {
+    let place = Place::new().await;
+    let server = Process::start_by(&place, |server| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask 0; exec \"$@\"", "sh"]).arg(server.as_std().get_program());
+        shell
+    })
+    .await;
+    let mode = |name: &str| fs::metadata(place.folder().join(name)).map(|file| file.mode() & 0o777);
+    if !is_postgres() {
+        for name in ["shop.db", "shop.db-wal", "shop.db-shm", "shop.db.lock"] {
+            assert_eq!(mode(name).ok(), Some(0o600), "{name}");
+        }
+    }
+    assert!(server.stop("TERM").await.success());
+    fs::write(place.folder().join("out.jsonl.part"), "of an export that was broken off").expect("a file");
+    fs::write(place.folder().join("add.csv"), "sku,stock\nMUG-BLUE,1\n").expect("a file");
+    let script = "umask 0; \"$0\" export --output out.csv && \"$0\" export log --output out.jsonl && \
+        \"$0\" import add.csv --mode add --results results.csv";
+    let binary = command(&place);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(binary.as_std().get_program()).current_dir(place.folder()).env_clear();
+    let output = shell.env("DATABASE_URL", &place.url).stdout(Stdio::null()).output().await.expect("a process");
+    assert!(output.status.success(), "{output:?}");
+    for name in ["out.csv", "out.jsonl", "results.csv"] {
+        assert_eq!(mode(name).ok(), Some(0o600), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_leaves_a_whole_file() {
+    if is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let journal = || fs::metadata(place.folder().join("shop.db-wal")).map_or(0, |file| file.len());
+    fs::write(place.folder().join("add.csv"), "sku,stock\nMUG-BLUE,1\n").expect("a file");
+    let server = Process::start(&place).await;
+    let id = "product_01j0000000e008000000000001";
+    let add = "mutation($id: ID!) { adjustStock(input: { changes: [{ productId: $id, action: INCREMENT, quantity: 1 }] }) { userErrors { code } } }";
+    assert!(server.ask(add, json!({ "id": id })).await.is_some());
+    assert!(journal() > 0);
+    assert!(server.stop("TERM").await.success());
+    assert_eq!(journal(), 0, "the server");
+    for arguments in [&["migrate"][..], &["import", "add.csv", "--mode", "add"], &["verify"], &["export"]] {
+        let (code, told) = run(&place, arguments).await;
+        assert_eq!((code, journal()), (0, 0), "{arguments:?}: {told}");
+    }
+    // The file alone has everything.
+    let other = Place::new().await;
+    fs::copy(place.folder().join("shop.db"), other.folder().join("shop.db")).expect("a copy");
+    let (code, told) = run(&other, &["verify"]).await;
+    assert!(code == 0 && told.contains("checked 12 products, 13 stock transactions"), "{told}");
+}
+
+#[tokio::test]
+async fn verify_looks_at_the_file_itself() {
+    if is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let server = Process::start(&place).await;
+    assert!(server.stop("TERM").await.success());
+    let file = place.folder().join("shop.db");
+    let sound = fs::read(&file).expect("a file");
+    let pages = sound.len() / 4096;
+    for page in [pages / 3, pages / 2, pages - 1] {
+        let mut damaged = sound.clone();
+        damaged[page * 4096..page * 4096 + 512].fill(0xaa);
+        fs::write(&file, damaged).expect("a file");
+        let (code, told) = run(&place, &["verify"]).await;
+        assert!(code == 1 && told.contains("the file: ") && !told.contains("no differences"), "page {page}: {told}");
+    }
+    fs::write(&file, &sound).expect("a file");
+    let (code, told) = run(&place, &["verify"]).await;
+    assert_eq!(code, 0, "{told}");
+    let db = Database::connect(format!("{}?mode=rw", place.url)).await.expect("the database");
+    let orphans = "PRAGMA foreign_keys = OFF; DELETE FROM product WHERE sku = 'TEAPOT'";
+    db.execute_unprepared(orphans).await.expect("rows without their product");
+    db.close().await.expect("an end");
+    let (code, told) = run(&place, &["verify"]).await;
+    assert!(
+        code == 1 && told.contains("the file: rows of stock refer to rows of product that are not there"),
+        "{told}"
+    );
+    fs::write(
+        &file,
+        "This is no database, but text that is long enough to be taken for a header by a reader".repeat(99),
+    )
+    .expect("a file");
+    let (code, told) = run(&place, &["verify"]).await;
+    assert!(code != 0 && !told.contains("no differences"), "{told}");
+}
