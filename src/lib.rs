@@ -99,6 +99,8 @@ pub mod listener;
 
 pub mod supervision;
 
+pub mod signals;
+
 pub mod error;
 
 pub mod telemetry;

@@ -4,20 +4,20 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine, LimitSettings, LogFormat, Room};
+use crate::import::Interrupted;
 use crate::lines::Lines;
 use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
+use crate::signals::{INTERRUPTED, Signals};
 use crate::store::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
 use crate::supervision::Supervisor;
 use crate::verify::Report;
@@ -32,15 +32,6 @@ const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 
 /// How long the end of a server waits for whoever reads what it says.
 const MAX_LAST_LINES: Duration = Duration::from_secs(1);
-
-/// How long an import may take to end by itself when it is told to.
-const IMPORT_GRACE: Duration = Duration::from_secs(1);
-
-/// The exit code after Ctrl-C, as shells have it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
-
-/// The exit code after SIGTERM.
-const TERMINATED: u8 = 143;
 
 /// How what the command line asks for has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +58,7 @@ impl From<bool> for End {
 pub async fn run(line: CommandLine) -> anyhow::Result<End> {
     match line.command.clone().unwrap_or(Command::Serve) {
         Command::Serve => Box::pin(serve(&line)).await.map(|()| End::Well),
-        Command::Migrate => Box::pin(until_signal(Duration::ZERO, bring_up_to_date(&line.database_url))).await,
+        Command::Migrate => Box::pin(until_signal(bring_up_to_date(&line.database_url))).await,
         Command::Schema => {
             say(graphql::sdl().trim_end());
             Ok(End::Well)
@@ -88,12 +79,16 @@ pub async fn run(line: CommandLine) -> anyhow::Result<End> {
                 tell(&report);
                 Ok(report.differences.is_empty())
             };
-            Box::pin(until_signal(Duration::ZERO, verified)).await
+            Box::pin(until_signal(verified)).await
         }
-        Command::Import(settings) => Box::pin(until_signal(IMPORT_GRACE, import::run(&line, &settings))).await,
+        Command::Import(settings) => match Box::pin(import::run(&line, &settings)).await {
+            // It has told how far it came.
+            Err(error) => error.downcast::<Interrupted>().map(|stopped| End::Stopped(stopped.code)),
+            Ok(is_clean) => Ok(is_clean.into()),
+        },
         Command::Export(settings) => {
             let exported = async { export::run(&line.database_url, &settings).await.map(|()| true) };
-            Box::pin(until_signal(Duration::ZERO, exported)).await
+            Box::pin(until_signal(exported)).await
         }
     }
 }
@@ -106,43 +101,14 @@ async fn bring_up_to_date(url: &str) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Does some work until it is done, or until Ctrl-C or SIGTERM and `grace` after that, in which it may end by itself. A
-/// second Ctrl-C ends it at once. As the first process of a container, too, which the kernel does not end by itself.
-async fn until_signal(grace: Duration, work: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<End> {
+/// Does some work until it is done, or until Ctrl-C or SIGTERM. As the first process of a container, too, which the kernel
+/// does not end by itself.
+async fn until_signal(work: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<End> {
     let mut signals = Signals::new()?;
-    let mut work = pin!(work);
-    let code = tokio::select! {
-        biased;
-        done = work.as_mut() => return done.map(End::from),
-        code = signals.next() => code,
-    };
     tokio::select! {
         biased;
-        done = work, if !grace.is_zero() => return done.map(End::from),
-        () = sleep(grace) => {}
-        _ = signals.next() => {}
-    }
-    Ok(End::Stopped(code))
-}
-
-/// The signals that ask a process to end.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate })
-    }
-
-    /// Waits for the next of them, and returns the exit code that tells of it.
-    async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.interrupt.recv() => INTERRUPTED,
-            _ = self.terminate.recv() => TERMINATED,
-        }
+        done = work => done.map(End::from),
+        code = signals.next() => Ok(End::Stopped(code)),
     }
 }
 
@@ -219,7 +185,10 @@ async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
 
 /// The database with its schema up to date; `None` when it was told to stop meanwhile. Whoever waits for a server obeys at
 /// once; a file is not waited for, and its schema is never left half-made.
-async fn prepared(url: &str, stop: &CancellationToken) -> anyhow::Result<Option<Databases>> {
+///
+/// # Errors
+/// When the database cannot be opened, or its schema cannot be brought up to date.
+pub async fn prepared(url: &str, stop: &CancellationToken) -> anyhow::Result<Option<Databases>> {
     let prepared = async {
         let databases = open(url).await?;
         migrate(&databases).await?;
@@ -301,7 +270,7 @@ fn stop_on_signal(output: Output) -> anyhow::Result<CancellationToken> {
         signals.next().await;
         output.ending();
         stopped.cancel();
-        signals.interrupt.recv().await;
+        signals.interrupted().await;
         std::process::exit(INTERRUPTED.into());
     });
     Ok(stop)

@@ -17,10 +17,10 @@ const CATALOGUE: &str = "sku,name,price_amount,price_currency,stock,slug,descrip
     C3,Gift card,2500,EUR,,gift-card,,0,false\n\
     Δ4,'-5 \u{1f469}\u{200d}\u{1f373},9007199254740991,KWD,1000000000,minus-five,''twas,1000000000,true\n";
 
-/// Writes a file where the binary finds it, and imports it: the exit code and what was printed.
+/// Writes a file where the binary finds it, and imports it: the exit code and what was printed, every row of it.
 async fn import(place: &Place, name: &str, text: impl AsRef<[u8]>, options: &[&str]) -> (i32, String) {
     fs::write(place.folder().join(name), text).expect("a file");
-    run(place, &[&["import", name], options].concat()).await
+    run(place, &[&["import", name, "--all"], options].concat()).await
 }
 
 /// What an export has, line by line, in an order of its own.
@@ -207,7 +207,7 @@ async fn a_run_that_was_killed_goes_on_where_it_was() {
     fs::write(place.folder().join("add.csv"), format!("sku,stock\n{}", rows.collect::<String>())).expect("a file");
     for _ in 0..2 {
         let mut child = command(&place)
-            .args(["import", "add.csv", "--mode", "add"])
+            .args(["import", "add.csv", "--mode", "add", "--all"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -262,7 +262,7 @@ async fn standard_input_and_output_are_files_too() {
     let place = Place::new().await;
     import(&place, "catalogue.csv", CATALOGUE, &["--mode", "create"]).await;
     let mut child = command(&place)
-        .args(["import", "-", "--mode", "set", "--format", "jsonl"])
+        .args(["import", "-", "--mode", "set", "--format", "jsonl", "--all"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -321,7 +321,7 @@ async fn beside_a_server_on_sqlite_it_reads_but_does_not_write() {
     let (code, told) = import(&place, "add.csv", "sku,stock\nMUG-BLUE,5\n", &["--mode", "add"]).await;
     assert_eq!(code, 2, "{told}");
     assert!(told.contains("stop the server first, or use its API"), "{told}");
-    let (code, told) = run(&place, &["import", "add.csv", "--mode", "add", "--dry-run"]).await;
+    let (code, told) = run(&place, &["import", "add.csv", "--mode", "add", "--dry-run", "--all"]).await;
     assert_eq!((code, told.contains("2,MUG-BLUE,added,,,10,10,15,15")), (0, true), "{told}");
     assert_eq!(totals(&place).await.len(), 12);
     assert!(server.stop("TERM").await.success());

@@ -29,6 +29,7 @@ mod headers;
 mod hostile_documents;
 mod idempotency;
 mod import;
+mod import_files;
 mod key_sets;
 mod limits;
 mod live;

@@ -94,7 +94,7 @@ impl NewProduct {
     /// The rows that it needs to be made.
     pub(super) fn footprint(&self) -> Footprint {
         Footprint {
-            skus: vec![text::sku_key(&self.sku)],
+            skus: text::sku_keys(&self.sku),
             slugs: vec![self.slug.clone().unwrap_or_else(|| text::slugify(&self.name))],
             ..Footprint::default()
         }
@@ -109,7 +109,7 @@ impl NewProduct {
         context: &mut Context<'_>,
     ) -> Result<(), Refusal> {
         let sku_key = (Unique::Sku, text::sku_key(&self.sku));
-        if world.taken.get(&sku_key).is_some() {
+        if text::sku_keys(&self.sku).into_iter().any(|key| world.taken.get(&(Unique::Sku, key)).is_some()) {
             return Err(already_exists("sku").into());
         }
         let slug = self.free_slug(world, context)?;

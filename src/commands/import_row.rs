@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::Time;
 use crate::domain::id::ProductId;
-use crate::domain::product::Product;
+use crate::domain::product::{Product, Status};
 use crate::domain::rejection::{Code, Refusal, Rejection};
 use crate::domain::stock::{Action, Holder, Numbers, Stock};
 use crate::domain::text;
@@ -21,8 +21,8 @@ use super::{Command, Context, Footprint, NewProduct, ProductChanges, UpdateProdu
 pub enum RowTask {
     /// A product that is not there yet; one that is there must be as the row says.
     Create {
-        /// The product.
-        new: Box<NewProduct>,
+        /// The product, or why it cannot be made.
+        new: Result<Box<NewProduct>, Refusal>,
         /// What the row gives, to compare with a product that is there.
         given: Box<ProductChanges>,
         /// Units, when given.
@@ -78,6 +78,9 @@ pub struct ImportedRow {
     pub before: Option<Numbers>,
     /// The numbers after.
     pub after: Numbers,
+    /// Whether the product is archived, so that nobody can buy it. Earlier releases did not note it.
+    #[serde(default)]
+    pub is_archived: bool,
 }
 
 impl Command for ImportRow {
@@ -85,7 +88,7 @@ impl Command for ImportRow {
 
     fn footprint(&self) -> Footprint {
         match (&self.task, self.product) {
-            (RowTask::Create { new, .. }, None) => new.footprint(),
+            (RowTask::Create { new, .. }, None) => new.as_ref().map(|new| new.footprint()).unwrap_or_default(),
             (RowTask::Add(_), _) => Footprint { products: self.product.into_iter().collect(), ..Footprint::default() },
             (RowTask::Create { given, .. } | RowTask::Set { given, .. }, _) => Footprint {
                 catalogue: self.product.into_iter().collect(),
@@ -105,7 +108,7 @@ impl Command for ImportRow {
         let (product, result) = match (&self.task, self.product) {
             (RowTask::Create { new, .. }, None) => {
                 let product = ProductId(context.random.ordered_uuid(context.now));
-                new.create(product, self.reference.clone(), world, context)?;
+                new.as_ref().map_err(Clone::clone)?.create(product, self.reference.clone(), world, context)?;
                 (product, RowResult::Created)
             }
             (_, None) => return Err(Rejection::not_found("product").at(["sku"]).into()),
@@ -125,7 +128,8 @@ impl Command for ImportRow {
                 (product, if differences.is_empty() { RowResult::Unchanged } else { RowResult::Set })
             }
         };
-        Ok(ImportedRow { run: self.run, result, before, after: world.stock(product)?.numbers })
+        let is_archived = world.product(product)?.status == Status::Archived;
+        Ok(ImportedRow { run: self.run, result, before, after: world.stock(product)?.numbers, is_archived })
     }
 }
 

@@ -74,15 +74,16 @@ impl Command for UpdateProduct {
 }
 
 impl UpdateProduct {
+    /// What is as it was needs no check: it may have been made under older rules.
     fn change_words(&self, product: &mut Product) -> Result<(), Refusal> {
         let changes = &self.changes;
-        if let Some(name) = &changes.name {
+        if let Some(name) = changes.name.as_ref().filter(|name| **name != product.name) {
             product.name = text::line("name", name, text::MAX_NAME_LENGTH)?;
         }
         if let Some(slug) = &changes.slug {
             product.slug = text::slug(slug)?;
         }
-        if let Some(description) = &changes.description {
+        if let Some(description) = changes.description.as_ref().filter(|text| **text != product.description) {
             let max = text::MAX_DESCRIPTION_LENGTH;
             product.description = text::optional_lines("description", description.as_deref(), max)?;
         }

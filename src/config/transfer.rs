@@ -43,7 +43,10 @@ pub struct ImportSettings {
     /// Show what each row would do, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Where the result of each row is written instead of standard output.
+    /// Print the result of every row, not only of those that were refused or whose product is archived.
+    #[arg(long)]
+    pub all: bool,
+    /// Where the result of every row is written; then standard output has none.
     #[arg(long)]
     pub results: Option<PathBuf>,
     /// Who does it, in the log; `system` unless given.

@@ -2,11 +2,14 @@
 //!
 //! It must never let two texts that look alike to a reader of a list pass for two SKUs.
 
+use std::collections::BTreeSet;
+
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
+use super::alike;
 use super::rejection::Rejection;
 
 /// Longest SKU, in characters.
@@ -40,9 +43,10 @@ enum Form {
 /// A SKU: 1 to 64 visible characters after trimming.
 ///
 /// # Errors
-/// `INVALID_INPUT` when it is blank, too long, or has characters that cannot be seen.
+/// `INVALID_INPUT` when it is blank, too long, has characters that cannot be seen, or looks like another SKU.
 pub fn sku(text: &str) -> Result<String, Rejection> {
-    required("sku", tidy("sku", text, MAX_SKU_LENGTH, Form::Code)?)
+    let sku = required("sku", tidy("sku", text, MAX_SKU_LENGTH, Form::Code)?)?;
+    alike::confusing(&sku).map_or(Ok(sku), |why| Err(Rejection::invalid_input(why).at(["sku"])))
 }
 
 /// A text of one line that must be there: 1 to `max` characters after trimming.
@@ -81,14 +85,15 @@ pub fn slug(text: &str) -> Result<String, Rejection> {
     Err(Rejection::invalid_input("A slug has lower-case letters, digits and single hyphens between them.").at(["slug"]))
 }
 
-/// An address for electronic mail: something, an at sign, something, and no spaces. Only delivery proves more.
+/// An address for electronic mail: something, an at sign, something, and nothing that cannot be seen. Only delivery proves more.
 ///
 /// # Errors
 /// `INVALID_INPUT` for anything else.
 pub fn email(text: &str) -> Result<String, Rejection> {
     let email = line("email", text, MAX_EMAIL_LENGTH).map_err(|e| e.at(["customer", "email"]))?;
     let parts = email.split('@').collect::<Vec<_>>();
-    if parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !email.contains(char::is_whitespace) {
+    let is_hidden = |c: char| c.is_whitespace() || alike::is_invisible(c);
+    if parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !email.contains(is_hidden) {
         return Ok(email);
     }
     Err(Rejection::invalid_input("This is not an address for electronic mail.").at(["customer", "email"]))
@@ -98,6 +103,29 @@ pub fn email(text: &str) -> Result<String, Rejection> {
 #[must_use]
 pub fn sku_key(sku: &str) -> String {
     fold(&sku.nfc().collect::<String>())
+}
+
+/// What SKUs are looked up by: the key of what was typed, then of what was meant, then of what looks like it in another
+/// alphabet. What was stored under older rules is found by the first.
+#[must_use]
+pub fn sku_keys(sku: &str) -> Vec<String> {
+    // No SKU was ever longer, and what is made of this one is not much longer than it.
+    if sku.len() > MAX_SKU_LENGTH * 4 {
+        return vec![sku_key(sku)];
+    }
+    let meant = alike::meant(sku);
+    let mut keys = vec![sku_key(sku.trim()), sku_key(&meant)];
+    keys.extend(alike::twins(&meant).iter().map(|twin| sku_key(twin)));
+    let mut seen = BTreeSet::new();
+    keys.retain(|key| !key.is_empty() && seen.insert(key.clone()));
+    keys
+}
+
+/// What is searched for besides what was typed, when somebody meant something else: ordinary spaces, dashes and letters.
+#[must_use]
+pub fn meant_key(search: &str) -> Option<String> {
+    let meant = sku_key(&alike::meant(search));
+    (!meant.is_empty() && meant != sku_key(search)).then_some(meant)
 }
 
 /// What names are sorted and searched by: without case and accents, the same order on every database.
@@ -140,13 +168,13 @@ fn tidy(field: &str, text: &str, max: usize, form: Form) -> Result<Option<String
         return Err(too_long());
     }
     let text: String = text.trim().nfc().collect();
-    if text.chars().any(|c| !form.allows(c)) {
-        return Err(refuse(format!("The {field} has characters that it must not have.")));
+    if let Some(bad) = text.chars().find(|c| !form.allows(*c)) {
+        return Err(refuse(format!("The {field} has a character that it must not have (U+{:04X}).", u32::from(bad))));
     }
     if text.chars().count() > max {
         return Err(too_long());
     }
-    Ok((!text.is_empty()).then_some(text))
+    Ok((!alike::is_blank(&text)).then_some(text))
 }
 
 impl Form {
@@ -173,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_typed_is_looked_up_first() {
+        assert_eq!(sku_keys(" Mug-1 "), ["mug-1"]);
+        assert_eq!(sku_keys("MUG\u{a0}BLUE"), ["mug\u{a0}blue", "mug blue"]);
+        assert_eq!(sku_keys("\u{3164}"), ["\u{3164}"], "an older release took it");
+        assert_eq!(sku_keys("СОК-1"), ["сок-1", "cok-1"]);
+        assert_eq!(sku_keys(""), [""; 0]);
+        assert_eq!(sku_keys(&"\u{fdfa}".repeat(500)).len(), 1);
+    }
+
+    #[test]
     fn text_is_trimmed_bounded_and_visible() {
         assert_eq!(sku("  A1 ").as_deref(), Ok("A1"));
         for bad in ["", "   ", "a\0b", "a\u{202e}b", "a\nb", "a\u{200b}b"] {
@@ -182,6 +220,11 @@ mod tests {
         assert!(sku(&"x".repeat(65)).is_err());
         assert!(sku(&format!("a{}", "\u{301}".repeat(1000))).is_err());
         assert_eq!(optional_line("note", Some("  "), 10), Ok(None));
+        for blank in ["\u{3164}", "\u{2800} \u{115f}", "\u{200b}", "\u{ad}\u{fe0f}"] {
+            assert!(line("name", blank, 64).is_err() && sku(blank).is_err(), "{blank:?}");
+            assert_eq!(optional_lines("note", Some(blank), 64), Ok(None), "{blank:?}");
+        }
+        assert!(email("ada\u{200b}@shop.example").is_err() && email("ada@shop.example").is_ok());
         assert!(line("name", "\u{1f469}\u{200d}\u{1f373} mug", 64).is_ok(), "emoji are joined by a format character");
         assert!(line("name", "two\nlines", 64).is_err() && optional_lines("note", Some("two\nlines"), 64).is_ok());
     }

@@ -4,22 +4,27 @@
 //! that was done is not done again by another run. Whether earlier runs are remembered is decided once for the whole file.
 //! It must never skip a row without saying so.
 
+mod csv_rows;
+mod json_row;
 mod memory;
 mod plan;
 mod preview;
 mod reader;
 mod results;
 mod source;
+mod stop;
 mod task;
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
+use tokio::sync::oneshot;
 use tokio::task::block_in_place;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -31,18 +36,20 @@ use crate::domain::Time;
 use crate::domain::party::Party;
 use crate::domain::product::Product;
 use crate::error::Error;
-use crate::run::follow_replicas;
-use crate::store::{Store, migrate, open, open_read_only};
+use crate::run::{follow_replicas, prepared};
+use crate::store::{Store, open_read_only};
 use crate::writer::idempotency::{Key, Keyed};
 
 use memory::Memory;
 use plan::{Chunk, Plan, Planned};
 use preview::Preview;
-use results::{End, Outcome, Results};
+use results::{End, Ending, Outcome, Results};
 use source::Source;
+use stop::Stop;
 use task::Task;
 
 pub use source::format_of;
+pub use stop::Interrupted;
 
 /// Chunks of rows that are under way at the same time: one is looked up while the writer has the other.
 const MAX_CHUNKS: usize = 2;
@@ -60,28 +67,29 @@ const MAX_ENDING: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the file cannot be read, the database cannot be opened, or nothing can be done any more; the message is for
-/// people.
+/// people. [`Interrupted`] when somebody stopped it.
 pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Result<bool> {
-    let source = Source::open(settings)?;
+    let stop = Stop::on_signal()?;
+    let source = stop.or(read_through(settings.clone())).await?;
     let who = settings.actor.clone().map_or(Party::System, Party::Staff);
-    let mut this = Import { source: &source, who, run: Uuid::now_v7(), until: None };
-    let results = settings.results.as_deref();
     if settings.dry_run {
-        let store = Store::patient(open_read_only(&line.database_url).await?);
-        let results = Results::begin(results, source.format(), source.size, this.run)?;
+        let store = Store::patient(stop.or(open_read_only(&line.database_url)).await?);
+        let mut this = Import { source: &source, who, run: Uuid::now_v7(), until: None, stop };
+        let results = Results::begin(settings, &source, this.run)?;
         let preview = Preview::new(store, line.access.public_stock);
         return this.preview(settings, results, preview).await;
     }
-    let databases = open(&line.database_url).await?;
-    migrate(&databases).await?;
-    let results = Results::begin(results, source.format(), source.size, this.run)?;
+    let Some(databases) = prepared(&line.database_url, stop.token()).await? else {
+        return Err(stop.interrupted().map_or_else(|| anyhow!("there is no database"), Into::into));
+    };
+    let mut this = Import { source: &source, who, run: Uuid::now_v7(), until: None, stop };
+    let results = Results::begin(settings, &source, this.run)?;
     let app_settings = Settings {
         times: line.serve.payment,
         public_stock: line.access.public_stock,
         has_sandbox: false,
         max_queued: line.limits.room.queued,
     };
-    let all = [&databases.read, &databases.scan, &databases.probe, &databases.write].map(Clone::clone);
     let (app, writer) = App::start(&databases, app_settings, Clock::system());
     let stop = CancellationToken::new();
     follow_replicas(&app, &databases.kind, &stop).await?;
@@ -91,10 +99,17 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
     if timeout(MAX_ENDING, writer).await.is_err() {
         tracing::warn!("somebody still held the writer at the end");
     }
-    for connections in all {
-        connections.close().await?;
-    }
+    databases.close().await;
     done
+}
+
+/// Reads through the file in a thread of its own, which the end of the process does not wait for: standard input may have
+/// no end.
+async fn read_through(settings: ImportSettings) -> anyhow::Result<Source> {
+    let (sender, receiver) = oneshot::channel();
+    // Nobody takes it any more when the import is to stop.
+    thread::spawn(move || sender.send(Source::open(&settings)).ok());
+    receiver.await.context("the file could not be read to its end")?
 }
 
 /// One run of an import.
@@ -104,6 +119,7 @@ struct Import<'a> {
     run: Uuid,
     /// Until when none of its rows is forgotten.
     until: Option<Time>,
+    stop: Stop,
 }
 
 impl Import<'_> {
@@ -119,29 +135,41 @@ impl Import<'_> {
         while let Some(Chunk { rows, read }) = plan.next()? {
             let outcomes = preview.rows(self, rows).await?;
             block_in_place(|| results.tell(&outcomes, read))?;
+            if self.stop.is_wanted() {
+                break;
+            }
         }
-        Ok(results.finish(None))
+        self.end(&results, Ending::DryRun)
     }
 
     async fn import(&mut self, settings: &ImportSettings, mut results: Results, app: &App) -> anyhow::Result<bool> {
-        let memory = patiently(|| Memory::begin(app, &self.who, &self.source.id, self.run)).await?;
+        let stop = self.stop.clone();
+        let memory = patiently(&stop, || Memory::begin(app, &self.who, &self.source.id, self.run)).await?;
         self.until = memory.until;
         let this = &*self;
         let mut plan = Plan::begin(this.source, settings.mode, memory.prefix)?;
-        let chunks = stream::iter(std::iter::from_fn(|| plan.next().transpose()));
-        let mut done = chunks.map(|chunk| this.rows(app, chunk)).buffered(MAX_CHUNKS);
+        let next = || if stop.is_wanted() { None } else { plan.next().transpose() };
+        let mut done = stream::iter(std::iter::from_fn(next)).map(|chunk| this.rows(app, chunk)).buffered(MAX_CHUNKS);
+        let ending = Ending::Import(&this.source.id);
         while let Some(chunk) = done.next().await {
             let (outcomes, read, stopped) = chunk?;
             block_in_place(|| results.tell(&outcomes, read))?;
-            if let Some(error) = stopped {
-                results.finish(Some(&this.source.id));
-                return Err(anyhow!(error)).context(
-                    "the import was stopped; run the same command again soon, and what was done is not done again",
-                );
+            if let Some(error) = stopped.filter(|_| !stop.is_wanted()) {
+                results.finish(ending);
+                return Err(anyhow!(error)).context("the import was stopped before its end");
             }
         }
         drop(done);
-        Ok(results.finish(Some(&this.source.id)))
+        this.end(&results, ending)
+    }
+
+    /// Tells how it ended. `true` when no row was refused.
+    fn end(&self, results: &Results, ending: Ending<'_>) -> anyhow::Result<bool> {
+        let is_clean = results.finish(ending);
+        match self.stop.interrupted().filter(|_| !results.is_whole()) {
+            Some(interrupted) => Err(interrupted.into()),
+            None => Ok(is_clean),
+        }
     }
 
     /// Does some rows. What became of them, and what stops the import if something does.
@@ -151,7 +179,7 @@ impl Import<'_> {
         chunk: anyhow::Result<Chunk>,
     ) -> anyhow::Result<(Vec<Outcome>, u64, Option<Error>)> {
         let Chunk { rows, read } = chunk?;
-        let products = match patiently(|| look_up(&app.store, &rows)).await {
+        let products = match patiently(&self.stop, || look_up(&app.store, &rows)).await {
             Ok(products) => products,
             Err(error) => return Ok((Vec::new(), read, Some(error))),
         };
@@ -173,10 +201,10 @@ impl Import<'_> {
             Ok(todo) => todo,
             Err(end) => return Ok(Outcome { line, sku, end }),
         };
-        let command = self.command(products.get(&task.sku_key), (task, key));
+        let command = self.command(task.product(products), (task, key));
         // Under its key it is done once, also when the answer to it was lost.
         let again = || Keyed { key: command.key.clone(), command: command.command.clone() };
-        let end = match patiently(|| app.writer.submit(&self.who, again())).await {
+        let end = match patiently(&self.stop, || app.writer.submit(&self.who, again())).await {
             Ok(done) => End::Done(done),
             Err(Error::Refused(refusal)) => End::Refused(refusal),
             Err(Error::Failure(error)) => {
@@ -202,19 +230,24 @@ impl Import<'_> {
     }
 }
 
-/// The products that rows name, by what SKUs are compared by. A product never changes its SKU.
+/// The products that rows name or whose SKUs look like that, by what SKUs are compared by. A product never changes its SKU.
 async fn look_up(store: &Store, rows: &[Planned]) -> Result<BTreeMap<String, Product>, Error> {
-    let named = rows.iter().filter_map(|row| row.todo.as_ref().ok()).map(|(task, _)| task.sku_key.clone());
+    let named = rows.iter().filter_map(|row| row.todo.as_ref().ok()).flat_map(|(task, _)| task.sku_keys.clone());
     store.products_by_sku(&named.collect::<Vec<_>>()).await
 }
 
 /// Tries again while it was not done, or nobody knows, for as long as there is patience.
-async fn patiently<T, F: Future<Output = Result<T, Error>>>(mut attempt: impl FnMut() -> F) -> Result<T, Error> {
+async fn patiently<T, F: Future<Output = Result<T, Error>>>(
+    stop: &Stop,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Error> {
     let give_up = Instant::now() + PATIENCE;
     loop {
         match attempt().await {
-            Err(Error::Overloaded | Error::Unavailable | Error::TimedOut) if Instant::now() < give_up => {
-                sleep(PAUSE).await;
+            Err(Error::Overloaded | Error::Unavailable | Error::TimedOut)
+                if Instant::now() < give_up && !stop.is_wanted() =>
+            {
+                stop.pause(PAUSE).await;
             }
             end => return end,
         }

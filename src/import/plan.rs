@@ -2,7 +2,7 @@
 //! nothing but the file.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
@@ -46,7 +46,7 @@ pub struct Planned {
 /// The rows of a file, some at a time.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    rows: RowReader<&'a File>,
+    rows: RowReader<Box<dyn Read + Send + 'a>>,
     mode: Mode,
     /// What the key of a line has before its number.
     prefix: String,
@@ -60,7 +60,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// When the file cannot be read.
     pub fn begin(source: &'a Source, mode: Mode, prefix: String) -> anyhow::Result<Self> {
-        Ok(Self { rows: source.rows()?, mode, prefix, seen: HashMap::new() })
+        Ok(Self { rows: source.read()?, mode, prefix, seen: HashMap::new() })
     }
 
     /// The next rows; `None` after the last.
@@ -85,7 +85,7 @@ impl<'a> Plan<'a> {
     fn plan(&mut self, line: u64, record: &Record) -> Result<(Task, Key), Refusal> {
         let task = task(record, self.mode)?;
         if self.mode != Mode::Add {
-            let digest = Sha256::digest(&task.sku_key);
+            let digest = Sha256::digest(&task.sku_keys[0]);
             let half = u128::from_be_bytes(std::array::from_fn(|i| digest[i]));
             if let Some(first) = self.seen.insert(half, line) {
                 self.seen.insert(half, first);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::clock::Clock;
 use crate::commands::{Command, Context, RowTask};
 use crate::domain::id::{OperationId, ProductId};
+use crate::domain::product::Product;
 use crate::domain::random::Random;
 use crate::domain::stock::{PublicStock, Stock};
 use crate::domain::text;
@@ -50,15 +51,14 @@ impl Preview {
     /// # Errors
     /// When the database does not answer.
     pub async fn rows(&mut self, import: &Import<'_>, rows: Vec<Planned>) -> Result<Vec<Outcome>, Error> {
-        let mut world = self.load(&rows).await?;
+        let products = look_up(&self.store, &rows).await?;
+        let mut world = self.load(&rows, &products).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
         for Planned { line, sku, todo } in rows {
             let end = match todo {
                 Err(end) => end,
                 Ok((task, key)) => {
-                    let id = world.taken.get(&(Unique::Sku, task.sku_key.clone()));
-                    let product = id.and_then(|id| world.products.get(id));
-                    let command = import.command(product, (task, key));
+                    let command = import.command(task.product(&products), (task, key));
                     let now = self.clock.now();
                     let operation = OperationId(self.random.ordered_uuid(now));
                     let (who, public_stock, random) = (&import.who, self.public_stock, &mut self.random);
@@ -82,17 +82,16 @@ impl Preview {
     }
 
     /// What the rows need to be decided.
-    async fn load(&self, rows: &[Planned]) -> Result<World, Error> {
+    async fn load(&self, rows: &[Planned], products: &BTreeMap<String, Product>) -> Result<World, Error> {
         let mut world = World::default();
-        let products = look_up(&self.store, rows).await?;
         let ids: Vec<ProductId> = products.values().map(|product| product.id).collect();
         for stock in self.store.stocks(&ids).await? {
             let stock = self.stocks.get(&stock.product).cloned().unwrap_or(stock);
             world.stocks.load(stock.product, stock);
         }
         for (sku_key, product) in products {
-            world.taken.load((Unique::Sku, sku_key), product.id);
-            world.products.load(product.id, product);
+            world.taken.load((Unique::Sku, sku_key.clone()), product.id);
+            world.products.load(product.id, product.clone());
         }
         let todo = || rows.iter().filter_map(|row| row.todo.as_ref().ok());
         let keys: Vec<String> = todo().map(|(_, key)| key.id.key.clone()).collect();

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 
 use anyhow::{Context, bail};
-use serde_json::Value;
 
 use crate::config::{Format, Mode};
 use crate::sheet::{COLUMNS, unguarded};
 
+use super::csv_rows::{CsvRecord, CsvRows, MAX_RECORD};
+use super::json_row::fields;
+
 /// Longest line of a file, in bytes; in CSV of everything between two line breaks that are not quoted.
-pub const MAX_LINE: usize = 128 * 1024;
+pub const MAX_LINE: usize = MAX_RECORD;
 
 /// What is read from a file at once.
 const BUFFER: usize = 16 * 1024;
@@ -36,7 +38,7 @@ pub struct RowReader<R> {
 }
 
 enum From<R> {
-    Csv { csv: Box<csv::Reader<Bounded<R>>>, columns: Vec<&'static str> },
+    Csv { rows: CsvRows<BufReader<R>>, columns: Vec<&'static str> },
     Jsonl { lines: BufReader<R>, line: u64, read: u64 },
 }
 
@@ -44,20 +46,32 @@ impl<R: Read> RowReader<R> {
     /// Reads what stands before the first row.
     ///
     /// # Errors
-    /// When a file of CSV has columns that are unknown or there twice, or lacks one that the mode needs.
+    /// When it is not encoded in UTF-8, when a file of CSV has columns that are unknown or there twice, or lacks one that the
+    /// mode needs, or when a file of JSON is one array.
     pub fn begin(from: R, format: Format, mode: Mode) -> anyhow::Result<Self> {
+        let mut from = BufReader::with_capacity(BUFFER, from);
+        let mark = skip_mark(&mut from)?;
         let from = match format {
             Format::Csv => {
-                let mut builder = csv::ReaderBuilder::new();
-                // A carriage return before a line break goes when cells are trimmed.
-                builder.flexible(true).buffer_capacity(BUFFER).terminator(csv::Terminator::Any(b'\n'));
-                let from = Bounded { from, left: MAX_LINE + BUFFER, read: 0, last: None };
-                let mut csv = Box::new(builder.from_reader(from));
-                let header = csv.byte_headers().map_err(|error| too_long(&error, 1))?;
-                let columns = columns(header, mode)?;
-                From::Csv { csv, columns }
+                let mut rows = CsvRows::new(from, 0, mark);
+                let mut header = rows.next()?.unwrap_or_default();
+                if let Some(separator) = told_separator(&header) {
+                    if separator != "," {
+                        bail!("the first line says that its cells have {separator:?} in between; save it with commas");
+                    }
+                    header = rows.next()?.unwrap_or_default();
+                }
+                From::Csv { columns: columns(&header, mode)?, rows }
             }
-            Format::Jsonl => From::Jsonl { lines: BufReader::with_capacity(BUFFER, from), line: 0, read: 0 },
+            Format::Jsonl => {
+                if from.fill_buf().context(UNREADABLE)?.trim_ascii_start().first() == Some(&b'[') {
+                    bail!(
+                        "this begins like one JSON array; JSON Lines have one object in each line (`jq -c '.[]'` makes \
+                         them of an array)"
+                    );
+                }
+                From::Jsonl { lines: from, line: 0, read: mark }
+            }
         };
         Ok(Self { from })
     }
@@ -65,22 +79,49 @@ impl<R: Read> RowReader<R> {
     /// The next row.
     ///
     /// # Errors
-    /// When the file cannot be read, or a row of CSV is too long: what follows it cannot be told from it.
+    /// When the file cannot be read, or nobody can tell where a row of CSV ends.
     pub fn next(&mut self) -> anyhow::Result<Option<Row>> {
         match &mut self.from {
-            From::Csv { csv, columns } => next_of_csv(csv, columns),
+            From::Csv { rows, columns } => next_of_csv(rows, columns),
             From::Jsonl { lines, line, read } => next_of_jsonl(lines, line, read),
         }
     }
 }
 
-fn columns(header: &csv::ByteRecord, mode: Mode) -> anyhow::Result<Vec<&'static str>> {
-    let mut columns = Vec::with_capacity(header.len());
-    for name in header {
+const UNREADABLE: &str = "the file cannot be read";
+
+/// Skips the mark that some programs begin UTF-8 with, and returns how long it is.
+fn skip_mark<R: Read>(from: &mut BufReader<R>) -> anyhow::Result<u64> {
+    let first = from.fill_buf().context(UNREADABLE)?;
+    let is_wide =
+        first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") || first.iter().take(4).any(|b| *b == 0);
+    if is_wide {
+        bail!("the file is encoded in UTF-16, or is no text at all: save it in UTF-8");
+    }
+    let mark = if first.starts_with("\u{feff}".as_bytes()) { '\u{feff}'.len_utf8() } else { 0 };
+    from.consume(mark);
+    Ok(mark as u64)
+}
+
+/// What a first line of a spreadsheet's own says that its cells have in between: `sep=;`.
+fn told_separator(first: &CsvRecord) -> Option<String> {
+    let line = first.cells.join(&b',');
+    let told = std::str::from_utf8(&line).ok()?.trim_matches('"');
+    told.get(..4).filter(|word| word.eq_ignore_ascii_case("sep=")).map(|_| told[4..].to_owned())
+}
+
+fn columns(header: &CsvRecord, mode: Mode) -> anyhow::Result<Vec<&'static str>> {
+    if let Some(fault) = header.fault {
+        bail!("line {}: {fault}", header.line);
+    }
+    let mut columns = Vec::with_capacity(header.cells.len());
+    for (at, name) in header.cells.iter().enumerate() {
         let name = String::from_utf8_lossy(name).trim().to_ascii_lowercase();
         let Some(column) = COLUMNS.into_iter().find(|column| *column == name) else {
-            let shown: String = name.chars().take(50).collect();
-            bail!("there is no column {shown:?}: the columns are {}, with commas in between", COLUMNS.join(", "));
+            if name.is_empty() && header.cells.len() > 1 {
+                bail!("column {} has no name: is there a comma too many in line {}?", at + 1, header.line);
+            }
+            bail!("{}", unknown_column(&name));
         };
         if columns.contains(&column) {
             bail!("the column {column} is there twice");
@@ -99,39 +140,42 @@ fn columns(header: &csv::ByteRecord, mode: Mode) -> anyhow::Result<Vec<&'static 
     Ok(columns)
 }
 
-fn next_of_csv<R: Read>(csv: &mut csv::Reader<Bounded<R>>, columns: &[&'static str]) -> anyhow::Result<Option<Row>> {
-    let mut record = csv::ByteRecord::new();
-    loop {
-        csv.get_mut().left = MAX_LINE + BUFFER;
-        let before = csv.position().line();
-        if !csv.read_byte_record(&mut record).map_err(|error| too_long(&error, before))? {
-            return Ok(None);
-        }
-        let line = begin_of(csv, &record);
-        if record.as_slice().len() > MAX_LINE {
-            bail!("{}", too_long_message(line));
-        }
-        if record.iter().any(|cell| !cell.trim_ascii().is_empty()) {
-            return Ok(Some(Row { line, read: csv.position().byte(), record: cells(&record, columns) }));
+fn unknown_column(name: &str) -> String {
+    if name.is_empty() {
+        return format!("the first line must name the columns, which are {}; this is missing", COLUMNS.join(", "));
+    }
+    let shown: String = name.chars().take(50).collect();
+    let other = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")].into_iter().find(|(other, _)| {
+        name.contains(*other) && name.split(*other).all(|part| COLUMNS.contains(&part.trim_matches(['"', ' '])))
+    });
+    if let Some((_, other)) = other {
+        return format!("there is no column {shown:?}: the cells have {other} in between; save the file with commas");
+    }
+    format!("there is no column {shown:?}: the columns are {}, with commas in between", COLUMNS.join(", "))
+}
+
+fn next_of_csv<R: BufRead>(rows: &mut CsvRows<R>, columns: &[&'static str]) -> anyhow::Result<Option<Row>> {
+    while let Some(record) = rows.next()? {
+        if record.fault.is_some() || record.cells.iter().any(|cell| !cell.trim_ascii().is_empty()) {
+            return Ok(Some(Row { line: record.line, read: rows.read, record: cells(&record, columns) }));
         }
     }
+    Ok(None)
 }
 
-/// The line at which the record that was just read begins: empty lines before it are none of it.
-fn begin_of<R: Read>(csv: &csv::Reader<Bounded<R>>, record: &csv::ByteRecord) -> u64 {
-    let (after, from) = (csv.position(), csv.get_ref());
-    let is_cut_short = after.byte() == from.read && from.last != Some(b'\n');
-    let inside = record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
-    after.line().saturating_sub(inside + u64::from(!is_cut_short))
-}
-
-fn cells(record: &csv::ByteRecord, columns: &[&'static str]) -> Result<Record, String> {
-    if record.len() != columns.len() {
-        return Err(format!("The line has {} cells, and there are {} columns.", record.len(), columns.len()));
+fn cells(record: &CsvRecord, columns: &[&'static str]) -> Result<Record, String> {
+    if let Some(fault) = record.fault {
+        return Err(fault.to_owned());
+    }
+    if record.cells.len() != columns.len() {
+        return Err(format!("The line has {} cells, and there are {} columns.", record.cells.len(), columns.len()));
     }
     let mut given = Record::new();
-    for (column, cell) in columns.iter().zip(record) {
+    for (column, cell) in columns.iter().zip(&record.cells) {
         let text = std::str::from_utf8(cell).map_err(|_| format!("{column}: This is not encoded in UTF-8."))?;
+        if text.contains('\0') {
+            return Err(format!("{column}: This has a NUL character, which is no text."));
+        }
         give(&mut given, column, unguarded(text.trim()));
     }
     Ok(given)
@@ -141,18 +185,17 @@ fn next_of_jsonl<R: Read>(lines: &mut BufReader<R>, line: &mut u64, read: &mut u
     loop {
         let mut text = Vec::new();
         let most = MAX_LINE as u64 + 1;
-        let length = lines.by_ref().take(most).read_until(b'\n', &mut text).context("the file cannot be read")?;
+        let length = lines.by_ref().take(most).read_until(b'\n', &mut text).context(UNREADABLE)?;
         if length == 0 {
             return Ok(None);
         }
         (*line, *read) = (*line + 1, *read + length as u64);
         if length as u64 == most && !text.ends_with(b"\n") {
-            *read += skip_line(lines).context("the file cannot be read")?;
+            *read += skip_line(lines).context(UNREADABLE)?;
             return Ok(Some(Row { line: *line, read: *read, record: Err(too_long_message(*line)) }));
         }
-        let text = if *line == 1 { text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text) } else { &text };
         if !text.trim_ascii().is_empty() {
-            return Ok(Some(Row { line: *line, read: *read, record: fields(text) }));
+            return Ok(Some(Row { line: *line, read: *read, record: fields(&text) }));
         }
     }
 }
@@ -172,65 +215,15 @@ fn skip_line<R: Read>(lines: &mut BufReader<R>) -> io::Result<u64> {
     }
 }
 
-fn fields(line: &[u8]) -> Result<Record, String> {
-    let parsed = serde_json::from_slice(line);
-    let Ok(Value::Object(fields)) = parsed else {
-        let why = parsed.err().map_or_else(|| "it is something else".to_owned(), |error| error.to_string());
-        return Err(format!("This is not a JSON object: {why}."));
-    };
-    let mut given = Record::new();
-    for (name, value) in fields {
-        let Some(column) = COLUMNS.into_iter().find(|column| *column == name) else {
-            let shown: String = name.chars().take(50).collect();
-            return Err(format!("There is no column {shown:?}; the columns are {}.", COLUMNS.join(", ")));
-        };
-        match value {
-            Value::Null => {}
-            Value::String(text) => give(&mut given, column, text.trim()),
-            Value::Bool(_) | Value::Number(_) => give(&mut given, column, &value.to_string()),
-            Value::Array(_) | Value::Object(_) => return Err(format!("{column}: This is not a text nor a number.")),
-        }
-    }
-    Ok(given)
-}
-
-fn give(given: &mut Record, column: &'static str, text: &str) {
+/// Notes what a cell gives.
+pub fn give(given: &mut Record, column: &'static str, text: &str) {
     if !text.is_empty() {
         given.insert(column, text.to_owned());
     }
 }
 
-fn too_long(error: &csv::Error, line: u64) -> anyhow::Error {
-    match error.kind() {
-        csv::ErrorKind::Io(error) if error.kind() != io::ErrorKind::FileTooLarge => {
-            anyhow::anyhow!("the file cannot be read: {error}")
-        }
-        _ => anyhow::anyhow!(too_long_message(line)),
-    }
-}
-
 fn too_long_message(line: u64) -> String {
-    format!("line {line} has more than {MAX_LINE} bytes; is a quotation mark missing?")
-}
-
-/// A file of which so much is read before somebody says again how much may be.
-struct Bounded<R> {
-    from: R,
-    left: usize,
-    /// Bytes that were read.
-    read: u64,
-    /// The last of them.
-    last: Option<u8>,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.from.read(buffer)?;
-        self.read += length as u64;
-        self.last = buffer[..length].last().copied().or(self.last);
-        self.left = self.left.checked_sub(length).ok_or(io::ErrorKind::FileTooLarge)?;
-        Ok(length)
-    }
+    format!("line {line} has more than {MAX_LINE} bytes; is a line break missing?")
 }
 
 impl<R> std::fmt::Debug for RowReader<R> {

@@ -56,7 +56,7 @@ fn a_bad_line_is_told_and_the_next_is_read() {
     assert_eq!(csv[3], (5, "sku=D4|stock=1".to_owned()));
     let long = format!("{{\"sku\":\"{}\"}}", "x".repeat(3 * MAX_LINE));
     let text =
-        format!("[]\n{{\"sku\"\n{long}\n{{\"size\":1}}\n{{\"sku\":[]}}\n{}\n{{\"sku\":\"A\"}}\n", "[".repeat(10_000));
+        format!("5\n{{\"sku\"\n{long}\n{{\"size\":1}}\n{{\"sku\":[]}}\n{}\n{{\"sku\":\"A\"}}\n", "[".repeat(10_000));
     let jsonl = lines(text.as_bytes(), Format::Jsonl);
     let begins =
         ["!This is not a JSON", "!This is not a JSON", "!line 3 has more", "!There is no column", "!sku: This"];
@@ -82,13 +82,75 @@ fn columns_must_be_ours() {
 }
 
 #[test]
-fn a_row_has_a_bound() {
-    let exactly = format!("sku,description\nA,\"{}\"\nB,\n", "x".repeat(MAX_LINE - 1));
-    assert_eq!(rows(exactly.as_bytes(), Format::Csv, Mode::Set).expect("short enough").len(), 2);
-    let one_more = format!("sku,description\nA,\"{}\"\nB,\n", "x".repeat(MAX_LINE));
-    let never_closed = format!("sku,description\nA,b\nB,\"c\n{}", "D,e\n".repeat(1_000_000));
-    for (text, line) in [(one_more, 2), (never_closed, 3)] {
-        let error = rows(text.as_bytes(), Format::Csv, Mode::Set).err().map(|error| error.to_string());
-        assert!(error.as_ref().is_some_and(|error| error.starts_with(&format!("line {line} has more"))), "{error:?}");
+fn a_file_of_another_kind_is_refused_in_words() {
+    let refused =
+        |text: &[u8], format| rows(text, format, Mode::Set).err().map(|error| error.to_string()).unwrap_or_default();
+    for (text, why) in [
+        (&b"\xff\xfes\0k\0u\0"[..], "UTF-16"),
+        (b"\xfe\xff\0s\0k\0u", "UTF-16"),
+        (b"s\0k\0u\0\n\0", "UTF-16"),
+        (b"sku;stock\nA;1\n", "semicolons"),
+        (b"sku\tstock\nA\t1\n", "tabs"),
+        (b"\"sku\";\"stock\"\n", "line 1"),
+        (b"sep=;\nsku;stock\n", "\";\" in between"),
+        (b"sku,stock,\nA,1,\n", "column 3 has no name"),
+        (b"sku,\"stock\nA,1\n", "opened on line 1 is never closed"),
+        (b"sku,\"stock\"x\nA,1\n", "line 1: A cell goes on"),
+        (b"sku,st\"ock\nA,1\n", "line 1: A quotation mark stands inside"),
+    ] {
+        let told = refused(text, Format::Csv);
+        assert!(told.contains(why), "{}: {told}", String::from_utf8_lossy(text));
     }
+    for text in [&b"[{\"sku\":\"A\"}]"[..], b"\xef\xbb\xbf [\n{\"sku\":\"A\"}\n]"] {
+        assert!(refused(text, Format::Jsonl).contains("one JSON array"));
+    }
+    assert!(refused(b"\xff\xfe{\0", Format::Jsonl).contains("UTF-16"));
+    let right = [(3, "sku=A|stock=1".to_owned())];
+    assert_eq!(lines(b"sep=,\r\nsku,stock\r\nA,1\r\n", Format::Csv), right);
+}
+
+#[test]
+fn texts_in_json_are_strings() {
+    for (value, right) in [
+        ("\"sku\":12345678901234567890123", "!sku: This is a text"),
+        ("\"sku\":1.10", "!sku: This is a text"),
+        ("\"sku\":1E10", "!sku: This is a text"),
+        ("\"sku\":4006381333931", "!sku: This is a text"),
+        ("\"sku\":true", "!sku: This is a text"),
+        ("\"sku\":\"A\",\"name\":7", "!name: This is a text"),
+        ("\"sku\":\"A\",\"description\":0", "!description: This is a text"),
+        ("\"sku\":\"A\",\"sku\":\"B\"", "!sku: This is there twice"),
+        ("\"sku\":\"A\",\"stock\":null,\"stock\":5", "!stock: This is there twice"),
+        ("\"sku\":\"\\ud83d\"", "!This is not a JSON object"),
+        ("\"sku\":\"A\",\"stock\":NaN", "!This is not a JSON object"),
+        ("\"sku\":\"A\",\"stock\":05", "!This is not a JSON object"),
+        ("\"sku\":\"A\"} {\"sku\":\"B\"", "!This is not a JSON object"),
+        ("\"sku\":\"A\",\"stock\":{}", "!stock: This is not a text nor a number"),
+        ("\"sku\":\"0042\"", "sku=0042"),
+        ("\"sku\":\"'=1\"", "sku='=1"),
+        ("\"sku\":\"A\",\"stock\":5", "sku=A|stock=5"),
+        ("\"sku\":\"A\",\"stock\":\"5\",\"manage_stock\":true", "manage_stock=true|sku=A|stock=5"),
+    ] {
+        let text = format!("{{{value}}}\n{{\"sku\":\"Z\"}}\n");
+        let read = lines(text.as_bytes(), Format::Jsonl);
+        assert!(read[0].1.starts_with(right), "{value}: {}", read[0].1);
+        assert_eq!(read[1], (2, "sku=Z".to_owned()), "{value}");
+    }
+    for number in ["1e3", "1.0", "-0", "-5", "12345678901234567890123", "0.5"] {
+        let read = lines(format!("{{\"sku\":\"A\",\"stock\":{number}}}").as_bytes(), Format::Jsonl);
+        let stock = read[0].1.rsplit('=').next().unwrap_or_default();
+        assert!(!stock.bytes().all(|byte| byte.is_ascii_digit()), "{number} is no whole number in digits: {stock}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_told_by_line() {
+    let read = lines(b"sku,stock\nA\0,1\nB,1\n\xe9,1\nC,1,\n", Format::Csv);
+    let right = ["!sku: This has a NUL", "sku=B|stock=1", "!sku: This is not encoded", "!The line has 3 cells"];
+    for (at, right) in right.into_iter().enumerate() {
+        assert_eq!(read[at].0, at as u64 + 2);
+        assert!(read[at].1.starts_with(right), "{:?}", read[at]);
+    }
+    let read = lines(b"{\"sku\":\"\xe9\"}\r\n{\"sku\":\"B\"}\r\n", Format::Jsonl);
+    assert_eq!((read[0].1.as_str(), read[1].1.as_str()), ("!This is not encoded in UTF-8.", "sku=B"));
 }

@@ -1,20 +1,20 @@
-//! What became of each row, written while the import goes on, and the sums at its end.
+//! What became of each row, written while the import goes on, and the sums at its end. On standard output only rows that
+//! somebody has to look at, unless all are asked for.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use uuid::Uuid;
 
 use crate::commands::{ImportedRow, RowResult};
-use crate::config::Format;
+use crate::config::{Format, ImportSettings};
 use crate::domain::rejection::Rejection;
 use crate::domain::stock::Numbers;
+use crate::files;
 use crate::sheet::{Cell, RowWriter};
 
-use super::source::format_of;
+use super::source::{Source, format_of};
 use super::task::explain;
 
 /// The columns of results.
@@ -26,6 +26,11 @@ const BAD_LINE: &str = "BAD_LINE";
 
 /// The code of a failure of ours.
 const INTERNAL: &str = "INTERNAL";
+
+/// What is said of a row that was done, when nobody can buy its product.
+const ARCHIVED: &str = "The product is archived: it is not for sale.";
+
+const UNWRITABLE: &str = "the results cannot be written";
 
 /// What became of one row.
 #[derive(Debug)]
@@ -68,15 +73,39 @@ pub struct Sums {
     pub earlier: u64,
     /// Rows that were refused.
     pub refused: u64,
+    /// Rows that were done to products which are archived.
+    pub archived: u64,
 }
 
 /// Where results go, and the bar that shows how far it is.
 #[derive(Debug)]
 pub struct Results {
-    rows: Option<RowWriter<Box<dyn Write + Send>>>,
+    out: Out,
+    shows_all: bool,
     bar: ProgressBar,
     run: Uuid,
     sums: Sums,
+    /// How many rows the file has.
+    rows: u64,
+}
+
+/// Where results go.
+#[derive(Debug)]
+enum Out {
+    /// Standard output, where nothing was written yet.
+    Silent(Format),
+    Open(RowWriter<Box<dyn Write + Send>>),
+    /// Whoever read them has gone away.
+    Gone,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending<'a> {
+    /// Nothing was to be changed.
+    DryRun,
+    /// It was done, under this name.
+    Import(&'a str),
 }
 
 impl Results {
@@ -84,20 +113,20 @@ impl Results {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn begin(file: Option<&Path>, format: Format, size: u64, run: Uuid) -> anyhow::Result<Self> {
-        let (to, format): (Box<dyn Write + Send>, _) = match file {
-            None => (Box::new(io::stdout()), format),
+    pub fn begin(settings: &ImportSettings, source: &Source, run: Uuid) -> anyhow::Result<Self> {
+        let out = match settings.results.as_deref() {
+            None => Out::Silent(source.format()),
             Some(path) => {
-                let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-                (Box::new(file), format_of(path).unwrap_or(format))
+                let file = files::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+                Out::open(Box::new(file), format_of(path).unwrap_or(source.format()))?
             }
         };
-        let bar = if io::stderr().is_terminal() { ProgressBar::new(size) } else { ProgressBar::hidden() };
+        let bar = if io::stderr().is_terminal() { ProgressBar::new(source.size) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {msg}, {eta} left") {
             bar.set_style(style);
         }
-        let rows = RowWriter::begin(to, format, &COLUMNS).context("the results cannot be written")?;
-        Ok(Self { rows: Some(rows), bar, run, sums: Sums::default() })
+        let shows_all = settings.all || settings.results.is_some();
+        Ok(Self { out, shows_all, bar, run, sums: Sums::default(), rows: source.rows })
     }
 
     /// Writes what became of some rows. Whoever read them may have gone away; that stops no import.
@@ -108,36 +137,52 @@ impl Results {
         for outcome in outcomes {
             self.count(&outcome.end);
         }
-        let Some(rows) = &mut self.rows else { return Ok(()) };
-        let run = self.run;
-        let told = self.bar.suspend(|| {
-            for outcome in outcomes {
-                tell(rows, outcome, run)?;
-            }
-            rows.flush()
-        });
+        let (run, shows_all) = (self.run, self.shows_all);
+        let mut shown = outcomes.iter().filter(|outcome| shows_all || outcome.end.needs_a_look()).peekable();
+        if let (Out::Silent(format), true) = (&self.out, shown.peek().is_some()) {
+            self.out = Out::open(Box::new(io::stdout()), *format)?;
+        }
+        let told = match &mut self.out {
+            Out::Open(rows) => self.bar.suspend(|| {
+                for outcome in shown {
+                    tell(rows, outcome, run)?;
+                }
+                rows.flush()
+            }),
+            Out::Silent(_) | Out::Gone => Ok(()),
+        };
         self.bar.set_position(read);
         self.bar.set_message(format!("{} rows", self.sums.rows));
         match told {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.rows = None,
-            told => told.context("the results cannot be written")?,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.out = Out::Gone,
+            told => told.context(UNWRITABLE)?,
         }
         Ok(())
     }
 
-    /// Tells the sums, on standard error: standard output has the results. `id` is the name of the import, unless nothing
-    /// was to be changed. `true` when no row was refused.
-    pub fn finish(&self, id: Option<&str>) -> bool {
+    /// Whether every row of the file has its result.
+    pub const fn is_whole(&self) -> bool {
+        self.sums.rows == self.rows
+    }
+
+    /// Tells the sums, on standard error: standard output has the results. `true` when no row was refused.
+    pub fn finish(&self, ending: Ending<'_>) -> bool {
         self.bar.finish_and_clear();
         let mut told = self.sums.shown();
-        match id {
-            None => told.push_str("; a dry run: nothing was changed"),
-            Some(id) if self.sums.refused > 0 => {
+        if !self.is_whole() {
+            told = format!("stopped after {} of {} rows: {told}", self.sums.rows, self.rows);
+        }
+        match ending {
+            Ending::DryRun => told.push_str("; a dry run: nothing was changed"),
+            Ending::Import(id) if self.sums.refused > 0 => {
                 told.push_str("\nmend refused lines where they stand, and run it again with --id ");
                 told.push_str(id);
                 told.push_str(": what was done is not done again");
             }
-            Some(_) => {}
+            Ending::Import(_) => {}
+        }
+        if ending != Ending::DryRun && !self.is_whole() {
+            told.push_str("\nrun the same command again and it goes on: what was done is not done again");
         }
         // Nobody may look any more.
         let _ = writeln!(io::stderr(), "{told}");
@@ -147,6 +192,7 @@ impl Results {
     fn count(&mut self, end: &End) {
         let sums = &mut self.sums;
         sums.rows += 1;
+        sums.archived += u64::from(matches!(end, End::Done(row) if row.is_archived));
         match end {
             End::Done(row) if row.run != self.run => {
                 sums.unchanged += 1;
@@ -163,11 +209,27 @@ impl Results {
     }
 }
 
+impl End {
+    /// Whether somebody has to look at it: it was refused, or done to what nobody can buy.
+    const fn needs_a_look(&self) -> bool {
+        match self {
+            Self::Done(row) => row.is_archived,
+            Self::Refused(_) | Self::Bad(_) | Self::Failed => true,
+        }
+    }
+}
+
+impl Out {
+    fn open(to: Box<dyn Write + Send>, format: Format) -> anyhow::Result<Self> {
+        RowWriter::begin(to, format, &COLUMNS).map(Self::Open).context(UNWRITABLE)
+    }
+}
+
 impl Sums {
     /// One line for people.
     #[must_use]
     pub fn shown(&self) -> String {
-        let Self { rows, created, added, set, unchanged, earlier, refused } = *self;
+        let Self { rows, created, added, set, unchanged, earlier, refused, archived } = *self;
         let all = [
             (created, "created"),
             (added, "added"),
@@ -175,6 +237,7 @@ impl Sums {
             (unchanged, "unchanged"),
             (earlier, "of these done by an earlier run"),
             (refused, "refused"),
+            (archived, if archived == 1 { "of an archived product" } else { "of archived products" }),
         ];
         let told = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         let told = std::iter::once(format!("{rows} row{}", if rows == 1 { "" } else { "s" })).chain(told);
@@ -188,10 +251,11 @@ fn tell(rows: &mut RowWriter<Box<dyn Write + Send>>, outcome: &Outcome, run: Uui
     let reason;
     let (result, code, why, before, after) = match &outcome.end {
         End::Done(row) if row.run != run => {
-            reason = format!("An earlier run did this: {}.", word(row.result));
+            let archived = if row.is_archived { format!(" {ARCHIVED}") } else { String::new() };
+            reason = format!("An earlier run did this: {}.{archived}", word(row.result));
             ("unchanged", None, Some(reason.as_str()), None, None)
         }
-        End::Done(row) => (word(row.result), None, None, row.before, Some(row.after)),
+        End::Done(row) => (word(row.result), None, row.is_archived.then_some(ARCHIVED), row.before, Some(row.after)),
         End::Refused(refusal) => {
             reason = explain(refusal);
             ("refused", refusal.first().map(|first| first.code.word()), Some(reason.as_str()), None, None)

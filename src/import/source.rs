@@ -1,8 +1,9 @@
 //! The file of an import: read once to see that it can be read at all, to count its rows and to give it a name, and
-//! then once more to do what it says. Standard input is kept in a temporary file meanwhile. It changes nothing.
+//! then once more to do what it says. Standard input is kept in memory meanwhile, or in a temporary file when it is large. It
+//! changes nothing.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -16,17 +17,43 @@ use super::reader::RowReader;
 /// Most rows of one file.
 pub const MAX_ROWS: u64 = 1_000_000;
 
+/// Most of standard input that is kept in memory, in bytes: an image without a folder for temporary files takes no more.
+pub const MAX_IN_MEMORY: u64 = 32 * 1024 * 1024;
+
 /// How much of the digest of a file is its name: 128 bits, as hexadecimal digits.
 const DIGEST_LENGTH: usize = 32;
+
+/// What can be read more than once.
+#[derive(Debug)]
+enum Kept {
+    File(File),
+    Memory(Vec<u8>),
+}
+
+impl Kept {
+    /// From the beginning.
+    fn read(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        match self {
+            Self::Memory(bytes) => Ok(Box::new(bytes.as_slice())),
+            Self::File(file) => {
+                let mut file: &File = file;
+                file.rewind()?;
+                Ok(Box::new(file))
+            }
+        }
+    }
+}
 
 /// A file that can be imported.
 #[derive(Debug)]
 pub struct Source {
-    file: File,
+    kept: Kept,
     format: Format,
     mode: Mode,
     /// Its size, in bytes.
     pub size: u64,
+    /// How many rows it has.
+    pub rows: u64,
     /// Under this name each of its lines is done once.
     pub id: String,
     /// What the log names as the document.
@@ -43,23 +70,23 @@ impl Source {
         let format = settings.format.or_else(|| format_of(path)).with_context(|| {
             format!("the ending of {} tells no format: say --format csv or --format jsonl", path.display())
         })?;
-        let mut file = if path == Path::new("-") { kept_input()? } else { open(path)? };
-        let (size, digest) = look_through(&mut file, format, mode)?;
+        let kept = if path == Path::new("-") { keep(io::stdin().lock())? } else { Kept::File(open(path)?) };
+        let (size, rows, digest) = look_through(&kept, format, mode)?;
         let id = settings.id.clone().unwrap_or_else(|| format!("{}-{}", &digest[..DIGEST_LENGTH], word(mode)));
         let name = path.file_name().filter(|name| *name != "-").map(|name| name.to_string_lossy().into_owned());
         let name = name.map(|name| name.chars().take(MAX_REFERENCE_LENGTH).collect::<String>());
         let name = text::optional_line("reference", name.as_deref(), MAX_REFERENCE_LENGTH).ok().flatten();
         let reference = settings.reference.clone().or(name);
-        Ok(Self { file, format, mode, size, id, reference })
+        Ok(Self { kept, format, mode, size, rows, id, reference })
     }
 
     /// Its rows, from the beginning.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn rows(&self) -> anyhow::Result<RowReader<&File>> {
-        (&self.file).rewind().context("the file cannot be read again")?;
-        RowReader::begin(&self.file, self.format, self.mode)
+    pub fn read(&self) -> anyhow::Result<RowReader<Box<dyn Read + Send + '_>>> {
+        let from = self.kept.read().context("the file cannot be read again")?;
+        RowReader::begin(from, self.format, self.mode)
     }
 
     /// What it is written in.
@@ -94,15 +121,28 @@ fn open(path: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn kept_input() -> anyhow::Result<File> {
-    let mut file = tempfile::tempfile().context("there is no place for a temporary file")?;
-    io::copy(&mut io::stdin().lock(), &mut file).context("standard input cannot be read")?;
-    file.rewind()?;
-    Ok(file)
+/// Reads everything, so that it can be read once more.
+fn keep(mut from: impl Read) -> anyhow::Result<Kept> {
+    let unreadable = "standard input cannot be read";
+    let mut bytes = Vec::new();
+    from.by_ref().take(MAX_IN_MEMORY + 1).read_to_end(&mut bytes).context(unreadable)?;
+    if bytes.len() as u64 <= MAX_IN_MEMORY {
+        return Ok(Kept::Memory(bytes));
+    }
+    let mut file = tempfile::tempfile().with_context(|| {
+        let most = MAX_IN_MEMORY / 1024 / 1024;
+        format!(
+            "standard input has more than {most} MB, and there is no folder for temporary files: TMPDIR can name one"
+        )
+    })?;
+    file.write_all(&bytes).context("a temporary file cannot be written")?;
+    io::copy(&mut from, &mut file).context("standard input cannot be read, or a temporary file not written")?;
+    Ok(Kept::File(file))
 }
 
-fn look_through(file: &mut File, format: Format, mode: Mode) -> anyhow::Result<(u64, String)> {
-    let mut digested = Digested { file, digest: Sha256::new(), size: 0 };
+fn look_through(kept: &Kept, format: Format, mode: Mode) -> anyhow::Result<(u64, u64, String)> {
+    let from = kept.read().context("the file cannot be read")?;
+    let mut digested = Digested { from, digest: Sha256::new(), size: 0 };
     let mut rows = RowReader::begin(&mut digested, format, mode)?;
     let mut count = 0;
     while rows.next()?.is_some() {
@@ -112,21 +152,37 @@ fn look_through(file: &mut File, format: Format, mode: Mode) -> anyhow::Result<(
         }
     }
     drop(rows);
-    Ok((digested.size, format!("{:x}", digested.digest.finalize())))
+    Ok((digested.size, count, format!("{:x}", digested.digest.finalize())))
 }
 
 /// What is read of it goes into its digest.
-struct Digested<'a> {
-    file: &'a mut File,
+struct Digested<R> {
+    from: R,
     digest: Sha256,
     size: u64,
 }
 
-impl Read for Digested<'_> {
+impl<R: Read> Read for Digested<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read(buffer)?;
+        let length = self.from.read(buffer)?;
         self.digest.update(&buffer[..length]);
         self.size += length as u64;
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_twice() {
+        for size in [0, 5, MAX_IN_MEMORY, MAX_IN_MEMORY + 1, MAX_IN_MEMORY + 100_000] {
+            let kept = keep(io::repeat(7).take(size)).expect("memory, or a temporary file");
+            assert_eq!(matches!(kept, Kept::Memory(_)), size <= MAX_IN_MEMORY, "{size}");
+            for _ in 0..2 {
+                assert_eq!(io::copy(&mut kept.read().expect("it"), &mut io::sink()).expect("all of it"), size);
+            }
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! What a row wants, from what it gives: numbers are read as whole numbers, and everything that can be checked without
 //! looking at the catalogue is checked. The rules are those of the API.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
 use crate::commands::{NewProduct, ProductChanges, ProductInput, RowTask};
 use crate::config::Mode;
+use crate::domain::product::Product;
 use crate::domain::quantity;
 use crate::domain::rejection::{Code, Refusal, Rejection};
 use crate::domain::text;
@@ -12,10 +16,21 @@ use super::reader::Record;
 /// A row that can be done.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// What its SKU is compared by.
-    pub sku_key: String,
+    /// What its SKU is looked up by; the first is its own.
+    pub sku_keys: Vec<String>,
     /// What it wants.
     pub task: RowTask,
+}
+
+impl Task {
+    /// Its product, among those that its keys find. A new SKU that only looks like another is none.
+    pub fn product<'a>(&self, found: &'a BTreeMap<String, Product>) -> Option<&'a Product> {
+        let keys = match self.task {
+            RowTask::Create { .. } => self.sku_keys.get(..1)?,
+            RowTask::Add(_) | RowTask::Set { .. } => &self.sku_keys[..],
+        };
+        keys.iter().find_map(|key| found.get(key))
+    }
 }
 
 /// What a row wants.
@@ -24,7 +39,10 @@ pub struct Task {
 /// Everything that is wrong with it.
 pub fn task(record: &Record, mode: Mode) -> Result<Task, Refusal> {
     let given = |column: &str| record.get(column).map(String::as_str);
-    let sku = text::sku(given("sku").unwrap_or_default())?;
+    let sku = given("sku").unwrap_or_default();
+    if sku.is_empty() || sku.contains('\0') {
+        text::sku(sku)?;
+    }
     let stock = given("stock").map(units).transpose()?;
     let task = match mode {
         Mode::Add => {
@@ -37,11 +55,21 @@ pub fn task(record: &Record, mode: Mode) -> Result<Task, Refusal> {
         }
         Mode::Create => {
             let given = Box::new(changes(record)?);
-            let new = Box::new(new(&sku, &given, stock)?);
+            let new = match new(sku, &given, stock) {
+                // Under older rules a product may have such texts, and then it is not made.
+                Err(refusal) if !refusal.iter().all(|rejection| may_be_old(rejection, record)) => return Err(refusal),
+                new => new.map(Box::new),
+            };
             RowTask::Create { new, given, stock }
         }
     };
-    Ok(Task { sku_key: text::sku_key(&sku), task })
+    Ok(Task { sku_keys: text::sku_keys(sku), task })
+}
+
+/// Whether a refusal is of a text that a product may have which an older release made.
+fn may_be_old(rejection: &Rejection, record: &Record) -> bool {
+    column(rejection)
+        .is_some_and(|column| ["sku", "name", "description"].contains(&column) && record.contains_key(column))
 }
 
 fn changes(record: &Record) -> Result<ProductChanges, Refusal> {
@@ -87,18 +115,23 @@ fn units(text: &str) -> Result<i32, Rejection> {
     count("stock", text)
 }
 
+/// Digits and nothing else: in some files of stock a sign means "more" or "fewer", and a comma or a point may be either.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// A whole number; whether it is in its range is for the rules to say, except that what no column holds is in no range.
 fn count(column: &str, text: &str) -> Result<i32, Rejection> {
-    text.parse().map_err(|_| {
-        let message = format!("A quantity is a whole number from 0 to {}.", quantity::MAX_QUANTITY);
+    whole(text).ok_or_else(|| {
+        let message = format!("A quantity is a whole number from 0 to {} without a sign.", quantity::MAX_QUANTITY);
         Rejection::new(Code::InvalidQuantity, message).at([column])
     })
 }
 
 /// An amount of money: whole minor units, never a fraction.
 fn minor_units(text: &str) -> Result<i64, Rejection> {
-    text.parse().map_err(|_| {
-        let message = "A price is a whole number of minor units: 1290 for 12.90 EUR.";
+    whole(text).ok_or_else(|| {
+        let message = "A price is a whole number of minor units without a sign: 1290 for 12.90 EUR.";
         Rejection::invalid_input(message).at(["price_amount"])
     })
 }
@@ -140,7 +173,11 @@ mod tests {
 
     fn why(cells: &[(&'static str, &str)], mode: Mode) -> String {
         let record: Record = cells.iter().map(|(column, text)| (*column, (*text).to_owned())).collect();
-        task(&record, mode).map_or_else(|refusal| explain(&refusal), |_| String::new())
+        let refused = |refusal: Refusal| explain(&refusal);
+        match task(&record, mode) {
+            Ok(Task { task: RowTask::Create { new, .. }, .. }) => new.map_or_else(refused, |_| String::new()),
+            task => task.map_or_else(refused, |_| String::new()),
+        }
     }
 
     #[test]
@@ -158,7 +195,18 @@ mod tests {
             ("price_amount", "1e3"),
             ("price_currency", "EURO"),
             ("stock", "-1"),
+            ("stock", "+5"),
+            ("stock", "1,000"),
+            ("stock", "1 000"),
+            ("stock", "1e3"),
+            ("stock", "0x5"),
+            ("stock", "\u{ff15}"),
+            ("stock", "\u{665}"),
+            ("stock", "\u{2212}5"),
             ("stock", "1.0"),
+            ("price_amount", "+1"),
+            ("price_amount", "\u{ff15}"),
+            ("low_stock_threshold", "+1"),
             ("stock", "1000000001"),
             ("stock", "99999999999999999999"),
             ("slug", "Not A Slug"),
@@ -179,7 +227,13 @@ mod tests {
     #[test]
     fn each_mode_needs_what_it_needs() {
         assert!(why(&[("sku", "A")], Mode::Add).starts_with("stock: "));
-        assert!(why(&[("sku", "A"), ("stock", "0")], Mode::Add).starts_with("stock: "));
+        for stock in ["0", "+5", "-5", "5.0", "\u{665}"] {
+            assert!(why(&[("sku", "A"), ("stock", stock)], Mode::Add).starts_with("stock: "), "{stock}");
+        }
+        for stock in ["+5", "-5", "-0", "\u{ff15}"] {
+            assert!(why(&[("sku", "A"), ("stock", stock)], Mode::Set).starts_with("stock: "), "{stock}");
+        }
+        assert_eq!(why(&[("sku", "A"), ("stock", "007")], Mode::Set), "", "zeros in front say nothing");
         assert_eq!(why(&[("sku", "A"), ("stock", "1000000000")], Mode::Add), "");
         assert_eq!(why(&[("sku", "A"), ("stock", "0")], Mode::Set), "");
         assert_eq!(why(&[("sku", "A")], Mode::Set), "", "nothing is given, so nothing changes");

@@ -60,12 +60,18 @@ impl Store {
         product_records(product::Entity::find().filter(product::Column::Id.is_in(ids)), &self.db).await
     }
 
-    /// The product with this SKU, in any case and Unicode form.
+    /// The product with this SKU, in any case and Unicode form; otherwise one whose SKU looks just like it.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn product_by_sku(&self, sku: &str) -> Result<Option<ProductRecord>, Error> {
-        self.product_where(product::Column::SkuKey, text::sku_key(sku.trim())).await
+        for key in text::sku_keys(sku) {
+            let found = self.product_where(product::Column::SkuKey, key).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// Those of these SKUs that are taken, by what SKUs are compared by. Callers bound them.
@@ -116,11 +122,12 @@ impl Store {
         let mut query = product::Entity::find().filter(product::Column::Status.is_in(words));
         if let Some(search) = &filter.search {
             let contains = |column: product::Column, part: String| Expr::col(column).like(pattern(&part));
-            query = query.filter(
-                Condition::any()
-                    .add(contains(product::Column::SkuKey, text::sku_key(search)))
-                    .add(contains(product::Column::NameKey, text::name_key(search))),
-            );
+            let either = Condition::any()
+                .add(contains(product::Column::SkuKey, text::sku_key(search)))
+                .add(contains(product::Column::NameKey, text::name_key(search)));
+            // What was pasted from a page may have other spaces and dashes.
+            let meant = text::meant_key(search).map(|meant| contains(product::Column::SkuKey, meant));
+            query = query.filter(meant.into_iter().fold(either, Condition::add));
         }
         if !filter.availability.is_empty() {
             let any = filter.availability.iter().map(|a| availability_is(*a)).fold(Condition::any(), Condition::add);

@@ -1,0 +1,242 @@
+//! Reads CSV as RFC 4180 writes it down, record by record. The `csv` crate takes whatever comes and makes the best of it; here
+//! a quotation mark that is out of its place must never swallow a row.
+//!
+//! A mark inside a cell that does not begin with one spoils its row: where that row ends is known. So does a quoted cell that goes
+//! on after its closing mark, as long as the marks of its line come in pairs. Otherwise nobody knows which of the line breaks
+//! after it are quoted, and the whole file is refused.
+
+use std::io::{self, BufRead};
+
+use anyhow::{Context, bail};
+
+/// Longest record, in bytes, without the line break at its end.
+pub const MAX_RECORD: usize = 128 * 1024;
+
+/// One record.
+#[derive(Debug, Default)]
+pub struct CsvRecord {
+    /// The line it begins at, from 1.
+    pub line: u64,
+    /// Its cells, without their quotation marks.
+    pub cells: Vec<Vec<u8>>,
+    /// What is wrong with it.
+    pub fault: Option<&'static str>,
+}
+
+/// Reads records.
+#[derive(Debug)]
+pub struct CsvRows<R> {
+    from: R,
+    /// Lines that were read.
+    lines: u64,
+    /// Bytes that were read.
+    pub read: u64,
+}
+
+const STRAY: &str = "A quotation mark stands inside a cell that does not begin with one: write the cell in quotation marks, and each mark in it twice.";
+const GOES_ON: &str =
+    "A cell goes on after its closing quotation mark: inside a cell in quotation marks each mark is written twice.";
+
+/// Where in a record the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// At the beginning of a cell.
+    Cell,
+    /// In a cell without quotation marks.
+    Plain,
+    /// Between quotation marks.
+    Quoted,
+    /// After a mark inside a quoted cell: its end, or the first half of a mark.
+    Mark,
+}
+
+impl<R: BufRead> CsvRows<R> {
+    /// From the beginning of this, after so many lines.
+    pub const fn new(from: R, lines: u64, read: u64) -> Self {
+        Self { from, lines, read }
+    }
+
+    /// The next record; `None` after the last. An empty line is a record with one empty cell.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a record is too long, or nobody can tell where it ends.
+    pub fn next(&mut self) -> anyhow::Result<Option<CsvRecord>> {
+        let mut record = CsvRecord { line: self.lines + 1, ..CsvRecord::default() };
+        let (mut at, mut cell, mut length, mut opened) = (At::Cell, Vec::new(), 0, 0);
+        loop {
+            let mut line = Vec::new();
+            let end = self
+                .line(&mut line, MAX_RECORD.saturating_sub(length))
+                .with_context(|| format!("line {} cannot be read", record.line));
+            let Some(end) = end? else {
+                bail!("line {} has more than {MAX_RECORD} bytes; is a quotation mark missing?", record.line)
+            };
+            if line.len() + end == 0 {
+                if at == At::Quoted {
+                    bail!("the quotation mark that is opened on line {opened} is never closed");
+                }
+                // Nothing follows the last line break.
+                return Ok(None);
+            }
+            self.lines += 1;
+            length += line.len();
+            let (text, line_break) = line.split_at(line.len() - end);
+            for (i, byte) in text.iter().copied().enumerate() {
+                at = match (at, byte) {
+                    (At::Cell, b'"') => {
+                        opened = self.lines;
+                        At::Quoted
+                    }
+                    (At::Cell | At::Plain | At::Mark, b',') => {
+                        record.cells.push(std::mem::take(&mut cell));
+                        At::Cell
+                    }
+                    (At::Quoted, b'"') => At::Mark,
+                    (At::Mark, b'"') => {
+                        cell.push(b'"');
+                        At::Quoted
+                    }
+                    (At::Mark, _) => {
+                        // What was read of it is complete pairs, so what is left has to be.
+                        if opened != self.lines || !has_pairs(&text[i..]) {
+                            bail!("{}", unknown_end(opened, self.lines));
+                        }
+                        record.fault = Some(GOES_ON);
+                        return Ok(Some(record));
+                    }
+                    (At::Plain, b'"') => {
+                        if cell.trim_ascii().is_empty() && !has_pairs(&text[i..]) {
+                            bail!("{}", unknown_end(self.lines, self.lines));
+                        }
+                        record.fault = Some(STRAY);
+                        cell.push(b'"');
+                        At::Plain
+                    }
+                    (At::Cell | At::Plain, byte) => {
+                        cell.push(byte);
+                        At::Plain
+                    }
+                    (At::Quoted, byte) => {
+                        cell.push(byte);
+                        At::Quoted
+                    }
+                };
+            }
+            if at != At::Quoted {
+                record.cells.push(cell);
+                return Ok(Some(record));
+            }
+            cell.extend_from_slice(line_break);
+        }
+    }
+
+    /// Reads a line with its break: LF, CRLF or CR. How long its break is; `None` when it is longer than `most`.
+    fn line(&mut self, line: &mut Vec<u8>, most: usize) -> io::Result<Option<usize>> {
+        loop {
+            let buffer = self.from.fill_buf()?;
+            let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let length = end.map_or(buffer.len(), |at| at + 1);
+            let is_over = buffer.is_empty();
+            line.extend_from_slice(&buffer[..length]);
+            self.from.consume(length);
+            self.read += length as u64;
+            let mut line_break = usize::from(end.is_some());
+            if line.ends_with(b"\r") && end.is_some() && self.from.fill_buf()?.first() == Some(&b'\n') {
+                self.from.consume(1);
+                self.read += 1;
+                line.push(b'\n');
+                line_break = 2;
+            }
+            if line.len() - line_break > most {
+                return Ok(None);
+            }
+            if line_break > 0 || is_over {
+                return Ok(Some(line_break));
+            }
+        }
+    }
+}
+
+fn has_pairs(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'"').skip(1).count() % 2 == 0
+}
+
+fn unknown_end(opened: u64, at: u64) -> String {
+    let here = if opened == at { String::new() } else { format!(", and goes on after its closing mark on line {at}") };
+    format!(
+        "a cell in quotation marks begins on line {opened}{here}: from there on nobody knows where rows end. \
+         Inside a cell in quotation marks each mark is written twice, and after its closing mark comes a comma or a line break"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The records of a file: `line:cell|cell`, or `line!` when it has a fault; at last what refuses the file.
+    fn read(text: &str) -> Vec<String> {
+        let (mut rows, mut all) = (CsvRows::new(text.as_bytes(), 0, 0), Vec::new());
+        loop {
+            match rows.next() {
+                Ok(None) => {
+                    assert_eq!(rows.read, text.len() as u64);
+                    return all;
+                }
+                Ok(Some(CsvRecord { line, fault: Some(_), .. })) => all.push(format!("{line}!")),
+                Ok(Some(record)) => {
+                    let cells = record.cells.iter().map(|cell| String::from_utf8_lossy(cell)).collect::<Vec<_>>();
+                    all.push(format!("{}:{}", record.line, cells.join("|")));
+                }
+                Err(error) => {
+                    all.push(error.to_string());
+                    return all;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_well_formed_is_read_as_it_stands() {
+        for line_break in ["\n", "\r\n", "\r"] {
+            let text = "a,b,c\n1,\"x\"\"y\",\n\n\"two\nlines\n\",,\" \"\n,\"\",z".replace('\n', line_break);
+            let right = ["1:a|b|c".to_owned(), "2:1|x\"y|".to_owned(), "3:".to_owned()];
+            let right = [&right[..], &[format!("4:two{line_break}lines{line_break}|| "), "7:||z".to_owned()]].concat();
+            assert_eq!(read(&text), right, "{line_break:?}");
+            assert_eq!(read(&(text + line_break)), right, "{line_break:?} at the end");
+        }
+        assert_eq!(read(""), [""; 0]);
+        assert_eq!(read("\"\"\"\""), ["1:\""]);
+    }
+
+    #[test]
+    fn a_mark_out_of_place_spoils_its_row_and_no_other() {
+        for bad in ["5\",x", "x,5\" y\"", "\"x\" ,y", "\"x\"y,z", " \"x\",y", "x, \"y\"", "x\"\"y,z", "\"a\"\"b\"c,d"] {
+            for line_break in ["\n", "\r\n", "\r"] {
+                let text = format!("a,b{line_break}{bad}{line_break}c,d");
+                assert_eq!(read(&text), ["1:a|b", "2!", "3:c|d"], "{text:?}");
+                assert_eq!(read(&format!("{bad}{line_break}c,d")), ["1!", "2:c|d"], "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_that_may_swallow_rows_refuses_the_file() {
+        for (bad, why) in [
+            ("\"5 inch\nb,c\n", "opened on line 2 is never closed"),
+            ("x,\"", "opened on line 2 is never closed"),
+            ("x,\"y\nz,\"\"\n", "opened on line 2 is never closed"),
+            ("x,\"5\ny,z\nv,\"x\"\n", "begins on line 2, and goes on after its closing mark on line 4"),
+            ("\"42\" TV\",5\nb,c\n", "begins on line 2:"),
+            ("x, \"y\nz,5\nv\"\n", "begins on line 2:"),
+        ] {
+            let found = read(&format!("a,b\n{bad}"));
+            assert!(found.last().is_some_and(|last| last.contains(why)), "{bad:?}: {found:?}");
+            assert!(found.iter().all(|row| !row.starts_with("3:")), "{bad:?}: {found:?}");
+        }
+        let long = format!("a\n\"{}", "x\n".repeat(MAX_RECORD));
+        assert!(read(&long).last().is_some_and(|last| last.starts_with("line 2 has more than")));
+        let exactly = format!("{}\nb\n", "x".repeat(MAX_RECORD));
+        assert_eq!(read(&exactly).len(), 2);
+        assert_eq!(read(&format!("x{exactly}")).len(), 1);
+    }
+}
