@@ -34,7 +34,7 @@ export async function product(units) {
 
 /** Changes stock. */
 export const ADJUST = `mutation Adjust($input: AdjustStockInput!) {
-  adjustStock(input: $input) { stocks { id available version } userErrors { code field message } }
+  adjustStock(input: $input) { stocks { available } userErrors { code field message } }
 }`;
 
 /** The variables of ADJUST that add units to the stock of a product. */
