@@ -57,6 +57,20 @@ describe('a stock badge as an element', () => {
     await visit.close();
   });
 
+  test('takes what templates leave around a value for nothing', async () => {
+    const id = await product(shop, 9);
+    const body = `<stock-badge product="\n  ${id}\n" available=" 3 " availability="LOW_STOCK\n"></stock-badge>`;
+    const visit = await openPage(browser, shop, body);
+    await visit.page.locator('stock-badge[live]').waitFor();
+    const found = await visit.page.evaluate(() => {
+      const { product, available, availability } = document.querySelector('stock-badge');
+      return [product, available, availability];
+    });
+    assert.deepEqual(found, [id, 3, 'LOW_STOCK']);
+    assert.deepEqual(visit.told, []);
+    await visit.close();
+  });
+
   test('has a property for each attribute, which takes what frameworks give', async () => {
     const visit = await openPage(browser, shop, '<stock-badge></stock-badge>');
     await visit.page.waitForFunction(() => customElements.get('stock-badge'));

@@ -46,6 +46,7 @@ describe('a stock badge', () => {
       version: states[1].version,
       live: true,
     });
+    assert.deepEqual(visit.told, []);
     await visit.close();
   });
 
@@ -146,8 +147,12 @@ describe('a stock badge of a private shop', () => {
     });
     const visit = await openPage(browser, shop, badge(BLUE_MUG), { before });
     await visit.until(() => inits.length > 0, 'an attempt');
+    await visit.until(() => visit.told.length > 0, 'a message: no token is no good one');
+    assert.match(visit.told[0], /wants a token, or does not take the one of connectionParams/);
+    visit.told = [];
     await configure(visit, ['first', 'second']);
     await visit.until(() => inits.includes('second'), 'the other token');
+    assert.deepEqual(visit.told, [], 'an end of a token is no fault');
     await visit.close();
   });
 

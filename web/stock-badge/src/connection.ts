@@ -202,14 +202,15 @@ export class Connection {
     this.#isOpening = false;
     if (!hadOpened) this.#habit.failed(kind);
     this.#ear.lost();
-    if (ending.why) tellRefusal(this.#endpoint, ending.why);
+    // A token that has expired is got anew at once; whatever else the server refuses, it refuses again.
+    const isExpired = ending.why === 'token' && hadOpened && canRenew();
+    if (ending.why && !isExpired) tellRefusal(this.#endpoint, ending.why);
     if (!hadOpened && !ending.isFinal && !ending.waitMs) {
       if (this.#habit.choose(this.#tried)) return void this.#open();
       void this.#ask(ending.isSilent);
     }
     if (hadOpened && Date.now() - this.#since > STEADY_MS) this.#attempts = 0;
-    // A token that has expired is got anew at once; whatever else the server refuses, it refuses again.
-    this.#later({ ...ending, isFinal: Boolean(ending.isFinal) && !(hadOpened && canRenew()) });
+    this.#later({ ...ending, isFinal: Boolean(ending.isFinal) && !isExpired });
   }
 
   /** Nothing works, and nothing has ever worked: looks for the reason. */

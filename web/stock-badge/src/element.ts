@@ -83,7 +83,7 @@ export class StockBadge extends Base {
 
   /** The id of the product. */
   get product(): string {
-    return this.getAttribute('product') ?? '';
+    return valueOf(this, 'product') ?? '';
   }
 
   set product(id: string | null | undefined) {
@@ -92,7 +92,8 @@ export class StockBadge extends Base {
 
   /** The units that are shown until the first state comes. */
   get available(): number | null {
-    return countOf(this.getAttribute('available')) ?? null;
+    const count = valueOf(this, 'available');
+    return count && /^\d{1,10}$/.test(count) ? Number(count) : null;
   }
 
   set available(count: number | string | null | undefined) {
@@ -101,7 +102,7 @@ export class StockBadge extends Base {
 
   /** The state that is shown until the first one comes. */
   get availability(): Availability | null {
-    const word = this.getAttribute('availability');
+    const word = valueOf(this, 'availability');
     return isAvailability(word) ? word : null;
   }
 
@@ -396,9 +397,9 @@ function isOn(value: unknown): boolean {
   return !/^\s*(false|0)\s*$/i.test(String(value));
 }
 
-/** A count in an attribute. */
-function countOf(text: string | null): number | undefined {
-  return text && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+/** The value of an attribute, without the line breaks that templates leave around it. */
+function valueOf(element: Element, name: string): string | undefined {
+  return element.getAttribute(name)?.trim();
 }
 
 function part(name: string): HTMLSpanElement {

@@ -35,12 +35,13 @@ interface Message {
 export const openSocket: OpenLink = (endpoint, params, ear, waitMs) => {
   const socket = new WebSocket(endpoint.replace(/^http/, 'ws'), PROTOCOL);
   const running = new Set<unknown>();
+  let hasConnected = false;
   let hasOpened = false;
   let isOver = false;
   let heardAt = 0;
   let timer = setTimeout(() => end({}), waitMs);
 
-  const send = (message: object) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+  const send = (message: object) => socket.readyState === socket.OPEN && socket.send(JSON.stringify(message));
 
   function end(ending: Ending): void {
     if (isOver) return;
@@ -100,7 +101,10 @@ export const openSocket: OpenLink = (endpoint, params, ear, waitMs) => {
     }
   }
 
-  socket.onopen = () => send({ type: 'connection_init', payload: params });
+  socket.onopen = () => {
+    hasConnected = true;
+    send({ type: 'connection_init', payload: params });
+  };
   socket.onmessage = ({ data }) => {
     if (isOver) return;
     let message: Message | null = null;
@@ -113,6 +117,8 @@ export const openSocket: OpenLink = (endpoint, params, ear, waitMs) => {
     handle(message);
     if (!isOver && hasOpened) heard();
   };
+  // Chromium says nothing else of a socket that the policy of the page forbids. Of one that was open the close tells more.
+  socket.onerror = () => socket.readyState === socket.CLOSED && !hasConnected && end({});
   socket.onclose = ({ code }) => {
     const isFinal = code >= FIRST_FAULT && !PASSING.includes(code);
     end({ isFinal, why: REASONS[code], waitMs: REASONS[code] === 'full' ? FULL_WAIT_MS : undefined });
