@@ -17,21 +17,26 @@ async fn the_demo_shop_is_given_whole_and_may_talk_to_us_only() {
     }
     assert!(!policy.contains("unsafe"), "{policy}");
     let html = page.text().await.unwrap();
-    let files: Vec<&str> = html.split('"').filter(|part| part.starts_with("/demo/assets/")).collect();
+    // Relative to the page, so that they are found under the path prefix of a proxy, too.
+    let files: Vec<&str> = html.split('"').filter(|part| part.contains("assets/")).collect();
     assert_eq!(files.len(), 3, "an icon, a script and styles: {html}");
     for file in files {
-        let found = get(file).await;
+        assert!(file.starts_with("demo/assets/"), "{file}");
+        let found = get(&format!("/{file}")).await;
         assert_eq!(found.status(), 200, "{file}");
         assert_eq!(found.headers()["cache-control"], "public, max-age=31536000, immutable", "{file}");
     }
     assert_eq!(get("/demo/assets/nothing.js").await.status(), 404);
+    let with_slash = get("/demo/").await;
+    assert_eq!(with_slash.url().path(), "/demo", "it is sent to where its files are found");
+    assert_eq!(with_slash.status(), 200);
     shop.close().await;
 }
 
 #[tokio::test]
 async fn in_production_there_is_no_demo_shop_unless_it_is_wanted() {
     let shop = Shop::open_public(PublicStock::Exact).await;
-    for path in ["/demo", "/demo/assets/nothing.js"] {
+    for path in ["/demo", "/demo/", "/demo/assets/nothing.js"] {
         let found = shop.client().get(format!("{}{path}", shop.url)).send().await.unwrap();
         assert_eq!(found.status(), 404, "{path}");
     }

@@ -63,6 +63,15 @@ pub async fn demo(State(served): State<Served>) -> Response {
     page::<Demo>(&served, DEMO_POLICY)
 }
 
+/// The same with a slash too many, from where the relative addresses of its files would be others. Where it is sent to is
+/// relative as well, so that it holds under the path prefix of a proxy.
+pub async fn demo_with_slash(State(served): State<Served>) -> Response {
+    if !served.front.explore {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "../demo")]).into_response()
+}
+
 /// A file of it.
 pub async fn demo_asset(State(served): State<Served>, Path(name): Path<String>) -> Response {
     page_asset::<Demo>(&served, &name, DEMO_POLICY)

@@ -116,6 +116,7 @@ fn router(served: Served) -> Router {
         .route("/", get(assets::index))
         .route("/assets/{name}", get(assets::asset))
         .route("/demo", get(assets::demo))
+        .route("/demo/", get(assets::demo_with_slash))
         .route("/demo/assets/{name}", get(assets::demo_asset))
         .route(assets::BADGE_PATH, get(assets::badge));
     // Server-sent events are not compressed: each is sent as it comes.

@@ -8,6 +8,7 @@ import { DEMO_PRODUCTS } from '../../web/graphiql/src/demo-ids.js';
 import { launch } from './support/browser.mjs';
 import { openShop, setStock } from './support/badge-shop.mjs';
 import { NARROW, openDemo, WIDE } from './support/demo-page.mjs';
+import { openProxy } from './support/proxy.mjs';
 import { staffToken } from './support/token.mjs';
 
 const [BLUE_MUG, GREEN_MUG] = DEMO_PRODUCTS;
@@ -210,4 +211,111 @@ describe('the demo shop in production', () => {
     await visit.close();
     await shop.close();
   });
+
+  async function signIn(visit, token) {
+    await visit.button('Sign in').click();
+    await visit.page.getByLabel('Token').fill(token);
+    await visit.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  test('goes on for a guest when a token of the staff expires, and says so', async () => {
+    const shop = await openShop({ ...secrets, ONHAND_EXPLORE: 'true' });
+    const visit = await openDemo(browser, shop);
+    await signIn(visit, staffToken(secrets.ONHAND_SECRET, 6));
+    await visit.page.getByRole('alert').getByText('Your sign-in has expired.').waitFor();
+    await visit.page.getByText('Your sign-in has expired. The back office is for staff.').waitFor();
+    await visit.isLive();
+    await visit.badge(BLUE_MUG, 'In stock');
+    await visit.add(BLUE_MUG);
+    assert.deepEqual(await visit.violations(), []);
+    await signIn(visit, staffToken(secrets.ONHAND_SECRET));
+    await visit.panel('log').waitFor();
+    assert.equal(await visit.page.getByRole('alert').count(), 0);
+    assert.equal(await visit.inCart(), 1);
+    visit.forgive();
+    await visit.close();
+    await shop.close();
+  });
+
+  test('keeps the cart of a customer whose token is not accepted any more, and the way to their order', async () => {
+    const shop = await openShop({ ...secrets, ONHAND_EXPLORE: 'true' });
+    const visit = await openDemo(browser, shop);
+    await signIn(visit, staffToken(secrets.ONHAND_SECRET, 600, 'customer'));
+    await visit.button('Sign out').waitFor();
+    await visit.add(GREEN_MUG);
+    const number = await visit.checkOut();
+    await visit.add(BLUE_MUG);
+    await shop.stop();
+    await shop.start({ ONHAND_SECRET: 'another secret, of the same shop' });
+    const ended = visit.page.getByRole('alert').getByText('The server does not accept your sign-in any more.');
+    await ended.waitFor();
+    // The cart was the customer's; the guest has one with the same items.
+    await visit.panel('cart').getByText('Here is a new one with the same items.').waitFor();
+    assert.equal(await visit.inCart(), 1);
+    await visit.orderSays('Your sign-in has ended, and this order belongs to it.');
+    await visit.page.reload();
+    await ended.waitFor();
+    await visit.page.locator('#order').waitFor();
+    await visit.button('Check out').click();
+    await visit.button(/^Pay/).waitFor();
+    await signIn(visit, staffToken('another secret, of the same shop', 600, 'customer'));
+    await visit.page.getByText(`Order ${number}`).first().waitFor();
+    visit.forgive();
+    await visit.close();
+    await shop.close();
+  });
+
+  test('takes no token that is none, and says when one is not accepted', async () => {
+    const shop = await openShop({ ...secrets, ONHAND_EXPLORE: 'true' });
+    const visit = await openDemo(browser, shop);
+    await visit.add(BLUE_MUG);
+    await signIn(visit, 'a tökén');
+    await visit.page.getByText('This is no token').waitFor();
+    await visit.page.keyboard.press('Escape');
+    await signIn(visit, staffToken('another secret that the server does not know'));
+    await visit.page.getByRole('alert').getByText('The server does not accept your sign-in any more.').waitFor();
+    await visit.card(BLUE_MUG).waitFor();
+    assert.equal(await visit.inCart(), 1);
+    await visit.button('Stay a guest').click();
+    await visit.page.getByRole('alert').waitFor({ state: 'detached' });
+    // Broken over lines, as a terminal does.
+    await signIn(visit, `Authorization: Bearer ${staffToken(secrets.ONHAND_SECRET).replace(/(.{60})/g, '$1\n  ')}`);
+    await visit.panel('log').waitFor();
+    visit.forgive();
+    await visit.close();
+    await shop.close();
+  });
+});
+
+describe('the demo shop behind a proxy', () => {
+  let browser;
+  let shop;
+  let proxy;
+  before(async () => {
+    [browser, shop] = await Promise.all([launch(), openShop()]);
+    proxy = await openProxy(shop.url, { prefix: '/stock' });
+  });
+  after(async () => {
+    await browser?.close();
+    proxy?.close();
+    await shop?.close();
+  });
+
+  for (const path of ['/demo', '/demo/', '/demo?from=a/b']) {
+    test(`works under the path prefix of a proxy, at ${path}`, async () => {
+      const visit = await openDemo(browser, proxy, { path });
+      await visit.badge(BLUE_MUG, 'In stock');
+      await visit.add(BLUE_MUG);
+      await visit.checkOut();
+      await visit.pay();
+      await visit.orderSays('Paid: it is yours');
+      await visit.panel('orders').getByRole('button', { name: /^Ship/ }).first().waitFor();
+      const explorer = await visit.page.getByRole('link', { name: 'API explorer' }).evaluate(({ href }) => href);
+      assert.equal(explorer, `${proxy.url}/`);
+      // Another shop of the same origin is another one.
+      const kept = await visit.page.evaluate(() => Object.keys(sessionStorage));
+      assert.ok(kept.every((key) => key.startsWith('onhand:demo:/stock/:')), String(kept));
+      await visit.close();
+    });
+  }
 });

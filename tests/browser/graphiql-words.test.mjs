@@ -7,7 +7,7 @@ import { BLUE_MUG } from '../../web/graphiql/src/demo-ids.js';
 import { openShop, setStock } from './support/badge-shop.mjs';
 import { launch } from './support/browser.mjs';
 import { openPage } from './support/page.mjs';
-import { openProxy } from './support/prefix-proxy.mjs';
+import { openProxy } from './support/proxy.mjs';
 
 /** A token of staff that has expired. */
 function expired({ ONHAND_SECRET, ONHAND_ISSUER, ONHAND_AUDIENCE }) {
@@ -102,9 +102,9 @@ describe('the GraphiQL page says', () => {
   });
 
   test('that a proxy answers instead of the server, or does not let websockets through', async (t) => {
-    const proxy = await openProxy(shop.url, { upgrades: false });
+    const proxy = await openProxy(shop.url, { prefix: '/stock', upgrade: '400' });
     t.after(() => proxy.close());
-    const visit = await openPage(browser, { server: proxy.url, path: '' });
+    const visit = await openPage(browser, { server: `${proxy.url}/`, path: '' });
     await visit.openTab('Watch');
     await visit.pressRun();
     await visit.answer(/The server answers, but the websocket to ws:.* was refused/);
@@ -141,9 +141,9 @@ describe('the GraphiQL page says', () => {
   });
 
   test('everything as it does at the root, under a path of a proxy', async (t) => {
-    const proxy = await openProxy(shop.url);
+    const proxy = await openProxy(shop.url, { prefix: '/stock' });
     t.after(() => proxy.close());
-    const visit = await openPage(browser, { server: proxy.url, path: '?tab=cart' });
+    const visit = await openPage(browser, { server: `${proxy.url}/`, path: '?tab=cart' });
     await visit.run();
     await visit.openTab('CheckOut');
     assert.deepEqual((await visit.run()).data.checkOut.userErrors, []);
@@ -154,7 +154,7 @@ describe('the GraphiQL page says', () => {
     await visit.answer(/"total": 41,/);
     await visit.pressStop();
     const link = visit.page.getByRole('link', { name: 'Demo shop' });
-    assert.equal(await link.evaluate((one) => one.href), `${proxy.url}demo`);
+    assert.equal(await link.evaluate((one) => one.href), `${proxy.url}/demo`);
     await visit.close();
   });
 

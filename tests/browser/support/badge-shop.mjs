@@ -17,8 +17,8 @@ export async function openShop(settings = {}) {
   let child;
   let listen = '127.0.0.1:0';
 
-  async function start() {
-    child = spawn(process.env.ONHAND_BINARY, ['--listen', listen], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  async function start(changed = {}) {
+    child = spawn(process.env.ONHAND_BINARY, ['--listen', listen], { env: { ...env, ...changed }, stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(child.stdout)) {
       if (!line.startsWith('listening')) continue;
       // The same port again after a restart.

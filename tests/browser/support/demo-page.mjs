@@ -5,16 +5,19 @@ import { join } from 'node:path';
 
 const LONGEST_WAIT_MS = 15_000;
 
+/** For how long the page holds what cannot be taken back, and a little more. */
+const HELD_MS = 5_100;
+
 export const WIDE = [1400, 1000];
 export const NARROW = [390, 844];
 
 /** Opens the page as a shopper who was never here. A window of its own in somebody's browser when `context` is given. */
-export async function openDemo(browser, shop, { size = WIDE, theme = 'light', context, ...how } = {}) {
+export async function openDemo(browser, shop, { size = WIDE, theme = 'light', context, path = '/demo', ...how } = {}) {
   const [width, height] = size;
   context ??= await browser.newContext({ viewport: { width, height }, colorScheme: theme, ...how });
   context.setDefaultTimeout(LONGEST_WAIT_MS);
   const visit = new DemoPage(await context.newPage(), shop);
-  await visit.page.goto(`${shop.url}/demo`);
+  await visit.page.goto(shop.url + path);
   await visit.isLive();
   return visit;
 }
@@ -96,8 +99,12 @@ export class DemoPage {
   }
 
   /** Waits until the order says this. */
-  orderSays(text) {
-    return this.panel('order').locator('.notice').getByText(text).waitFor();
+  async orderSays(text) {
+    try {
+      await this.panel('order').locator('.notice').getByText(text).waitFor();
+    } catch (error) {
+      throw new Error(`the order says: ${await this.panel('order').allInnerTexts()}`, { cause: error });
+    }
   }
 
   step(name) {
@@ -119,6 +126,22 @@ export class DemoPage {
     await this.page.getByRole('radio', { name: way }).check();
     await this.page.getByLabel('Units').fill(String(units));
     await this.button(new RegExp(`^${way} ${units} unit`)).click();
+  }
+
+  order(number) {
+    return this.page.locator(`.waiting [data-order="${number}"]`);
+  }
+
+  /** Takes the page's clock into the test's hands; it goes on by itself as before. Before the page is opened anew. */
+  async holdClock() {
+    await this.page.clock.install();
+    await this.page.reload();
+    await this.isLive();
+  }
+
+  /** Lets the time go by in which something can be undone. */
+  passUndo() {
+    return this.page.clock.runFor(HELD_MS);
   }
 
   logRow(product, sequence) {
@@ -144,6 +167,24 @@ export class DemoPage {
 
   overflow() {
     return this.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  }
+
+  /** What stands out of its card, its panel or the page, in words. */
+  outside() {
+    return this.page.evaluate(() => {
+      const found = [];
+      const { scrollWidth } = document.documentElement;
+      if (scrollWidth > innerWidth) found.push(`the page is ${scrollWidth - innerWidth} pixels wider than the screen`);
+      for (const box of document.querySelectorAll('.card, .panel, .top, .cart-bar')) {
+        const { left, right } = box.getBoundingClientRect();
+        for (const one of box.querySelectorAll('*:not(svg *, .unseen, .unseen *, option)')) {
+          const inner = one.getBoundingClientRect();
+          if (inner.width === 0 || (inner.left >= left - 1 && inner.right <= right + 1)) continue;
+          found.push(`${one.localName}.${one.className} “${one.textContent.slice(0, 30)}” in ${box.className}`);
+        }
+      }
+      return found;
+    });
   }
 
   async screenshot(name, fullPage = false) {

@@ -1,11 +1,15 @@
-// Starts the page, and reads everything again whenever it is connected anew.
-import { effect } from '@preact/signals';
+// Starts the page, and reads everything again whenever it is connected anew or somebody else asks.
+import { effect, untracked } from '@preact/signals';
 import { render } from 'preact';
-import { tellBadges } from './api/access.js';
-import { onConnected } from './api/live.js';
-import * as office from './office/state.js';
+import { ended, tellBadges } from './api/access.js';
+import { onConnected, reconnect } from './api/live.js';
+import { guardClicks } from './clicks.js';
+import { access, choose, history, onRow, openLog, readHistory } from './office/log.js';
+import * as office from './office/orders.js';
 import { Page } from './page.jsx';
-import * as shop from './shop/state.js';
+import * as cart from './shop/cart.js';
+import { followAgain, mine, takeUpOrders } from './shop/orders.js';
+import { listenToBadges, products, readProducts } from './shop/products.js';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/page.css';
@@ -17,34 +21,67 @@ import './styles/screens.css';
 /** While the server does not answer, it is asked again. */
 const AGAIN_MS = 4_000;
 
+let isCartRead = false;
+
 async function read(): Promise<void> {
-  await shop.open();
-  await office.open();
+  followAgain();
+  // What cannot be read is told where it would be seen, and is read again.
+  await Promise.allSettled([readProducts(), readCart()]);
+  if (!(await openLog())) return;
+  await Promise.allSettled([readHistory(), office.readOrders()]);
 }
 
+async function readCart(): Promise<void> {
+  await cart.readCart();
+  isCartRead = true;
+}
+
+function isMissing(): boolean {
+  const isOfficeMissing = access.value === 'unknown' || (access.value === 'staff' && !(office.rows.value && history.value));
+  return !products.value || !isCartRead || isOfficeMissing;
+}
+
+guardClicks();
 tellBadges();
-shop.begin();
+takeUpOrders();
+listenToBadges();
 onConnected(() => void read());
+onRow((row) => {
+  if (row.order) office.readOrdersSoon();
+});
 void read();
 
 setInterval(() => {
-  const isMissing = shop.products.value === null || office.access.value === 'unknown';
-  if (isMissing) void read();
+  if (isMissing()) void read();
 }, AGAIN_MS);
 
 // What another window did that moved no stock is seen when this one is looked at again.
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) office.readOrders().catch(() => {});
+  if (document.hidden) return;
+  office.readOrders().catch(() => {});
+  readCart().catch(() => {});
 });
 
-// Whatever this window's order becomes, the list of those that wait may be another.
+// Whatever this window's orders become, the list of those that wait may be another.
 effect(() => {
-  if (shop.order.value) office.readOrders().catch(() => {});
+  if (mine.value.some(({ order }) => order)) office.readOrdersSoon();
+});
+
+// A sign-in that ends leaves a guest behind, for whom everything is read anew.
+effect(() => {
+  if (!ended.value) return;
+  untracked(() => {
+    office.dropPlans();
+    reconnect();
+    void read();
+  });
 });
 
 // The chart goes where the shopper goes, until somebody chooses otherwise.
 effect(() => {
-  if (shop.touched.value) office.choose(shop.touched.value);
+  const productId = cart.touched.value?.productId;
+  const product = products.peek()?.find(({ id, stock }) => id === productId && stock);
+  if (product) choose(product);
 });
 
 const page = document.getElementById('page');

@@ -1,12 +1,15 @@
 // The page: who shops here and whether it is live, what to try, and the shop with its back office beside it, or behind
 // a tab where there is no room.
 import { computed, signal } from '@preact/signals';
+import { ended } from './api/access.js';
 import { connection, type Connection } from './api/live.js';
+import { ROOT } from './api/place.js';
 import { Office } from './office/office.jsx';
-import { orders } from './office/state.js';
+import { waiting } from './office/orders.js';
 import { recall, remember, shopper } from './session.js';
+import { cartCount } from './shop/cart.js';
+import { products } from './shop/products.js';
 import { Shop } from './shop/shop.jsx';
-import { cartCount } from './shop/state.js';
 import { SignIn } from './sign-in.jsx';
 
 /** Two columns need so much room. */
@@ -16,18 +19,21 @@ const SAID: Readonly<Record<Connection, string>> = {
   connecting: 'connecting',
   live: 'live',
   lost: 'not live, trying again',
+  back: 'live again',
 };
 
 type Side = 'shop' | 'office';
 
 const isWide = signal(WIDE.matches);
 const side = signal<Side>('shop');
+/** The hint is about a product of the demo catalogue. */
+const hasTray = computed(() => products.value?.some(({ sku }) => sku === 'TRAY-OAK') ?? true);
 const isHinting = signal(recall('hint') !== 'gone');
 WIDE.addEventListener('change', ({ matches }) => (isWide.value = matches));
 
 const SIDES: readonly { id: Side; title: string; count: { value: number } }[] = [
   { id: 'shop', title: 'Shop', count: cartCount },
-  { id: 'office', title: 'Back office', count: computed(() => orders.value.length) },
+  { id: 'office', title: 'Back office', count: computed(() => waiting.value.length) },
 ];
 
 export function Page() {
@@ -35,7 +41,8 @@ export function Page() {
     <>
       <Header />
       <main>
-        {isHinting.value && <Hint />}
+        {ended.value && <Ended />}
+        {isHinting.value && hasTray.value && <Hint />}
         {!isWide.value && <Tabs />}
         <div class="sides">
           <SideOf id="shop" title="Shop" content={<Shop />} />
@@ -52,17 +59,37 @@ function Header() {
       <h1>
         Onhand <span>demo shop</span>
       </h1>
-      <p class="live" data-connection={connection.value} role="status">
+      <p class="live" data-connection={connection.value === 'back' ? 'live' : connection.value} role="status">
         {SAID[connection.value]}
       </p>
       <p class="who">
         You are <strong>{shopper}</strong>
       </p>
       <nav aria-label="Page">
-        <a href="/">API explorer</a>
+        <a href={ROOT.href}>API explorer</a>
         <SignIn />
       </nav>
     </header>
+  );
+}
+
+/** Told until somebody signs in again, or means to stay a guest. */
+function Ended() {
+  const why = ended.value === 'expired' ? 'Your sign-in has expired.' : 'The server does not accept your sign-in any more.';
+  const stay = () => {
+    ended.value = null;
+    remember('ended', null);
+    document.getElementById('cart')?.focus();
+  };
+  return (
+    <div class="ended">
+      <p class="notice bad" role="alert">
+        {why} You go on as a guest, and your cart stays. Sign in again at the top for what is yours, or for the back office.
+      </p>
+      <button type="button" class="bare" onClick={stay}>
+        Stay a guest
+      </button>
+    </div>
   );
 }
 

@@ -56,3 +56,12 @@ export function Told({ notice }: { notice: Notice | null }) {
     </div>
   );
 }
+
+/** Lies over what it is about, so that nothing moves under anybody's pointer when it comes and goes. */
+export function NotLive({ text }: { text: string }) {
+  return (
+    <div class="not-live">
+      <p class="notice wait">{text}</p>
+    </div>
+  );
+}

@@ -1,9 +1,11 @@
 // What one window remembers over a reload. Each window is a shopper of its own, so this is the window's storage and not
 // the browser's. Where storage is forbidden it lasts as long as the page.
+import { ROOT } from './api/place.js';
 
-const PREFIX = 'onhand:demo:';
+/** Shops under other paths of one origin remember other things. */
+const PREFIX = `onhand:demo:${ROOT.pathname}:`;
 
-type Key = 'cart' | 'order' | 'shopper' | 'token' | 'hint';
+type Key = 'cart' | 'items' | 'orders' | 'shopper' | 'address' | 'token' | 'ended' | 'hint';
 
 const kept = new Map<Key, string>();
 
@@ -35,4 +37,14 @@ function chooseShopper(): string {
   const name = SHOPPERS[Math.floor(Math.random() * SHOPPERS.length)] ?? 'Ada';
   remember('shopper', name);
   return name;
+}
+
+/** The address of whoever shops in this window. Unlike the name it is that of one shopper only. */
+export const address: string = recall('address') ?? chooseAddress();
+
+function chooseAddress(): string {
+  const [part = 0] = crypto.getRandomValues(new Uint32Array(1));
+  const chosen = `${shopper.toLowerCase()}.${part.toString(36)}@shop.example`;
+  remember('address', chosen);
+  return chosen;
 }

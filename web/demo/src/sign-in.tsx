@@ -1,13 +1,17 @@
 // A place to paste a token, for servers that ask who is there.
+import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { signIn, token } from './api/access.js';
+import { asToken, signIn, token } from './api/access.js';
 
 export function SignIn() {
   const dialog = useRef<HTMLDialogElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const isNone = useSignal(false);
   const submit = (event: Event) => {
     event.preventDefault();
-    signIn(field.current?.value ?? '');
+    const next = asToken(field.current?.value ?? '');
+    isNone.value = next === null;
+    if (next) signIn(next);
   };
   if (token.value) {
     return (
@@ -32,6 +36,9 @@ export function SignIn() {
             <span>Token</span>
             <textarea ref={field} rows={4} required autocomplete="off" spellcheck={false} />
           </label>
+          <div role="status" class="told">
+            {isNone.value && <p class="notice bad">This is no token: it has letters that none has.</p>}
+          </div>
           <div class="row">
             <button type="submit" class="main">
               Sign in

@@ -1,4 +1,4 @@
-// What is said to people: amounts, times, and what a refusal or a failure means for them.
+// What is said to people: amounts, times, names, and what a refusal or a failure means for them.
 import { codeOf } from './api/request.js';
 import type { Action, Money, UserError } from './api/types.js';
 
@@ -10,14 +10,16 @@ export interface Notice {
 
 /** By the code of a user error; the others are said in the server's words. */
 const REFUSALS: Readonly<Record<string, string>> = {
-  INSUFFICIENT_STOCK: 'Sorry, not enough left. Somebody else was faster.',
+  // Who has it is not known here: it may be the shopper's own other order.
+  INSUFFICIENT_STOCK: 'Sorry, not enough left.',
   PRODUCT_UNAVAILABLE: 'Sorry, this is no longer for sale.',
   PAYMENT_DECLINED: 'The payment was declined. Nothing was charged and nothing is kept for you: you may pay again.',
   PAYMENT_IN_PROGRESS: 'A payment is under way already. Please wait for its outcome.',
   GATEWAY_ERROR: 'The payment provider had a problem. Nothing was charged: you may pay again.',
   INVALID_QUANTITY: 'Please choose another quantity.',
   LIMIT_EXCEEDED: 'That is more than a cart can hold.',
-  CURRENCY_MISMATCH: 'A cart can hold one currency only.',
+  CURRENCY_MISMATCH: 'A cart can hold one currency only: check out or remove what is in it first.',
+  AMOUNT_TOO_LARGE: 'That is more money than can be counted here.',
 };
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -29,7 +31,8 @@ const FAILURES: Readonly<Record<string, string>> = {
   UNAVAILABLE: 'The server is busy. Nothing was done; please try again.',
   TIMEOUT: 'The server took too long. Please try again: nothing is done twice.',
   RATE_LIMITED: 'That was too much at once. Please try again in a moment.',
-  UNAUTHENTICATED: 'The server does not know you: sign in at the top, with a token that is still good.',
+  UNAUTHENTICATED: 'That is for those who have signed in. Use “Sign in” at the top.',
+  SIGN_IN_ENDED: 'Your sign-in has ended, so this was not done. You can go on as a guest, or sign in again at the top.',
   FORBIDDEN: 'That is for staff only.',
 };
 
@@ -42,6 +45,11 @@ const ACTIONS: Readonly<Record<Action, string>> = {
   SET: 'counted',
   SHIP: 'shipped',
 };
+
+/** Letters that are written from right to left. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const ISOLATE = '\u2068';
+const END_OF_ISOLATE = '\u2069';
 
 export function refusal(errors: readonly UserError[]): string | null {
   const [first] = errors;
@@ -61,10 +69,32 @@ export function plain(word: string): string {
   return word.toLowerCase().replaceAll('_', ' ');
 }
 
+/** Maximum number of characters of a name within a sentence. */
+const MAX_NAME = 60;
+
+/** A name within a sentence, which keeps its length and its order whatever the name is. */
+export function name(whole: string): string {
+  const letters = [...whole];
+  const text = letters.length > MAX_NAME ? `${letters.slice(0, MAX_NAME - 1).join('')}…` : whole;
+  return RIGHT_TO_LEFT.test(text) ? ISOLATE + text + END_OF_ISOLATE : text;
+}
+
 export function money({ amount, currency }: Money): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   // Some currencies have no cents, some have a thousand parts.
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
+const counts = new Intl.NumberFormat('en');
+const shortCounts = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+export function count(number: number): string {
+  return counts.format(number);
+}
+
+/** Such as `20M`. */
+export function shortCount(number: number): string {
+  return number < 10_000 ? String(number) : shortCounts.format(number);
 }
 
 export function clock(time: string | number): string {
@@ -76,6 +106,19 @@ export function since(from: number, to: number): string {
   return to - from > DAY_MS ? new Date(from).toLocaleDateString('en-GB') : clock(from);
 }
 
-export function units(count: number): string {
-  return count === 1 ? '1 unit' : `${count} units`;
+export function units(number: number): string {
+  return number === 1 ? '1 unit' : `${count(number)} units`;
+}
+
+/** How many there are that are not shown. */
+export interface Left {
+  readonly count: number;
+  /** Whether there are more than that. */
+  readonly isLeast: boolean;
+}
+
+/** What a list leaves out: `50 of 62 products are shown.` */
+export function leftOut(shown: number, left: Left, things: string): string {
+  const all = count(shown + left.count);
+  return `${count(shown)} of ${left.isLeast ? `more than ${all}` : all} ${things} are shown.`;
 }

@@ -1,22 +1,62 @@
-// Who is asking: nobody by name, or the owner of a pasted token. Kept for this window only.
+// Who is asking: a guest, or the owner of a pasted token. Kept for this window only. A token that ends leaves a guest
+// behind, and a word about it: the shop itself stays open.
 import { signal } from '@preact/signals';
 import { configure } from '/stock-badge.js';
 import { recall, remember } from '../session.js';
 
 export const token = signal(recall('token'));
 
-/** What goes along with a request. */
+/** Why somebody who had signed in is a guest again. */
+export type Ended = 'expired' | 'refused';
+
+export const ended = signal<Ended | null>(asEnded(recall('ended')));
+
+/** The headers of a request. */
 export function headers(): Record<string, string> {
   return token.value ? { Authorization: `Bearer ${token.value}` } : {};
 }
 
-/** The badges ask as whoever the page asks as. */
+/** Gives the badges the token of the page. */
 export function tellBadges(): void {
   configure({ connectionParams: headers });
 }
 
-/** Asks as somebody else from now on. The page begins anew, because what it shows was for another. */
+/** Uses another token, or none, from now on. The page is loaded anew, because what it shows was for another. */
 export function signIn(next: string): void {
-  remember('token', next.trim().replace(/^Bearer\s+/i, '') || null);
+  remember('token', next || null);
+  remember('ended', null);
   location.reload();
+}
+
+/** The token that somebody pasted: without the scheme and the line breaks of a terminal. Null when it is none. */
+export function asToken(pasted: string): string | null {
+  const text = pasted.trim().replace(/^(Authorization:\s*)?Bearer\s+/i, '').replace(/\s+/g, '');
+  // Anything else cannot be sent in a header.
+  return /^[\x21-\x7e]+$/.test(text) ? text : null;
+}
+
+/** The server does not accept `used` any more. Nothing happens when the page uses another one by now. */
+export function endSignIn(used: string): void {
+  if (token.peek() !== used) return;
+  const why: Ended = isOver(used) ? 'expired' : 'refused';
+  remember('token', null);
+  remember('ended', why);
+  token.value = null;
+  ended.value = why;
+  tellBadges();
+}
+
+/** Whether a token says itself that it is over. The server's clock may be a little ahead. */
+function isOver(jwt: string): boolean {
+  try {
+    const claims: unknown = JSON.parse(atob((jwt.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')));
+    const until = (claims as { exp?: unknown }).exp;
+    return typeof until === 'number' && until * 1_000 < Date.now() + 60_000;
+  } catch {
+    return false;
+  }
+}
+
+function asEnded(text: string | null): Ended | null {
+  return text === 'expired' || text === 'refused' ? text : null;
 }

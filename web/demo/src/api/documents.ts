@@ -10,15 +10,20 @@ import createCart from './documents/create-cart.graphql?raw';
 import history from './documents/history.graphql?raw';
 import log from './documents/log.graphql?raw';
 import openOrders from './documents/open-orders.graphql?raw';
+import openOrdersLeft from './documents/open-orders-left.graphql?raw';
+import newestOrders from './documents/newest-orders.graphql?raw';
+import ordersById from './documents/orders-by-id.graphql?raw';
 import orderChanged from './documents/order-changed.graphql?raw';
 import orderFields from './documents/order-fields.graphql?raw';
 import payOrder from './documents/pay-order.graphql?raw';
 import products from './documents/products.graphql?raw';
+import productsLeft from './documents/products-left.graphql?raw';
 import rowFields from './documents/row-fields.graphql?raw';
+import shortage from './documents/shortage.graphql?raw';
 import shipOrder from './documents/ship-order.graphql?raw';
 import stockTransactionAdded from './documents/stock-transaction-added.graphql?raw';
 import updateCart from './documents/update-cart.graphql?raw';
-import type { Cart, LogRow, Order, Payment, Product, UserError } from './types.js';
+import type { Back, Cart, LogRow, Order, Page, Payment, Product, ShortageRow, UserError } from './types.js';
 
 /** The text of an operation. `Data` is what it answers, `Variables` what it takes. */
 export interface Operation<Data, Variables> {
@@ -28,19 +33,33 @@ export interface Operation<Data, Variables> {
 }
 
 type None = Record<string, never>;
-type Input<Fields> = { input: Fields };
+export type Input<Fields> = { input: Fields };
 type Refusable<Fields> = Fields & { userErrors: UserError[] };
 type Items = { productId: string; quantity: number }[];
-type Keyed<Fields> = Fields & { idempotencyKey: string };
+export type Keyed<Fields> = Fields & { idempotencyKey: string };
 
-export const PRODUCTS = operation<{ products: { nodes: Product[] } | null }, None>(products);
+type Count = { nodes: { id: string }[]; pageInfo: { hasNextPage: boolean } };
+type CountBack = { nodes: { id: string }[]; pageInfo: { hasPreviousPage: boolean } };
+
+export const PRODUCTS = operation<{ products: Page<Product> | null }, { after: string | null }>(products);
+export const PRODUCTS_LEFT = operation<{ products: Count | null }, { after: string }>(productsLeft);
 export const CART = operation<{ cart: Cart | null }, { id: string }>(cart, cartFields);
-export const OPEN_ORDERS = operation<{ orders: { nodes: Order[] } | null }, None>(openOrders, orderFields);
-export const LOG = operation<{ stockTransactions: { nodes: LogRow[] } | null }, None>(log, rowFields);
+export const OPEN_ORDERS = operation<{ orders: Back<Order> | null }, { before: string | null }>(openOrders, orderFields);
+export const OPEN_ORDERS_LEFT = operation<{ orders: CountBack | null }, { before: string }>(openOrdersLeft);
+export const NEWEST_ORDERS = operation<{ orders: { nodes: Order[] } | null }, None>(newestOrders, orderFields);
+export const ORDERS_BY_ID = operation<{ nodes: (Order | null)[] }, { ids: string[] }>(ordersById, orderFields);
+export const LOG = operation<{ stockTransactions: Page<LogRow> | null }, { first: number; after: string | null }>(
+  log,
+  rowFields,
+);
 export const HISTORY = operation<
-  { stock: { transactions: { nodes: LogRow[] } | null } | null },
-  { productId: string }
+  { stock: { transactions: Page<LogRow> | null } | null },
+  { productId: string; after: string | null }
 >(history, rowFields);
+export const SHORTAGE = operation<
+  { stockTransactions: { nodes: ShortageRow[] } | null },
+  { productIds: string[]; since: string }
+>(shortage);
 
 type CartAnswer = Refusable<{ cart: Cart | null }>;
 export const CREATE_CART = operation<{ createCart: CartAnswer }, Input<{ items: Items }>>(createCart, cartFields);

@@ -1,8 +1,7 @@
 // Queries and mutations, by HTTP. Tells apart what went wrong, and never says that nothing happened when it may have.
-import { headers } from './access.js';
-import type { Operation } from './documents.js';
-
-const URL_OF_API = new URL('/graphql', location.href);
+import { endSignIn, headers, token } from './access.js';
+import type { Input, Keyed, Operation } from './documents.js';
+import { API } from './place.js';
 
 /** How long an answer may take. The server answers within 5 s. */
 const LONGEST_WAIT_MS = 12_000;
@@ -12,6 +11,9 @@ const PAUSES_MS = [400, 1_200];
 
 /** What may be sent again as it is. */
 const PASSING: readonly string[] = ['NO_ANSWER', 'OVERLOADED', 'UNAVAILABLE', 'TIMEOUT'];
+
+/** How long the same input is the same intention when nobody knows what became of it. */
+const SAME_INTENTION_MS = 60_000;
 
 /** A request that was not answered with data. `code` is the server's, or NO_ANSWER. */
 export class Trouble extends Error {
@@ -23,8 +25,11 @@ export class Trouble extends Error {
   }
 }
 
+/** The keys of what was sent and not answered, by what was sent. */
+const unanswered = new Map<string, { key: string; time: number }>();
+
 /**
- * The data of an operation. Mutations must be safe to be sent twice: by a key, or by what they say.
+ * The data of an operation. Mutations must be safe to be sent twice, by what they say; others go through `mutate`.
  *
  * Throws `Trouble`.
  */
@@ -34,17 +39,36 @@ export async function request<Data, Variables>(
 ): Promise<Data> {
   for (const pause of PAUSES_MS) {
     try {
-      return await once(operation, variables);
+      return await send(operation, variables);
     } catch (error) {
       if (!PASSING.includes(codeOf(error))) throw error;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
-  return once(operation, variables);
+  return send(operation, variables);
 }
 
-/** A key for one thing that somebody wants done. */
-export function newKey(): string {
+/**
+ * The data of a mutation, which is done once however often it is sent. Whoever tries again after no answer came sends
+ * the same key again.
+ *
+ * Throws `Trouble`.
+ */
+export async function mutate<Data, Fields extends object>(
+  operation: Operation<Data, Input<Keyed<Fields>>>,
+  fields: Fields,
+): Promise<Data> {
+  const name = operation.text + JSON.stringify(fields);
+  const before = unanswered.get(name);
+  const isSame = before !== undefined && Date.now() - before.time < SAME_INTENTION_MS;
+  const key = isSame ? before.key : newKey();
+  unanswered.set(name, { key, time: Date.now() });
+  const data = await request(operation, { input: { ...fields, idempotencyKey: key } });
+  unanswered.delete(name);
+  return data;
+}
+
+function newKey(): string {
   // Not `randomUUID`: a page that is not on https or this machine has none.
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
 }
@@ -54,21 +78,29 @@ export function codeOf(error: unknown): string {
   return error instanceof Trouble ? error.code : 'UNKNOWN';
 }
 
-async function once<Data, Variables>(operation: Operation<Data, Variables>, variables: Variables): Promise<Data> {
+async function send<Data, Variables>(operation: Operation<Data, Variables>, variables: Variables): Promise<Data> {
   let answer: { data?: Data | null; errors?: { message: string; extensions?: { code?: string } }[] };
+  const used = token.peek();
   try {
-    const response = await fetch(URL_OF_API, {
+    const response = await fetch(API, {
       method: 'POST',
       headers: { ...headers(), 'content-type': 'application/json' },
       body: JSON.stringify({ query: operation.text, variables }),
       signal: AbortSignal.timeout(LONGEST_WAIT_MS),
+      // What was begun is not broken off when the page is left.
+      keepalive: operation.text.startsWith('mutation'),
     });
     answer = await response.json();
   } catch (error) {
     throw new Trouble('NO_ANSWER', String(error));
   }
   const [first] = answer.errors ?? [];
-  if (first) throw new Trouble(first.extensions?.code ?? 'UNKNOWN', first.message);
+  const code = first?.extensions?.code ?? 'UNKNOWN';
+  if (used && code === 'UNAUTHENTICATED') {
+    endSignIn(used);
+    throw new Trouble('SIGN_IN_ENDED', first?.message ?? '');
+  }
+  if (first) throw new Trouble(code, first.message);
   if (!answer.data) throw new Trouble('UNKNOWN', 'an answer without data');
   return answer.data;
 }

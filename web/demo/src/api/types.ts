@@ -30,6 +30,20 @@ export interface Cart {
   readonly items: readonly CartItem[];
   readonly totalQuantity: number;
   readonly subtotal: Money | null;
+  /** What it became. */
+  readonly order: { readonly id: string } | null;
+}
+
+/** A part of a list, and where it goes on. */
+export interface Page<Node> {
+  readonly nodes: readonly Node[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+/** The same from the end of a list. */
+export interface Back<Node> {
+  readonly nodes: readonly Node[];
+  readonly pageInfo: { readonly hasPreviousPage: boolean; readonly startCursor: string | null };
 }
 
 export interface Payment {
@@ -52,6 +66,7 @@ export interface Order {
   readonly total: Money;
   readonly customer: { readonly name: string | null } | null;
   readonly payments: readonly Payment[];
+  readonly placedAt: string;
 }
 
 export interface Numbers {
@@ -74,6 +89,13 @@ export interface LogRow {
   readonly after: Numbers;
   readonly order: { readonly number: string; readonly customer: { readonly name: string | null } | null } | null;
   readonly createdAt: string;
+}
+
+/** A row that took units of a product. */
+export interface ShortageRow {
+  readonly action: Action;
+  readonly product: { readonly id: string };
+  readonly order: { readonly id: string; readonly customer: { readonly email: string } | null } | null;
 }
 
 export interface UserError {

@@ -3,14 +3,19 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { LogRow } from '../api/types.js';
-import { actionWord, clock, since, units } from '../words.js';
-import { chosen, history } from './state.js';
+import { More } from '../more.jsx';
+import { actionWord, clock, count, name, shortCount, since, units } from '../words.js';
+import { chosen, hasOlderHistory, history, isHistoryPart, showMoreHistory } from './log.js';
 import { linePath, scaleFor, stepAt, stepsSince, xOf, yOf } from './steps.js';
 import type { Frame, Measure, Scale, Step } from './steps.js';
 
 const HEIGHT = 190;
 const MINUTE = 60_000;
 const TICK_MS = 1_000;
+/** Numbers from here on are written smaller. */
+const LONG = 100_000;
+/** The width of a digit on the axis. */
+const DIGIT = 8;
 /** A history that has just begun is not stretched further than this. */
 const LEAST_MS = 10_000;
 
@@ -35,9 +40,11 @@ export function Chart() {
   const span = useSignal(SPANS[0]);
   const looked = useSignal<Look | null>(null);
   const now = useNow();
-  const rows = history.value;
+  const rows = history.value ?? [];
   const newest = rows.at(-1);
-  if (!chosen.value || !newest) return <p class="quiet chart-empty">Reading its history…</p>;
+  if (!chosen.value || !newest) {
+    return <p class="quiet chart-empty">{history.value ? 'It has no history yet.' : 'Reading its history…'}</p>;
+  }
 
   // The clocks of the server and of this machine may differ.
   const to = Math.max(now, Date.parse(newest.createdAt));
@@ -45,7 +52,8 @@ export function Chart() {
   const from = Math.min(Math.max(first, to - (span.value?.ms ?? MINUTE)), to - LEAST_MS);
   const steps = stepsSince(rows, from);
   const scale = scaleFor(steps, from, to);
-  const frame = { left: 30, right: Math.max(width - 8, 60), top: 10, bottom: HEIGHT - 22 };
+  const left = Math.max(...ticksOf(scale).map((tick) => shortCount(tick).length)) * DIGIT + 12;
+  const frame = { left, right: Math.max(width - 8, 60), top: 10, bottom: HEIGHT - 22 };
   const at = Math.min(looked.value?.index ?? steps.length - 1, steps.length - 1);
   const step = steps[at];
   const point = ({ offsetX: x }: PointerEvent) => (looked.value = { index: stepAt(x, steps, scale, frame), x });
@@ -54,7 +62,7 @@ export function Chart() {
       <Legend step={step} />
       <svg
         role="img"
-        aria-label={summary(chosen.value.name, steps)}
+        aria-label={summary(name(chosen.value.name), steps)}
         width={width}
         height={HEIGHT}
         viewBox={`0 0 ${width} ${HEIGHT}`}
@@ -95,14 +103,22 @@ export function Chart() {
         </fieldset>
       </div>
       <AsTable steps={steps} />
+      {isHistoryPart.value && (
+        <More
+          said={`Its newest ${count(rows.length)} changes are shown; there are older ones.`}
+          things="changes"
+          {...(hasOlderHistory.value && { name: 'more history', onMore: () => void showMoreHistory() })}
+        />
+      )}
     </div>
   );
 }
 
 /** The legend is the three numbers themselves. */
 function Legend({ step }: { step: Step | undefined }) {
+  const isLong = step !== undefined && step.row.after.total >= LONG;
   return (
-    <dl class="numbers">
+    <dl class={`numbers ${isLong ? 'long' : ''}`}>
       {MEASURES.map((measure) => (
         <div key={measure} class={measure}>
           <dt>
@@ -112,7 +128,7 @@ function Legend({ step }: { step: Step | undefined }) {
             {measure}
           </dt>
           <dd data-number={measure} key={step?.row.after[measure]}>
-            {step?.row.after[measure] ?? '–'}
+            {step ? count(step.row.after[measure]) : '–'}
           </dd>
         </div>
       ))}
@@ -121,14 +137,13 @@ function Legend({ step }: { step: Step | undefined }) {
 }
 
 function Grid({ scale, frame }: { scale: Scale; frame: Frame }) {
-  const lines = Array.from({ length: Math.round(scale.max / scale.tick) + 1 }, (_, index) => index * scale.tick);
   return (
     <g class="grid">
-      {lines.map((value) => (
+      {ticksOf(scale).map((value) => (
         <g key={value}>
           <path d={`M${frame.left} ${yOf(value, scale, frame)}H${frame.right}`} />
           <text x={frame.left - 6} y={yOf(value, scale, frame) + 4} text-anchor="end">
-            {value}
+            {shortCount(value)}
           </text>
         </g>
       ))}
@@ -140,6 +155,10 @@ function Grid({ scale, frame }: { scale: Scale; frame: Frame }) {
       </text>
     </g>
   );
+}
+
+function ticksOf({ max, tick }: Scale): number[] {
+  return Array.from({ length: Math.round(max / tick) + 1 }, (_, index) => index * tick);
 }
 
 function Mark({ step, x, scale, frame }: { step: Step; x: number; scale: Scale; frame: Frame }) {
@@ -172,10 +191,10 @@ function AsTable({ steps }: { steps: readonly Step[] }) {
             <tr key={row.id}>
               <td>{clock(row.createdAt)}</td>
               <td>
-                {actionWord(row.action)} {row.quantity}
+                {actionWord(row.action)} {count(row.quantity)}
               </td>
               {MEASURES.map((measure) => (
-                <td key={measure}>{row.after[measure]}</td>
+                <td key={measure}>{count(row.after[measure])}</td>
               ))}
             </tr>
           ))}
@@ -212,7 +231,7 @@ function useWidth() {
     });
     if (box.current) observer.observe(box.current);
     return () => observer.disconnect();
-  }, [Boolean(history.value.length)]);
+  }, [Boolean(history.value?.length)]);
   return [width.value, box] as const;
 }
 

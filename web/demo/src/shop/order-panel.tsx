@@ -1,40 +1,87 @@
-// The order of this window, live: how far it is, how it is paid, what the shopper may still do.
+// The orders of this window, live: how far each is, how it is paid, what the shopper may still do. One at full length.
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { ended } from '../api/access.js';
+import { heldUntil } from '../api/hold.js';
+import { isUnderWay } from '../api/once.js';
 import type { Order } from '../api/types.js';
 import { Panel, Told } from '../panel.jsx';
-import { money, type Notice } from '../words.js';
+import { Undoing } from '../undoing.jsx';
+import { count, money, type Notice } from '../words.js';
+import { cancel, current, deedOn, others, pay, putAway, show, undoCancel, type Mine } from './orders.js';
 import { OUTCOMES, SUCCEED } from './outcomes.js';
-import { busy, cancel, notice, order, pay, putAway } from './state.js';
 
-export function OrderPanel() {
-  const shown = order.value;
+export function OrderPanels() {
+  const shown = current.value;
+  return (
+    <>
+      {shown && <Whole mine={shown} />}
+      {others.value.map((one) => (
+        <Short key={one.id} mine={one} />
+      ))}
+    </>
+  );
+}
+
+function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
   useEffect(() => {
     // Whoever has just checked out goes on here; a reload takes nobody anywhere.
-    if (!document.activeElement?.closest('.till')) return;
+    if (!order || !document.activeElement?.closest('.till')) return;
     const heading = document.getElementById('order');
     heading?.focus();
     heading?.parentElement?.scrollIntoView({ block: 'nearest' });
-  }, [shown?.id]);
-  if (!shown) return null;
-  const isPayable = shown.status !== 'CANCELLED' && shown.payment === 'UNPAID';
+  }, [order?.id]);
+  if (!order) {
+    return (
+      <Panel id="order" className="order" title="Your order">
+        <p class="quiet" role="status">
+          {isHidden ? hidden() : 'Reading your order…'}
+        </p>
+        {isHidden && <PutAway id={id} label="Shop on" />}
+      </Panel>
+    );
+  }
+  const until = heldUntil(deedOn(id));
+  const isPayable = isOpen(order);
   return (
-    <Panel id="order" className="order" title={`Order ${shown.number}`}>
-      <Steps order={shown} />
+    <Panel id="order" className="order" title={`Order ${order.number}`}>
+      <Steps order={order} />
       <ul class="lines plain">
-        {shown.items.map((item) => (
+        {order.items.map((item) => (
           <li key={item.sku}>
             <div class="line-words">
               <span>
-                {item.quantity} × {item.name}
+                {count(item.quantity)} × <bdi>{item.name}</bdi>
               </span>
               {isPayable && item.product && <stock-badge product={item.product.id} label={item.name} always />}
             </div>
           </li>
         ))}
       </ul>
-      <Told notice={notice.value ?? state(shown)} />
-      {isPayable ? <Pay order={shown} /> : shown.payment !== 'IN_PROGRESS' && <Done />}
+      <Told notice={isHidden ? { tone: 'bad', text: hidden() } : (notice ?? state(order))} />
+      {isPayable && <Pay key={id} order={order} until={until} />}
+      {!isPayable && (order.payment !== 'IN_PROGRESS' || isHidden) && <PutAway id={id} label="Shop on" />}
+    </Panel>
+  );
+}
+
+/** Another order, which goes on all the same. */
+function Short({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
+  const until = heldUntil(deedOn(id));
+  const number = order?.number ?? '';
+  const label = order && isOpen(order) ? 'Show it, to pay' : 'Show it';
+  return (
+    <Panel id={`order-${id}`} className="order short" title={order ? `Order ${number}` : 'Your order'}>
+      <Told notice={isHidden ? { tone: 'bad', text: hidden() } : order ? (notice ?? state(order)) : null} />
+      {order && until !== null && (
+        <Undoing what="Cancelled" subject={`cancelling ${number}`} at={until} onUndo={() => undoCancel(order)} />
+      )}
+      <div class="row">
+        <button type="button" aria-label={`${label}: order ${number}`} onClick={() => show(id)}>
+          {label}
+        </button>
+        {order && !isOpen(order) && order.payment !== 'IN_PROGRESS' && <PutAway id={id} label="Put away" number={number} />}
+      </div>
     </Panel>
   );
 }
@@ -60,11 +107,12 @@ function Steps({ order: { payment, shipping, status } }: { order: Order }) {
   );
 }
 
-function Pay({ order: { total } }: { order: Order }) {
+function Pay({ order, until }: { order: Order; until: number | null }) {
   const chosen = useSignal(SUCCEED);
+  const isBusy = isUnderWay(deedOn(order.id));
   const submit = (event: Event) => {
     event.preventDefault();
-    void pay(chosen.value.token);
+    if (until === null) void pay(order, chosen.value.token);
   };
   return (
     <form onSubmit={submit}>
@@ -86,24 +134,39 @@ function Pay({ order: { total } }: { order: Order }) {
       <p id="effect" class="quiet effect">
         {chosen.value.effect}
       </p>
-      <div class="row">
-        <button type="submit" class="main" aria-disabled={busy.value !== null}>
-          {busy.value === 'pay' ? 'Asking the bank…' : `Pay ${money(total)}`}
-        </button>
-        <button type="button" class="bare" aria-disabled={busy.value !== null} onClick={() => void cancel()}>
-          Cancel the order
-        </button>
+      <button type="submit" class="main" aria-disabled={isBusy || until !== null}>
+        {isBusy ? 'Asking the server…' : `Pay ${money(order.total)}`}
+      </button>
+      <div class="apart">
+        {until === null ? (
+          <button type="button" class="bare" aria-disabled={isBusy} onClick={() => cancel(order)}>
+            Cancel the order
+          </button>
+        ) : (
+          <Undoing what="Cancelled" subject={`cancelling ${order.number}`} at={until} onUndo={() => undoCancel(order)} />
+        )}
       </div>
     </form>
   );
 }
 
-function Done() {
+function PutAway({ id, label, number }: { id: string; label: string; number?: string }) {
   return (
-    <button type="button" onClick={putAway}>
-      Shop on
+    <button type="button" aria-label={number ? `${label} order ${number}` : label} onClick={() => putAway(id)}>
+      {label}
     </button>
   );
+}
+
+function isOpen({ status, payment }: Order): boolean {
+  return status !== 'CANCELLED' && payment === 'UNPAID';
+}
+
+/** Why an order is not shown. */
+function hidden(): string {
+  return ended.value
+    ? 'Your sign-in has ended, and this order belongs to it. Sign in again at the top to see how far it is.'
+    : 'The server does not show this order to you. Sign in at the top if it is yours.';
 }
 
 /** What an order is waiting for, in words. */

@@ -1,0 +1,187 @@
+// The orders of this window, all followed live: one is shown at full length, the others beside it, so that none that is
+// being paid is ever out of sight.
+import { computed, signal } from '@preact/signals';
+import { ended } from '../api/access.js';
+import { CANCEL_ORDER, ORDER_CHANGED, PAY_ORDER } from '../api/documents.js';
+import { drop, hold, undo } from '../api/hold.js';
+import { follow } from '../api/live.js';
+import { isUnderWay, once } from '../api/once.js';
+import { mutate } from '../api/request.js';
+import type { Order, UserError } from '../api/types.js';
+import { recall, remember } from '../session.js';
+import { failure, refusal, type Notice } from '../words.js';
+import { tellShortage } from './shortage.js';
+
+/** Maximum number of orders that a window remembers: each is one subscription. Finished ones are forgotten first. */
+const MAX_MINE = 20;
+
+/** An order of this window. */
+export interface Mine {
+  readonly id: string;
+  /** Null until it was read. */
+  readonly order: Order | null;
+  /** What became of the last thing that the shopper did to it. */
+  readonly notice: Notice | null;
+  /** Whether the server does not show it to whoever asks now. */
+  readonly isHidden: boolean;
+}
+
+/** Newest first. */
+export const mine = signal<readonly Mine[]>([]);
+/** The id of the order that is shown at full length. */
+const chosen = signal<string | null>(null);
+
+export const current = computed(() => mine.value.find(({ id }) => id === chosen.value) ?? null);
+export const others = computed(() => mine.value.filter(({ id }) => id !== chosen.value));
+
+const VOIDED = 'The payment was called off. Nothing was charged and nothing is kept for you: you may pay again.';
+
+const following = new Map<string, () => void>();
+/** The orders whose payment is being asked for: the answer tells the outcome. */
+const asking = new Set<string>();
+
+/** Takes up the orders that this window left when it was last loaded. */
+export function takeUpOrders(): void {
+  mine.value = rememberedIds().map((id) => ({ id, order: null, notice: null, isHidden: false }));
+  chosen.value = mine.value[0]?.id ?? null;
+  mine.value.forEach(({ id }) => followOrder(id));
+}
+
+/** Asks again for what was refused: whoever asks may be another by now. */
+export function followAgain(): void {
+  for (const { id, isHidden } of mine.peek()) if (isHidden) followOrder(id);
+}
+
+export function addOrder(id: string): void {
+  const before = mine.peek().filter((one) => one.id !== id);
+  const tooMany = before.length + 1 - MAX_MINE;
+  const forgotten = tooMany > 0 ? [...before].reverse().sort(finishedFirst).slice(0, tooMany) : [];
+  forgotten.forEach((one) => putAway(one.id));
+  mine.value = [{ id, order: null, notice: null, isHidden: false }, ...before.filter((one) => !forgotten.includes(one))];
+  store();
+  chosen.value = id;
+  followOrder(id);
+}
+
+export function show(id: string): void {
+  chosen.value = id;
+}
+
+/** Shows an order no more. It stays what it is. */
+export function putAway(id: string): void {
+  following.get(id)?.();
+  following.delete(id);
+  mine.value = mine.peek().filter((one) => one.id !== id);
+  store();
+}
+
+/** The name of what is done to an order: it is paid or cancelled, not both. */
+export function deedOn(id: string): string {
+  return `my order ${id}`;
+}
+
+/** Pays with the sandbox; the token says what it shall do. */
+export function pay({ id }: Order, token: string): Promise<void> {
+  return act(id, async () => {
+    asking.add(id);
+    const input = { orderId: id, gateway: 'sandbox', token };
+    const { payOrder } = await mutate(PAY_ORDER, input).finally(() => asking.delete(id));
+    const [first] = payOrder.userErrors;
+    const order = find(id)?.order;
+    if (first?.code === 'NOT_FOUND') tell(id, 'bad', 'This server does not take payments by the sandbox.');
+    else if (first?.code === 'INSUFFICIENT_STOCK' && order) tell(id, 'bad', await tellShortage(order, known()));
+    else isRefused(id, payOrder.userErrors);
+  });
+}
+
+/** Cancels an order, after a while in which that can be undone. */
+export function cancel({ id }: Order): void {
+  if (isUnderWay(deedOn(id))) return;
+  tell(id, 'wait', null);
+  hold(deedOn(id), () => {
+    void act(id, async () => {
+      const { cancelOrder } = await mutate(CANCEL_ORDER, { orderId: id });
+      isRefused(id, cancelOrder.userErrors);
+    });
+  });
+}
+
+export function undoCancel({ id }: Order): void {
+  if (undo(deedOn(id))) tell(id, 'good', 'It is not cancelled.');
+}
+
+function followOrder(id: string): void {
+  following.get(id)?.();
+  const onRefused = (code: string) => {
+    // It may belong to who was signed in before.
+    if (code === 'NOT_FOUND' && !ended.peek() && !find(id)?.order) putAway(id);
+    else change(id, { isHidden: true });
+  };
+  following.set(id, follow(ORDER_CHANGED, { id }, ({ orderChanged }) => keep(orderChanged), onRefused));
+}
+
+function keep(next: Order): void {
+  const before = find(next.id);
+  if (!before) return;
+  change(next.id, { order: next, isHidden: false });
+  // Another window was faster.
+  if (next.status === 'CANCELLED' || next.payment !== 'UNPAID') drop(deedOn(next.id));
+  // An outcome that came after `payOrder` had been answered.
+  if (asking.has(next.id) || before.order?.payment !== 'IN_PROGRESS' || next.payment !== 'UNPAID') return;
+  const isVoided = next.payments.at(-1)?.status === 'VOIDED';
+  tell(next.id, 'bad', isVoided ? VOIDED : refusal([{ code: 'PAYMENT_DECLINED', message: '' }]));
+}
+
+function act(id: string, deed: () => Promise<void>): Promise<void> {
+  return once(deedOn(id), async () => {
+    tell(id, 'wait', null);
+    try {
+      await deed();
+    } catch (error) {
+      tell(id, 'bad', failure(error));
+    }
+  });
+}
+
+function isRefused(id: string, errors: readonly UserError[]): boolean {
+  const text = refusal(errors);
+  if (text) tell(id, 'bad', text);
+  return text !== null;
+}
+
+function tell(id: string, tone: Notice['tone'], text: string | null): void {
+  change(id, { notice: text ? { tone, text } : null });
+}
+
+function change(id: string, what: Partial<Mine>): void {
+  mine.value = mine.peek().map((one) => (one.id === id ? { ...one, ...what } : one));
+}
+
+function find(id: string): Mine | undefined {
+  return mine.peek().find((one) => one.id === id);
+}
+
+function known(): Order[] {
+  return mine.peek().flatMap(({ order }) => order ?? []);
+}
+
+function finishedFirst(one: Mine, other: Mine): number {
+  return Number(isFinished(other)) - Number(isFinished(one));
+}
+
+function isFinished({ order }: Mine): boolean {
+  return order !== null && (order.status === 'CANCELLED' || order.shipping === 'FULFILLED');
+}
+
+function store(): void {
+  remember('orders', JSON.stringify(mine.peek().map(({ id }) => id)));
+}
+
+function rememberedIds(): string[] {
+  try {
+    const ids: unknown = JSON.parse(recall('orders') ?? '[]');
+    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string').slice(0, MAX_MINE) : [];
+  } catch {
+    return [];
+  }
+}
