@@ -216,6 +216,25 @@ async fn a_role_that_may_not_make_tables_is_told_who_may() {
 }
 
 #[tokio::test]
+async fn a_database_without_tables_is_told_from_a_broken_one() {
+    let place = Place::new().await;
+    if !is_postgres() {
+        std::fs::write(place.folder().join("shop.db"), "").expect("an empty file");
+    }
+    std::fs::write(place.folder().join("rows.csv"), "sku,stock\nMUG,1\n").expect("a file");
+    for arguments in
+        [&["verify"][..], &["export"], &["export", "log"], &["import", "rows.csv", "--mode", "add", "--dry-run"]]
+    {
+        let (code, text) = run(&place, arguments).await;
+        assert!(code == 2 && text.contains("run `onhand migrate` first"), "{arguments:?}: {text}");
+        assert!(!text.contains("no such table") && !text.contains("relation"), "{arguments:?}: {text}");
+    }
+    let (code, text) = run(&place, &["migrate"]).await;
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(run(&place, &["verify"]).await.0, 0);
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_release_is_told_from_a_broken_one() {
     let place = Place::new().await;
     let (code, text) = run(&place, &["migrate"]).await;

@@ -97,12 +97,18 @@ pub async fn open(url: &str) -> anyhow::Result<Databases> {
 /// Opens an existing database to read it, also while servers have it.
 ///
 /// # Errors
-/// When the address is not one that we understand, or there is no such database.
+/// When the address is not one that we understand, there is no such database, or its schema is not up to date.
 pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
-    match place(url)? {
-        Place::Sqlite(name) => sqlite::bystander(&sqlite_place::resolve(&name)?).await,
-        Place::Postgres(postgres) => postgres.patient_reader().await,
+    let db = match place(url)? {
+        Place::Sqlite(name) => sqlite::bystander(&sqlite_place::resolve(&name)?).await?,
+        Place::Postgres(postgres) => postgres.patient_reader().await?,
+    };
+    // Who may not look, or finds what a newer release has done, tries: tables and columns are only ever added.
+    let pending = Migrator::get_pending_migrations_read_only(&db).await.unwrap_or_default();
+    if !pending.is_empty() {
+        bail!("{} has no tables yet, or is not up to date: run `onhand migrate` first, as the owner", shown(url));
     }
+    Ok(db)
 }
 
 /// What is wrong with the database itself, whatever its rows say; at most about `most` sentences. PostgreSQL checks its pages when
