@@ -22,7 +22,8 @@ impl Events {
         let response = request.header("accept", "text/event-stream").send().await.expect("an answer");
         assert_eq!(response.status().as_u16(), 200, "{response:?}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["cache-control"], "no-store, no-transform");
+        assert_eq!(response.headers()["x-accel-buffering"], "no", "nginx gathers nothing");
         Self { response, text: String::new() }
     }
 

@@ -6,7 +6,7 @@
 //! mutation is answered first.
 
 use async_graphql::parser::types::OperationType;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
@@ -26,6 +26,9 @@ use super::{Served, encode, execution};
 
 /// The media type of server-sent events.
 const EVENTS: &str = "text/event-stream";
+
+/// What nginx, and others like it, look at to know whether they may gather an answer.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Whether a client wants events: it accepts them, and either nothing else that we have or its operation is a
 /// subscription. Some clients name every media type that they know with every request.
@@ -102,7 +105,9 @@ pub fn stream(
         Ok::<_, std::convert::Infallible>(event)
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(every)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // No proxy may keep events, change them, or gather them before it passes them on.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    response.headers_mut().insert(BUFFERING, HeaderValue::from_static("no"));
     response
 }
 
