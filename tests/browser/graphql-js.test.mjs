@@ -26,7 +26,6 @@ const EVERYTHING = {
 const STRICTER = [
   // A deprecated directive is a proposal that graphql-js knows already; no published specification has it.
   /^Type `__Directive` does not have a field `(isDeprecated|deprecationReason)`/,
-  /^A subscription names its field itself, not in a fragment\./,
   // Of our own scalars graphql-js knows nothing.
   /expected type "(Long|DateTime)"|value of type (Long|DateTime), found/,
   // The draft of the specification; graphql-js 17 has it.

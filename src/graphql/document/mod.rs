@@ -21,11 +21,9 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use apollo_compiler::diagnostic::Diagnostic;
-use apollo_compiler::executable::{self, Selection};
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{DiagnosticData, DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Schema, ast};
-use async_graphql::ServerError;
 use async_graphql::parser::Error;
 use async_graphql::parser::types::{ExecutableDocument as Parsed, OperationType};
 use moka::sync::Cache;
@@ -33,7 +31,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Code, Viewer, asks_for_introspection};
-use fault::{Faults, MAX_ERRORS, fault, found, located};
+use fault::{Faults, MAX_ERRORS, fault, found};
 use introspection::ImplementersMap;
 
 pub use delivery::Delivery;
@@ -146,7 +144,8 @@ impl Documents {
         }
         count::check(&tree, &self.limits)?;
         let compiled = self.validate(&tree, text)?;
-        let parsed = parsed.map_err(|error| library::told(&error))?;
+        let mut parsed = parsed.map_err(|error| library::told(&error))?;
+        library::lift_fields(&mut parsed);
         let asks_for_introspection = asks_for_introspection(&parsed);
         Ok(Document { compiled, parsed, asks_for_introspection, length: text.len() })
     }
@@ -160,7 +159,6 @@ impl Documents {
         };
         let compiled = tree.to_executable_validate(&self.schema).map_err(|failed| invalid(&failed.errors))?;
         let mut faults = values::check(&self.schema, &compiled);
-        faults.extend(compiled.operations.iter().filter_map(|operation| fragment_at_root(&compiled, operation)));
         if !faults.is_empty() {
             let _ = fault::bound(&mut faults);
             return Err(faults);
@@ -239,19 +237,6 @@ fn is_of_what_was_left_out(diagnostic: &Diagnostic<'_, DiagnosticData>, text: &s
     let line = end.and_then(|end| Some((text.lines().nth(end.line.checked_sub(1)?)?, end.column)));
     let before = line.and_then(|(line, column)| line.as_bytes().get(column.checked_sub(2)?));
     is_missing && before == Some(&b'}')
-}
-
-/// A subscription whose field comes in a fragment would never send anything.
-fn fragment_at_root(document: &ExecutableDocument, operation: &executable::Operation) -> Option<ServerError> {
-    let set = &operation.selection_set.selections;
-    let fragment = set.iter().find(|selection| !matches!(selection, Selection::Field(_)))?;
-    let place = match fragment {
-        Selection::InlineFragment(fragment) => fragment.line_column_range(&document.sources),
-        Selection::FragmentSpread(spread) => spread.line_column_range(&document.sources),
-        Selection::Field(_) => None,
-    };
-    let message = "A subscription names its field itself, not in a fragment.";
-    operation.is_subscription().then(|| located(Code::ValidationFailed, message, place.map(|range| range.start)))
 }
 
 #[cfg(test)]

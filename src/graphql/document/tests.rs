@@ -93,13 +93,54 @@ fn documents_are_validated_as_the_specification_says() {
 }
 
 #[test]
+fn escapes_of_characters_beyond_the_basic_plane_are_read() {
+    for (string, right) in [
+        (r#""\u{1F600}""#, VALID),
+        (r#""\uD83D\uDE00""#, VALID),
+        (r#""\ud83d\ude00 \u{1f600}""#, VALID),
+        (r#""\u{10FFFF} \u{0041}""#, VALID),
+        (r#""""\uD83D""""#, VALID),
+        (r#""\\uD83D""#, VALID),
+        (r#""\uD83D""#, UNPARSED),
+        (r#""\uDE00""#, UNPARSED),
+        (r#""\uDE00\uD83D""#, UNPARSED),
+        (r#""\uD83D \uDE00""#, UNPARSED),
+        (r#""\uD83D\u0041""#, UNPARSED),
+        (r#""\uD83D\u{DE00}""#, UNPARSED),
+        (r#""\u{D83D}""#, UNPARSED),
+        (r#""\u{110000}""#, UNPARSED),
+        (r#""\u{}""#, UNPARSED),
+        (r#""\u{1F600""#, UNPARSED),
+        (r#""\u{XYZ}""#, UNPARSED),
+        (r#""\u12""#, UNPARSED),
+        (r#""\x41""#, UNPARSED),
+    ] {
+        let text = format!("{{ products(search: {string}) {{ nodes {{ id }} }} }}");
+        assert_eq!(code(&text, &json!({})), right, "{text}");
+    }
+    // What follows a string is where it was.
+    let text = r#"{ a: products(search: "\uD83D\uDE00 \u{1F600}") { nodes { id nothing } } }"#;
+    let faults = DOCUMENTS.read(text).expect_err("there is no such field");
+    assert_eq!(faults[0].locations[0].column, text.find("nothing").unwrap() + 1);
+}
+
+#[test]
 fn a_subscription_has_one_field_of_its_own() {
     for (text, right) in [
         ("subscription { orderChanged(id: \"a\") { id } }", VALID),
         ("subscription { a: orderChanged(id: \"a\") { id } b: orderChanged(id: \"b\") { id } }", INVALID),
-        ("subscription { ...F } fragment F on Subscription { orderChanged(id: \"a\") { id } }", INVALID),
-        ("subscription { ... on Subscription { orderChanged(id: \"a\") { id } } }", INVALID),
-        ("subscription { ... { orderChanged(id: \"a\") { id } } }", INVALID),
+        ("subscription { ...F } fragment F on Subscription { orderChanged(id: \"a\") { id } }", VALID),
+        ("subscription { ... on Subscription { orderChanged(id: \"a\") { id } } }", VALID),
+        ("subscription { ... { orderChanged(id: \"a\") { id } } }", VALID),
+        (
+            "subscription { ...F } fragment F on Subscription { ... { ...G } } fragment G on Subscription { orderChanged(id: \"a\") { id } }",
+            VALID,
+        ),
+        ("subscription { ... { a: orderChanged(id: \"a\") { id } } b: orderChanged(id: \"b\") { id } }", INVALID),
+        ("subscription { ... @skip(if: false) { orderChanged(id: \"a\") { id } } }", INVALID),
+        ("subscription { ... { __typename } }", INVALID),
+        ("subscription { ...F } fragment F on Query { product(by: { id: \"a\" }) { id } }", INVALID),
+        ("subscription { ...F } fragment F on Subscription { ...F }", INVALID),
         ("subscription { __typename }", INVALID),
         ("subscription { orderChanged(id: \"a\") { ...F } } fragment F on Order { id }", VALID),
     ] {
