@@ -26,7 +26,9 @@ use super::caller::Caller;
 use super::connections::Connection;
 use super::encode::{self, EncodeError};
 use super::operation::{Accepted, Answer, MUTATION_BY_GET, Operation, UNKNOWN_OUTCOME, answer};
-use super::refusal::{OVERLOADED, bad_json, bad_request, full, refuse, refuse_with, too_much};
+use super::refusal::{
+    OVERLOADED, bad_json, bad_request, full, json_fault, read_operation, refuse, refuse_with, too_much,
+};
 use super::wire::Place;
 use super::{Served, caching, events, execution, socket};
 
@@ -90,13 +92,9 @@ pub async fn post(
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return bad_request("Batches are not supported: send one operation.");
     }
-    let operation = match serde_json::from_slice::<Operation>(&body) {
+    let operation = match read_operation(&body) {
         Ok(operation) => operation,
-        Err(error) => {
-            let otherwise =
-                "The body is not a JSON object with a `query`, and perhaps `variables` and `operationName`.";
-            return bad_json(&error, otherwise);
-        }
+        Err(fault) => return bad_json(fault),
     };
     execute(&served, envelope, operation).await
 }
@@ -134,7 +132,7 @@ pub async fn get(
     for (object, text) in objects.iter_mut().zip([parts.variables, parts.extensions]) {
         match text.filter(|text| !text.is_empty()).map(|text| serde_json::from_str(&text)).transpose() {
             Ok(parsed) => *object = parsed,
-            Err(error) => return bad_json(&error, "`variables` and `extensions` are JSON objects."),
+            Err(error) => return bad_json(json_fault(&error, "`variables` and `extensions` are JSON objects.")),
         }
     }
     let operation = Operation::from_parts(parts.query, parts.operation_name, objects);

@@ -19,6 +19,7 @@ mod http;
 mod key_set;
 mod line;
 mod listen;
+mod message;
 mod metrics;
 mod operation;
 mod origin;

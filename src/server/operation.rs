@@ -216,7 +216,11 @@ impl Answer {
     }
 
     /// The same with all that is wrong.
-    fn of_faults(faults: Faults) -> Self {
+    fn of_faults(mut faults: Faults) -> Self {
+        // What has no place in the document has none at all: lines and columns are counted from 1.
+        for fault in &mut faults {
+            fault.locations.retain(|place| *place != Pos::default());
+        }
         Self {
             response: finish(Response::from_errors(faults)),
             is_request_error: true,

@@ -13,6 +13,7 @@ use crate::graphql::Code;
 use crate::telemetry;
 
 use super::listen::MAX_HEAD;
+use super::operation::Operation;
 use super::person::Person;
 use super::rate::{POINT, TooMuch};
 
@@ -39,22 +40,73 @@ pub fn bad_request(message: &str) -> Response {
 /// Deepest nesting of brackets in JSON: what the parser takes.
 const MAX_JSON_NESTING: usize = 127;
 
-/// Why JSON was not taken: its own fault where it is JSON all the same, or `otherwise`.
-pub fn json_fault(error: &serde_json::Error, otherwise: &'static str) -> (Code, String) {
+/// A code and a sentence.
+pub type Fault = (Code, String);
+
+/// Why JSON was not taken: its own fault where it is JSON all the same, or `otherwise`, with the place where it breaks.
+pub fn json_fault(error: &serde_json::Error, otherwise: &str) -> Fault {
     // The parser has codes for its errors, but keeps them to itself.
     let text = error.to_string();
+    let place = format!("at line {}, column {}", error.line(), error.column());
     if text.starts_with("recursion limit exceeded") {
         return (Code::LimitExceeded, format!("JSON nests at most {MAX_JSON_NESTING} brackets deep."));
     }
     if text.starts_with("number out of range") {
-        return (Code::BadUserInput, "A number in the JSON is out of range.".to_owned());
+        return (Code::BadUserInput, format!("A number in the JSON is out of range, {place}."));
     }
-    (Code::BadUserInput, otherwise.to_owned())
+    if ["lone leading surrogate", "unexpected end of hex escape"].iter().any(|fault| text.starts_with(fault)) {
+        let message =
+            format!("A string in the JSON has half a character, a surrogate without the other half, {place}.");
+        return (Code::BadUserInput, message);
+    }
+    if text.starts_with("invalid unicode code point") {
+        return (Code::BadUserInput, format!("The JSON is not UTF-8, {place}."));
+    }
+    if error.is_data() {
+        return (Code::BadUserInput, otherwise.to_owned());
+    }
+    (Code::BadUserInput, format!("{} It breaks {place}.", sentence(otherwise)))
+}
+
+/// How an operation looks.
+const FORM: &str =
+    "An operation is a JSON object with a `query`, and perhaps `variables`, `operationName` and `extensions`.";
+
+/// Reads an operation.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_operation(json: &[u8]) -> Result<Operation, Fault> {
+    let begin = json.iter().find(|byte| !byte.is_ascii_whitespace());
+    // The parser would take a list for the parts of an operation in their order.
+    if begin == Some(&b'[') {
+        return Err((Code::BadUserInput, FORM.to_owned()));
+    }
+    serde_json::from_slice(json).map_err(|error| operation_fault(&error, json))
+}
+
+fn operation_fault(error: &serde_json::Error, json: &[u8]) -> Fault {
+    let parts = error.is_data().then(|| serde_json::from_slice::<serde_json::Value>(json).ok()).flatten();
+    let Some(serde_json::Value::Object(parts)) = parts else { return json_fault(error, FORM) };
+    let is_wrong = |name: &&str, is_right: fn(&serde_json::Value) -> bool| {
+        parts.get(*name).is_some_and(|part| !part.is_null() && !is_right(part))
+    };
+    let text = ["query", "operationName"].into_iter().find(|name| is_wrong(name, serde_json::Value::is_string));
+    let object = ["variables", "extensions"].into_iter().find(|name| is_wrong(name, serde_json::Value::is_object));
+    match (text, object) {
+        (Some(name), _) => (Code::BadUserInput, format!("`{name}` of an operation is a string.")),
+        (None, Some(name)) => (Code::BadUserInput, format!("`{name}` of an operation is a JSON object.")),
+        (None, None) => json_fault(error, FORM),
+    }
+}
+
+/// Ends half a sentence.
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }
 
 /// A request whose JSON makes no sense.
-pub fn bad_json(error: &serde_json::Error, otherwise: &'static str) -> Response {
-    let (code, message) = json_fault(error, otherwise);
+pub fn bad_json((code, message): Fault) -> Response {
     refuse(StatusCode::BAD_REQUEST, code, &message)
 }
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
@@ -27,9 +27,10 @@ use super::caller::Caller;
 use super::connections::Connection as TcpConnection;
 use super::end::End;
 use super::execution::results;
+use super::message::FromClient;
 use super::operation::{Answer, Operation};
 use super::person::Person;
-use super::refusal::{OVERLOADED, full, json_fault, refuse, sockets_told, told, too_many_sockets, too_much};
+use super::refusal::{Fault, OVERLOADED, full, refuse, sockets_told, told, too_many_sockets, too_much, unauthorized};
 use super::seats::Seat;
 use super::wire::Times;
 use super::{Identity, Served, encode};
@@ -40,31 +41,6 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const READ_BUFFER: usize = 1_024;
 /// Longest id of an operation, in bytes.
 const MAX_ID: usize = 255;
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum FromClient {
-    ConnectionInit {
-        #[serde(default)]
-        payload: Option<serde_json::Map<String, Value>>,
-    },
-    Ping {
-        #[serde(default)]
-        payload: Option<serde_json::Map<String, Value>>,
-    },
-    Pong {
-        #[serde(default)]
-        #[expect(dead_code, reason = "must be an object")]
-        payload: Option<serde_json::Map<String, Value>>,
-    },
-    Subscribe {
-        id: String,
-        payload: Operation,
-    },
-    Complete {
-        id: String,
-    },
-}
 
 /// A result as it is sent. Its fields keep their order.
 #[derive(Serialize)]
@@ -95,6 +71,8 @@ struct Connection {
     person: Person,
     seat: Option<Seat>,
     identity: Option<Identity>,
+    /// Who the token of the handshake says that it is.
+    announced: Option<Box<Identity>>,
     subscriptions: Operations,
     /// Queries and mutations, which have one answer.
     requests: Operations,
@@ -114,8 +92,17 @@ pub fn upgrade(
     if !served.origins.may_stay(headers) {
         return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Pages of this origin may not open a websocket here.");
     }
-    // Who has a token says so later; until then it counts for the guests at its address.
-    let person = Person::guests(address);
+    // A client that is no browser may send its token already; until a token has come, it counts for the guests at its address.
+    let announced = match announced(&served, headers) {
+        Ok(announced) => announced,
+        Err(why) => {
+            if let Err(refused) = served.begin(&Person::guests(address)) {
+                return too_much(refused);
+            }
+            return unauthorized(why);
+        }
+    };
+    let person = announced.as_ref().map_or_else(|| Person::guests(address), |one| Person::of(&one.party, address));
     if let Err(refused) = served.begin(&person) {
         return too_much(refused);
     }
@@ -135,16 +122,25 @@ pub fn upgrade(
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .on_upgrade(move |socket| async move {
-            Box::pin(run(socket, served, (address, connection), (person, seat))).await;
+            Box::pin(run(socket, served, (address, connection), (person, seat, announced))).await;
             drop(place);
         })
+}
+
+/// Who sends a handshake, when it has a token.
+fn announced(served: &Served, headers: &HeaderMap) -> Result<Option<Identity>, &'static str> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let identity = served.front.gate.admit_headers(headers).map_err(|BadToken| "This token is not good.")?;
+    if identity.is_over(served.app.clock.now()) { Err("This token has expired.") } else { Ok(Some(identity)) }
 }
 
 async fn run(
     socket: WebSocket,
     served: Arc<Served>,
     (address, below): (IpAddr, Arc<TcpConnection>),
-    (person, seat): (Person, Option<Seat>),
+    (person, seat, announced): (Person, Option<Seat>, Option<Identity>),
 ) {
     let is_ours = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
     let times = served.front.wire.times;
@@ -157,13 +153,18 @@ async fn run(
         person,
         seat,
         identity: None,
+        announced: announced.map(Box::new),
         subscriptions: StreamMap::new(),
         requests: StreamMap::new(),
         farewell: None,
         last_heard: Instant::now(),
         _open: Open::socket(),
     };
-    let end = if is_ours { connection.serve().await } else { End::closed(4406, "Subprotocol not acceptable") };
+    let end = if is_ours {
+        connection.serve().await
+    } else {
+        End::closed(4406, "Subprotocol not acceptable: use graphql-transport-ws")
+    };
     // What it watches and its seat are let go before the farewell, which may take a while.
     connection.subscriptions.clear();
     connection.requests.clear();
@@ -218,9 +219,9 @@ impl Connection {
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         self.last_heard = Instant::now();
         match message {
-            Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+            Some(Ok(Message::Text(text))) => match FromClient::read(&text) {
                 Ok(message) => self.obey(message).await,
-                Err(error) => Err(End::closed(4400, json_fault(&error, "Invalid message").1)),
+                Err(why) => Err(End::closed(4400, why)),
             },
             Some(Ok(Message::Binary(_))) => Err(End::closed(4400, "Binary frames are not supported")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
@@ -236,23 +237,24 @@ impl Connection {
 
     async fn obey(&mut self, message: FromClient) -> Result<(), End> {
         match message {
-            FromClient::ConnectionInit { .. } if self.identity.is_some() => {
+            FromClient::ConnectionInit(_) if self.identity.is_some() => {
                 Err(End::closed(4429, "Too many initialisation requests"))
             }
-            FromClient::ConnectionInit { payload } => {
-                self.identify(&payload.unwrap_or_default())?;
+            FromClient::ConnectionInit(payload) => {
+                self.identify(&payload)?;
                 self.send(&json!({ "type": "connection_ack" })).await
             }
-            FromClient::Ping { payload: Some(payload) } => {
-                self.send(&json!({ "type": "pong", "payload": payload })).await
+            FromClient::Ping(Some(payload)) => {
+                // As it came, to the letter.
+                self.write(Message::Text(format!("{{\"type\":\"pong\",\"payload\":{}}}", payload.get()).into())).await
             }
-            FromClient::Ping { payload: None } => self.send(&json!({ "type": "pong" })).await,
-            FromClient::Pong { .. } => Ok(()),
-            FromClient::Subscribe { id, payload } => match self.identity.clone() {
+            FromClient::Ping(None) => self.send(&json!({ "type": "pong" })).await,
+            FromClient::Pong => Ok(()),
+            FromClient::Subscribe(id, payload) => match self.identity.clone() {
                 None => Err(End::closed(4401, "Unauthorized")),
                 Some(identity) => self.subscribe(id, payload, identity).await,
             },
-            FromClient::Complete { id } => {
+            FromClient::Complete(id) => {
                 self.forget(&id);
                 Ok(())
             }
@@ -261,11 +263,25 @@ impl Connection {
 
     /// Finds out who it is, and counts it for them from now on.
     fn identify(&mut self, payload: &serde_json::Map<String, Value>) -> Result<(), End> {
-        let sent = ["Authorization", "authorization"].iter().find_map(|name| payload.get(*name));
-        let identity = match sent {
-            None | Some(Value::Null) => self.served.front.gate.admit(None),
-            Some(Value::String(text)) => self.served.front.gate.admit(Some(text)),
-            Some(_) => Err(BadToken),
+        let named = |name: &str| name.eq_ignore_ascii_case("authorization");
+        let sent = payload.iter().find_map(|(name, value)| named(name).then_some(value));
+        let announced = self.announced.take().map(|announced| *announced);
+        let identity = match (sent, announced) {
+            (None | Some(Value::Null), Some(announced)) => Ok(announced),
+            (None | Some(Value::Null), None) => self.served.front.gate.admit(None),
+            (Some(Value::String(text)), announced) => {
+                let identity = self.served.front.gate.admit(Some(text));
+                if let (Ok(identity), Some(announced)) = (&identity, announced)
+                    && identity.party != announced.party
+                {
+                    return Err(End::closed(
+                        4403,
+                        "Forbidden: this is somebody else than the token of the handshake says",
+                    ));
+                }
+                identity
+            }
+            (Some(_), _) => Err(BadToken),
         };
         let now = self.served.app.clock.now();
         let identity = identity.ok().filter(|identity| !identity.is_over(now));
@@ -279,10 +295,12 @@ impl Connection {
         Ok(())
     }
 
-    async fn subscribe(&mut self, id: String, operation: Operation, identity: Identity) -> Result<(), End> {
-        if id.is_empty() || id.len() > MAX_ID {
-            return Err(End::closed(4400, "Invalid message"));
-        }
+    async fn subscribe(
+        &mut self,
+        id: String,
+        operation: Result<Operation, Fault>,
+        identity: Identity,
+    ) -> Result<(), End> {
         if self.subscriptions.contains_key(&id) || self.requests.contains_key(&id) {
             return Err(End::closed(4409, "Subscriber for this id already exists"));
         }
@@ -290,6 +308,10 @@ impl Connection {
             // Without a word, and not executed: so its client sends it again over its next connection.
             return Ok(());
         }
+        let operation = operation.and_then(|operation| {
+            let message = format!("The id of an operation has at most {MAX_ID} bytes.");
+            if id.len() <= MAX_ID { Ok(operation) } else { Err((Code::LimitExceeded, message)) }
+        });
         match self.begin(operation, identity) {
             Ok((kind, results)) => {
                 let events = results.map(move |answer| Event::Result(kind, Box::new(answer)));
@@ -305,7 +327,7 @@ impl Connection {
     /// Begins an operation, if it may be executed.
     fn begin(
         &self,
-        operation: Operation,
+        operation: Result<Operation, Fault>,
         identity: Identity,
     ) -> Result<(OperationType, BoxStream<'static, Answer>), Value> {
         let due = Instant::now() + self.times.request;
@@ -314,6 +336,10 @@ impl Connection {
             errors(code, &message)
         };
         self.served.begin(&self.person).map_err(refuse)?;
+        let operation = operation.map_err(|(code, message)| {
+            telemetry::refusal(code.word());
+            errors(code, &message)
+        })?;
         let most = self.served.front.wire.room.operations;
         if self.subscriptions.len() + self.requests.len() >= most {
             return Err(errors(Code::LimitExceeded, &format!("At most {most} operations run on one socket.")));

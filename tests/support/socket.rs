@@ -120,6 +120,14 @@ impl Socket {
         }
     }
 
+    /// The next message of the server, to the letter.
+    pub async fn next_text(&mut self) -> String {
+        match self.frame().await {
+            Message::Text(text) => text.to_string(),
+            other => panic!("not a message: {other:?}"),
+        }
+    }
+
     /// The data of the next result of an operation.
     pub async fn data(&mut self, id: &str) -> Value {
         let mut message = self.next().await;
