@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -80,6 +81,8 @@ const shipped = (port, server) => () =>
     .replace('bind :8080', `bind 127.0.0.1:${port}`)
     .replace('maxconn 30000', 'maxconn 100')
     .replace('onhand-1:8000', server)
+    // In development a server answers to the names of this machine only.
+    .replace('httpchk GET /health/ready', 'httpchk\n    http-check send meth GET uri /health/ready hdr Host localhost')
     .replace(/ *server onhand-2 .*/, '');
 
 test('the shipped proxy says in words that pages can read that no server is there', async (t) => {
@@ -102,6 +105,18 @@ test('the shipped proxy says in words that pages can read that no server is ther
     });
   assert.deepEqual(await (await answered(200)).json(), { data: { __typename: 'Query' } });
   await request('{ __typename }', {}, api);
+  const handshake = get(api, {
+    headers: {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-protocol': 'graphql-transport-ws',
+    },
+  });
+  const [upgraded, socket] = await once(handshake, 'upgrade');
+  socket.destroy();
+  assert.ok(upgraded.rawHeaders.includes('Sec-WebSocket-Protocol'), upgraded.rawHeaders.join(' '));
   await server.stop('SIGTERM');
   const away = await answered(503);
   assert.match(away.headers.get('content-type'), /^application\/json/);
