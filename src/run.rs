@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{App, Settings};
 use crate::clock::Clock;
@@ -17,7 +19,7 @@ use crate::import::Interrupted;
 use crate::lines::Lines;
 use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
-use crate::signals::{INTERRUPTED, Signals};
+use crate::signals::{INTERRUPTED, Signals, TERMINATED};
 use crate::store::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
 use crate::supervision::Supervisor;
 use crate::verify::Report;
@@ -32,6 +34,9 @@ const MAX_LAST_COMMITS: Duration = Duration::from_secs(1);
 
 /// How long the end of a server waits for whoever reads what it says.
 const MAX_LAST_LINES: Duration = Duration::from_secs(1);
+
+/// How long work may hold its thread when it is to end.
+const MAX_HELD: Duration = Duration::from_secs(1);
 
 /// How what the command line asks for has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +106,23 @@ async fn bring_up_to_date(url: &str) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Does some work until it is done, or until Ctrl-C or SIGTERM. As the first process of a container, too, which the kernel
-/// does not end by itself.
+/// Does some work until it is done, or until Ctrl-C or SIGTERM; the process ends soon after that or at a second one, also
+/// when the work holds its thread, as writing to a pipe that nobody reads may. As the first process of a container, too,
+/// which the kernel does not end by itself.
 async fn until_signal(work: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<End> {
     let mut signals = Signals::new()?;
+    let (tell, told) = oneshot::channel();
+    let _watch = AbortOnDropHandle::new(tokio::spawn(async move {
+        let code = signals.next().await;
+        // Nobody listens any more when the work is done.
+        let _ = tell.send(code);
+        let _ = timeout(MAX_HELD, signals.next()).await;
+        std::process::exit(code.into());
+    }));
     tokio::select! {
         biased;
         done = work => done.map(End::from),
-        code = signals.next() => Ok(End::Stopped(code)),
+        code = told => Ok(End::Stopped(code.unwrap_or(TERMINATED))),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::support::cluster::{Cluster, run as run_tool};
 use crate::support::process::{command, run};
-use crate::support::{PATIENCE, Place, Process, is_postgres};
+use crate::support::{PATIENCE, Place, Process, eventually, is_postgres};
 
 /// A port on which nobody listens.
 async fn closed_port() -> u16 {
@@ -57,6 +57,35 @@ async fn whoever_waits_for_the_database_says_why_and_obeys_at_once() {
         let ended = timeout(PATIENCE, child.wait()).await.unwrap_or_else(|_| panic!("{arguments:?} obeys {signal}"));
         assert_eq!(ended.expect("its end").code(), Some(code), "{arguments:?}, {signal}");
         assert!(asked.elapsed() < Duration::from_secs(15), "{arguments:?}: half of what it waits for the database");
+    }
+}
+
+/// Whoever waits for the rest of its input is in the middle of a read.
+#[tokio::test]
+async fn an_import_that_waits_for_its_input_obeys() {
+    let place = Place::new().await;
+    for (name, number) in [("INT", 2), ("TERM", 15)] {
+        let mut child = command(&place)
+            .args(["import", "-", "--format", "csv", "--mode", "add"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        let _input = child.stdin.take();
+        let id = child.id().expect("it runs");
+        eventually("it has signals handed to itself", || async {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+            caught & (1 << (number - 1)) != 0
+        })
+        .await;
+        kill(id, name).await;
+        let ended =
+            timeout(PATIENCE, child.wait()).await.expect("it ends although its input does not").expect("its end");
+        assert_eq!(ended.code(), Some(128 + number), "{name}");
     }
 }
 
