@@ -52,16 +52,18 @@ pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
         Exported::Products => (&COLUMNS[..], products),
         Exported::Log => (&LOG_COLUMNS[..], transactions),
     };
-    let output = settings.output.as_deref();
+    let output = settings.output.as_deref().filter(|output| *output != Path::new("-"));
     let format = settings.format.or_else(|| output.and_then(format_of)).unwrap_or(Format::Csv);
-    let part = output.map(part_of);
+    // A device or a pipe is written to as it is; a file appears when it is whole.
+    let device = output.filter(|output| fs::metadata(output).is_ok_and(|found| !found.is_file() && !found.is_dir()));
+    let part = output.filter(|_| device.is_none()).map(part_of);
     if let Some(part) = &part {
         // What an export that was broken off left there may be for everybody to read.
         let _ = fs::remove_file(part);
     }
-    let spool = if part.is_none() { spool() } else { None };
-    let to: Box<dyn Write> = match (&part, &spool) {
-        (Some(part), _) => Box::new(files::create(part).with_context(|| format!("cannot write {}", part.display()))?),
+    let spool = if output.is_none() { spool() } else { None };
+    let to: Box<dyn Write> = match (part.as_deref().or(device), &spool) {
+        (Some(file), _) => Box::new(files::create(file).with_context(|| format!("cannot write {}", file.display()))?),
         (None, Some(spool)) => Box::new(spool.try_clone().context("cannot write a temporary file")?),
         (None, None) => Box::new(io::stdout()),
     };

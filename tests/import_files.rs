@@ -314,7 +314,7 @@ async fn standard_input_needs_no_temporary_files() {
     }
     assert_eq!(total(&place, "MUG-BLUE").await, 16);
     // What does not fit into memory needs a file, and that is said before anything changes.
-    let large = [&b"sku,stock\nMUG-BLUE,1\n"[..], &b"\n".repeat(33 * 1024 * 1024)].concat();
+    let large = [&b"sku,stock\nMUG-BLUE,1\n"[..], &[&b" ".repeat(100_000)[..], b"\n"].concat().repeat(340)].concat();
     let (code, told) = piped(&place, "/nonexistent", &large, &["--mode", "add"]).await;
     assert!(code == 2 && told.contains("32 MB") && told.contains("TMPDIR"), "{told}");
     let temporary = place.folder().display().to_string();

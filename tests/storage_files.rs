@@ -145,6 +145,23 @@ async fn only_the_owner_reads_the_files() {
 }
 
 #[tokio::test]
+async fn an_export_goes_to_files_devices_and_standard_output() {
+    let place = Place::new().await;
+    assert_eq!(run(&place, &["migrate"]).await.0, 0);
+    let (code, printed) = run(&place, &["export", "--output", "-"]).await;
+    assert!(code == 0 && printed.starts_with("sku,name,"), "{printed}");
+    assert_eq!(run(&place, &["export", "--output", "/dev/null"]).await, (0, String::new()));
+    assert!(!Path::new("/dev/null.part").exists());
+    fs::write(place.folder().join("none.csv"), "sku,stock\nNONE,1\n").expect("a file");
+    let (code, told) = run(&place, &["import", "none.csv", "--mode", "add", "--results", "-"]).await;
+    assert!(code == 1 && told.contains("2,NONE,refused,NOT_FOUND"), "{told}");
+    let made = names(place.folder());
+    assert!(!made.iter().any(|name| name.starts_with('-')), "{made:?}");
+    let (code, told) = run(&place, &["export", "--output", "nowhere/out.csv"]).await;
+    assert!(code == 2 && told.contains("cannot write nowhere/out.csv"), "{told}");
+}
+
+#[tokio::test]
 async fn what_ends_leaves_a_whole_file() {
     if is_postgres() {
         return;

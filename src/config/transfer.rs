@@ -46,7 +46,7 @@ pub struct ImportSettings {
     /// Print the result of every row, not only of those that were refused or whose product is archived.
     #[arg(long)]
     pub all: bool,
-    /// Where the result of every row is written; then standard output has none.
+    /// Where the result of every row is written; then standard output has none. `-` is standard output.
     #[arg(long)]
     pub results: Option<PathBuf>,
     /// Who does it, in the log; `system` unless given.
@@ -79,7 +79,7 @@ pub struct ExportSettings {
     /// What it is written in; told by the ending of the output unless given, otherwise CSV.
     #[arg(long)]
     pub format: Option<Format>,
-    /// The file that is written instead of standard output.
+    /// The file that is written instead of standard output, which is `-`. It appears when it is whole.
     #[arg(long)]
     pub output: Option<PathBuf>,
     /// Products that are archived, too.

@@ -171,6 +171,8 @@ fn unknown_end(opened: u64, at: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+
     use super::*;
 
     /// The records of a file: `line:cell|cell`, or `line!` when it has a fault; at last what refuses the file.
@@ -206,6 +208,32 @@ mod tests {
         }
         assert_eq!(read(""), [""; 0]);
         assert_eq!(read("\"\"\"\""), ["1:\""]);
+    }
+
+    /// What the csv crate writes, this reads.
+    #[test]
+    fn whatever_is_written_comes_back() {
+        let mut random = rand::rngs::StdRng::seed_from_u64(10);
+        for _ in 0..2_000 {
+            let width = random.random_range(1..4);
+            let mut cell = || -> String {
+                let length = random.random_range(0..6);
+                (0..length).map(|_| ['a', ',', '"', ' ', '\n', '\r', '\'', 'é'][random.random_range(0..8)]).collect()
+            };
+            let rows: Vec<Vec<String>> = (0..4).map(|_| (0..width).map(|_| cell()).collect()).collect();
+            let mut csv = csv::Writer::from_writer(Vec::new());
+            for row in &rows {
+                csv.write_record(row).expect("memory");
+            }
+            let text = csv.into_inner().expect("memory");
+            let mut read = CsvRows::new(text.as_slice(), 0, 0);
+            for row in &rows {
+                let record = read.next().expect("a file").expect("a record");
+                let cells = record.cells.into_iter().map(|cell| String::from_utf8(cell).expect("text"));
+                assert_eq!((record.fault, cells.collect::<Vec<_>>()), (None, row.clone()), "{text:?}");
+            }
+            assert!(read.next().expect("a file").is_none());
+        }
     }
 
     #[test]

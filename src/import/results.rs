@@ -2,6 +2,7 @@
 //! somebody has to look at, unless all are asked for.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -114,7 +115,7 @@ impl Results {
     /// # Errors
     /// When the file cannot be written.
     pub fn begin(settings: &ImportSettings, source: &Source, run: Uuid) -> anyhow::Result<Self> {
-        let out = match settings.results.as_deref() {
+        let out = match settings.results.as_deref().filter(|path| *path != Path::new("-")) {
             None => Out::Silent(source.format()),
             Some(path) => {
                 let file = files::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -162,7 +163,7 @@ impl Results {
 
     /// Whether every row of the file has its result.
     pub const fn is_whole(&self) -> bool {
-        self.sums.rows == self.rows
+        self.sums.rows >= self.rows
     }
 
     /// Tells the sums, on standard error: standard output has the results. `true` when no row was refused.

@@ -19,7 +19,8 @@ use super::{MoneyInput, Product};
 /// A product to be made.
 #[derive(Debug, InputObject)]
 pub struct CreateProductInput {
-    /// The stock keeping unit: 1 to 64 characters after trimming, unique ignoring case.
+    /// The stock keeping unit: 1 to 64 visible characters after trimming, unique ignoring case. One that nobody could tell from
+    /// another, such as one with a no-break space, is refused.
     sku: String,
     /// The name: 1 to 200 characters.
     name: String,
