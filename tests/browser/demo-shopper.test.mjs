@@ -192,9 +192,10 @@ describe('several orders of one shopper', () => {
     await visit.add(HONEY);
     const number = await visit.checkOut();
     const cancel = visit.button('Cancel the order');
+    await visit.stopClock();
     await cancel.dblclick();
     const undo = visit.button(`Undo cancelling ${number}`);
-    await visit.page.clock.runFor(700);
+    await visit.passRepeat();
     await undo.click();
     await visit.orderSays('It is not cancelled.');
     await cancel.click();

@@ -139,6 +139,21 @@ export class DemoPage {
     await this.isLive();
   }
 
+  /** Lets no time go by on the page but what the test lets go by: on a slow machine nothing is too late. */
+  stopClock() {
+    return this.page.clock.pauseAt(Date.now() + 1_000);
+  }
+
+  /** Lets time go by until something is seen. */
+  async passUntil(locator) {
+    while (!(await locator.isVisible())) await this.page.clock.runFor(20);
+  }
+
+  /** Lets the time go by in which a second press is the first one. */
+  passRepeat() {
+    return this.page.clock.runFor(700);
+  }
+
   /** Lets the time go by in which something can be undone. */
   passUndo() {
     return this.page.clock.runFor(HELD_MS);
