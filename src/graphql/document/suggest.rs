@@ -1,11 +1,11 @@
 //! Names of the schema that are near to one that it does not have, as graphql-js suggests them. Only where the schema may be
 //! explored: elsewhere they would tell of it piece by piece. It never decides what is wrong.
 
-use apollo_compiler::Schema;
 use apollo_compiler::ast::Type;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Name, Schema};
 
 /// Most names in one suggestion.
 const MAX_NAMES: usize = 5;
@@ -22,11 +22,11 @@ pub fn hint(schema: &Schema, fault: &str, sentence: &str) -> Option<String> {
             .or_else(|| meant(field, fields(schema.types.get(first)?).map(|(name, _)| name))),
         ("UndefinedArgument", Some(place)) => meant(first, arguments(schema, place)?.into_iter()),
         ("UndefinedEnumValue", Some(kind)) => match schema.types.get(kind)? {
-            ExtendedType::Enum(known) => meant(first, known.values.keys().map(|name| name.as_str())),
+            ExtendedType::Enum(known) => meant(first, known.values.keys().map(Name::as_str)),
             _ => None,
         },
         ("UndefinedInputValue", Some(kind)) => match schema.types.get(kind)? {
-            ExtendedType::InputObject(known) => meant(first, known.fields.keys().map(|name| name.as_str())),
+            ExtendedType::InputObject(known) => meant(first, known.fields.keys().map(Name::as_str)),
             _ => None,
         },
         ("UndefinedDefinition", _) => meant(first, types(schema, ExtendedType::is_input_type)),
@@ -34,7 +34,7 @@ pub fn hint(schema: &Schema, fault: &str, sentence: &str) -> Option<String> {
             meant(first, types(schema, has_fields))
         }
         ("UndefinedDirective", _) => {
-            let known = schema.directive_definitions.keys().map(|name| name.as_str());
+            let known = schema.directive_definitions.keys().map(Name::as_str);
             near(first.trim_start_matches('@'), known)
                 .map(|names| question(names.iter().map(|name| format!("`@{name}`"))))
         }
@@ -54,11 +54,11 @@ fn hint_of_value(schema: &Schema, kind: &Type, value: &JsonValue) -> Option<Stri
         (JsonValue::Object(given), ExtendedType::InputObject(known)) => {
             given.iter().find_map(|(name, value)| match known.fields.get(name.as_str()) {
                 Some(field) => hint_of_value(schema, &field.ty, value),
-                None => meant(name.as_str(), known.fields.keys().map(|name| name.as_str())),
+                None => meant(name.as_str(), known.fields.keys().map(Name::as_str)),
             })
         }
         (JsonValue::String(value), ExtendedType::Enum(known)) if !known.values.contains_key(value.as_str()) => {
-            meant(value.as_str(), known.values.keys().map(|name| name.as_str()))
+            meant(value.as_str(), known.values.keys().map(Name::as_str))
         }
         _ => None,
     }
