@@ -374,12 +374,7 @@ fn near_names_are_suggested_only_where_that_is_wanted() {
         assert!(without.iter().all(|message| !message.contains("Did you mean")), "{text}: {without:?}");
     }
     let (with, _) = told("{ node(id: \"x\") { sku } }");
-    assert_eq!(
-        with,
-        [
-            "Type `Node` does not have a field `sku`. Did you mean `... on OrderItem`, `... on Product` or `... on ShipmentItem`?"
-        ]
-    );
+    assert_eq!(with, ["Type `Node` does not have a field `sku`. Did you mean `... on OrderItem` or `... on Product`?"]);
     let (with, without) = told("{ products { nodes { xyzzy } } }");
     assert_eq!(with, without, "nothing is near");
 }
