@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Shop, eventually};
+use crate::support::{PATIENCE, Shop, eventually, patient_wire};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total version } }";
 
@@ -61,7 +61,7 @@ fn post(shop: &Shop, query: &str, variables: &Value) -> RequestBuilder {
 
 #[tokio::test]
 async fn stock_is_followed_until_the_client_goes() {
-    let wire = Wire::default();
+    let wire = patient_wire();
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;
     let mug = shop.product("MUG", 5).await;

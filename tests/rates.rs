@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::process::{Process, run};
-use crate::support::{Client, Place, SECRET, Shop, Socket, Wanted, eventually, with_tokens};
+use crate::support::{Client, Place, SECRET, Shop, Socket, Wanted, eventually, patient_wire, with_tokens};
 
 /// A query that costs a point and a thousandth.
 const PLAIN: &str = "{ __typename }";
@@ -29,7 +29,7 @@ fn slow(burst: u32) -> Rate {
 
 /// A wire with so many thousandths for everybody but staff.
 fn with_points(burst: u32) -> Wire {
-    Wire { rates: Rates::new(slow(burst), None), ..Wire::default() }
+    Wire { rates: Rates::new(slow(burst), None), ..patient_wire() }
 }
 
 /// A shop that checks tokens.
@@ -110,7 +110,7 @@ async fn staff_are_counted_when_that_is_set_and_nobody_in_development() {
     let wire = || Wire {
         rates: Rates::new(slow(PLAIN_COST), Some(slow(2 * PLAIN_COST))),
         seats: Seats::new(1, 1, Some(1)),
-        ..Wire::default()
+        ..patient_wire()
     };
     let shop = production(wire()).await;
     let staff = shop.signed_in(Role::Staff, "sam").await;
@@ -256,7 +256,7 @@ async fn event_streams_and_persisted_queries_cost_the_same() {
 async fn whoever_comes_back_when_they_were_told_to_is_answered() {
     let rates =
         Rates::new(Rate { per_second: NonZeroU32::new(600).expect("a rate"), burst: slow(PLAIN_COST).burst }, None);
-    let shop = production(Wire { rates, ..Wire::default() }).await;
+    let shop = production(Wire { rates, ..patient_wire() }).await;
     // At the same time, so that even on a slow machine there are not points for all of them.
     let body = json!({ "query": PLAIN });
     let answers = join_all((0..20).map(|_| post(&shop, &body, &[]))).await;
@@ -296,7 +296,7 @@ async fn guests_are_told_apart_by_what_a_trusted_proxy_says_and_by_nobody_else()
 
 #[tokio::test]
 async fn a_customer_has_so_many_sockets_and_event_streams_together() {
-    let shop = production(Wire { seats: Seats::new(2, 1, None), ..Wire::default() }).await;
+    let shop = production(Wire { seats: Seats::new(2, 1, None), ..patient_wire() }).await;
     let (ada, bob) = (shop.signed_in(Role::Customer, "ada").await, shop.signed_in(Role::Customer, "bob").await);
     let staff = shop.signed_in(Role::Staff, "sam").await;
     let events = [("accept", "text/event-stream")];
@@ -321,7 +321,7 @@ async fn a_customer_has_so_many_sockets_and_event_streams_together() {
 #[tokio::test]
 async fn guests_have_so_many_sockets_at_one_address() {
     let proxies = vec!["127.0.0.1/32".parse().expect("a network")];
-    let shop = production(Wire { seats: Seats::new(1, 2, None), proxies, ..Wire::default() }).await;
+    let shop = production(Wire { seats: Seats::new(1, 2, None), proxies, ..patient_wire() }).await;
     let open = async |address: &'static str| {
         Socket::try_open(&shop.url, "graphql-transport-ws", &[("x-forwarded-for", address)]).await
     };
@@ -344,7 +344,7 @@ async fn guests_have_so_many_sockets_at_one_address() {
 #[tokio::test]
 async fn sizes_are_what_they_are_set_to() {
     let room = Room { body: 2_048, message: 1_024, operations: 2, ..Room::default() };
-    let shop = Shop::open_wired(Wire { room, ..Wire::default() }).await;
+    let shop = Shop::open_wired(Wire { room, ..patient_wire() }).await;
     let body = |size: usize| format!("{:size$}", json!({ "query": PLAIN }).to_string());
     for (size, right) in [(2_048, 200), (2_049, 413)] {
         let request = shop.http.post(format!("{}/graphql", shop.url)).header("content-type", "application/json");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, Shop, Socket, eventually};
+use crate::support::{PATIENCE, Shop, Socket, eventually, patient_wire};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total } }";
 
@@ -252,7 +252,7 @@ async fn what_is_too_large_for_a_frame_closes_cleanly_and_pings_are_only_answere
 
 #[tokio::test]
 async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
-    let wire = Wire { origins: vec!["https://shop.example".into()], sockets: Places::new(2), ..Wire::default() };
+    let wire = Wire { origins: vec!["https://shop.example".into()], sockets: Places::new(2), ..patient_wire() };
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;
     let own = shop.url.clone();
@@ -278,7 +278,7 @@ async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
 #[tokio::test]
 async fn clients_that_vanish_leave_nothing_behind() {
     const VANISH: usize = 300;
-    let wire = Wire::default();
+    let wire = patient_wire();
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;
     let mug = shop.product("MUG", 5).await;

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Place, Process, Shop, Wanted, eventually, patient_times};
+use crate::support::{Place, Process, Shop, Wanted, eventually, patient_times, patient_wire};
 
 const CHECK_OUT: &str =
     "mutation Farewell($input: CheckOutInput!) { checkOut(input: $input) { order { id } userErrors { code } } }";
@@ -128,7 +128,7 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let stop = CancellationToken::new();
-    let wire = Wire::default();
+    let wire = patient_wire();
     let door = Door::open(listener, &wire, stop.clone());
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     assert_eq!(look(&client, &url, "live").await, (200, "live\n".to_owned()));

@@ -1,5 +1,7 @@
 //! Gateways that decline, hang or answer twice, and shoppers who ask twice: one charge at most, and no units lost.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -77,16 +79,24 @@ async fn a_result_that_comes_twice_pays_once() {
     let mut socket = Socket::open(&shop).await;
     let query = "subscription { stockTransactionAdded { node { action } } }";
     socket.subscribe("log", query, json!({})).await;
+    // The subscription begins when the server has it; what came before is not its business.
+    shop.adjust(&bag, "INCREMENT", 1).await;
+    while socket.is_silent_for(Duration::from_millis(50)).await {
+        shop.adjust(&bag, "INCREMENT", 1).await;
+    }
     let mut screen = Socket::open(&shop).await;
     let follow = "subscription($id: ID!) { orderChanged(id: $id) { payment shipping } }";
     screen.subscribe("order", follow, json!({ "id": order })).await;
     assert_eq!(screen.data("order").await["orderChanged"]["payment"], "UNPAID", "subscribed");
 
     assert_eq!(shop.pay_sandbox(&order, "twice").await, paid("SUCCEEDED", "PAID", &[]));
-    shop.adjust(&bag, "INCREMENT", 1).await;
-    for action in ["ALLOCATE", "INCREMENT"] {
-        assert_eq!(socket.data("log").await["stockTransactionAdded"]["node"]["action"], action);
+    shop.adjust(&bag, "DECREMENT", 1).await;
+    let mut told = Vec::new();
+    while told.last().is_none_or(|action| action != "DECREMENT") {
+        told.push(socket.data("log").await["stockTransactionAdded"]["node"]["action"].take());
     }
+    told.retain(|action| action != "INCREMENT");
+    assert_eq!(told, ["ALLOCATE", "DECREMENT"]);
     let mut shown = screen.data("order").await;
     if shown["orderChanged"]["payment"] == "IN_PROGRESS" {
         shown = screen.data("order").await;
@@ -94,7 +104,9 @@ async fn a_result_that_comes_twice_pays_once() {
     assert_eq!(shown["orderChanged"], json!({ "payment": "PAID", "shipping": "UNFULFILLED" }));
     shop.ship(&order).await;
     assert_eq!(screen.data("order").await["orderChanged"]["shipping"], "FULFILLED", "it was told of PAID once");
-    assert_eq!(shop.log(&bag).await, ["CREATE 5", "ALLOCATE 1", "INCREMENT 1", "SHIP 1"]);
+    let mut log = shop.log(&bag).await;
+    log.retain(|row| row != "INCREMENT 1");
+    assert_eq!(log, ["CREATE 5", "ALLOCATE 1", "DECREMENT 1", "SHIP 1"]);
     assert_eq!(shop.read_order(&order).await["payments"].as_array().map(Vec::len), Some(1));
     assert_eq!(charges(&shop).await, 1);
     shop.close().await;
