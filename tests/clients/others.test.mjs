@@ -139,7 +139,7 @@ test('a socket that offers no protocol, as of websocat without --protocol, is cl
   const socket = new WebSocket(SOCKET);
   t.after(() => socket.terminate());
   const [code, reason] = await once(socket, 'close');
-  assert.deepEqual([code, String(reason)], [4406, 'Subprotocol not acceptable']);
+  assert.deepEqual([code, String(reason)], [4406, 'Subprotocol not acceptable: use graphql-transport-ws']);
 });
 
 test('a socket that offers only the old protocol is given none, which its client takes for a refusal', async (t) => {
