@@ -7,7 +7,7 @@ use onhand::config::Role;
 use onhand::server::{Places, Rate, Rates, Times, Wire};
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Shop, Socket, Wanted, eventually, with_tokens};
+use crate::support::{Client, PATIENCE, Shop, Socket, Wanted, eventually, with_tokens};
 
 const ADJUST: &str =
     "mutation($i: AdjustStockInput!) { adjustStock(input: $i) { stocks { total } userErrors { code } } }";
@@ -152,7 +152,7 @@ async fn a_key_is_the_same_over_whatever_it_comes() {
 }
 
 /// Two mutations in one document, the first of which takes its time at the gateway.
-async fn two_payments(shop: &Shop) -> (String, [String; 2]) {
+async fn two_payments(shop: &Client) -> (String, [String; 2]) {
     let mug = shop.product("MUG", 5).await;
     let orders = [shop.order(&[(&mug, 1)]).await, shop.order(&[(&mug, 1)]).await];
     let pay = |order: &str, token: &str| {
@@ -215,6 +215,33 @@ async fn they_are_answered_before_a_shutdown_closes_the_socket() {
     let events = events.text().await.expect("text");
     assert!(events.contains("event: next") && events.contains("event: complete"), "{events}");
     closing.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_socket_alone_is_drained_and_meanwhile_others_are_told_to_come_back() {
+    for _ in 0..4 {
+        let wire = Wire { times: patient(), ..Wire::default() };
+        let requests = wire.requests.clone();
+        let shop = Shop::open_wired(wire).await;
+        // No connection of HTTP is left open.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
+        let client = Client { http: http.clone(), ..Client::clone(&shop) };
+        let (document, _) = two_payments(&client).await;
+        let mut socket = Socket::open(&shop).await;
+        socket.subscribe("1", &document, json!({})).await;
+        eventually("it runs", || async { requests.taken() == 1 }).await;
+        let url = format!("{}/health/ready", shop.url);
+        let closing = tokio::spawn(shop.close());
+        eventually("it drains", || async {
+            let told = http.get(&url).send().await.expect("it listens as long as a socket is open");
+            told.text().await.expect("text") == "draining\n"
+        })
+        .await;
+        let paid = json!({ "order": { "payment": "PAID" } });
+        assert_eq!(answer(&mut socket, "1").await, json!({ "a": paid, "b": paid }));
+        assert_eq!(socket.closed().await, 1001);
+        closing.await.expect("no panic");
+    }
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ impl Door {
     pub fn open(listener: TcpListener, wire: &Wire, stop: CancellationToken) -> Self {
         let origins = Origins::new(&wire.origins);
         let entrance = Entrance { inside: Arc::default(), origins, stop: stop.clone() };
-        let connections = wire.connections.clone();
-        let listening = Listening { router: entrance.router(), times: wire.times, connections };
+        let (connections, sockets) = (wire.connections.clone(), wire.sockets.clone());
+        let listening = Listening { router: entrance.router(), times: wire.times, connections, sockets };
         let server = tokio::spawn(listen::listen(listener, listening, stop.clone()));
         Self { entrance, server: AbortOnDropHandle::new(server), stop }
     }
@@ -81,14 +81,16 @@ impl Serving {
     /// When the server panics.
     pub async fn until_drained(self) -> anyhow::Result<()> {
         let Self { app, sockets, drain, mut server, stop } = self;
+        // In this order: without connections, the server ends as soon as it is told to stop, and that is no fault.
         tokio::select! {
-            ended = &mut server => return ended.context("the server panicked"),
+            biased;
             () = stop.cancelled() => {}
+            ended = &mut server => return ended.context("the server panicked"),
         }
         let deadline = Instant::now() + drain;
         app.tasks.close();
         if timeout_at(deadline, &mut server).await.is_err() {
-            tracing::warn!("some requests did not end in time");
+            tracing::warn!("some requests or sockets did not end in time");
             server.abort();
         }
         if timeout_at(deadline, sockets.all_free()).await.is_err() {

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::connections::{Connection, ConnectionLimiter, ConnectionPermit, NoRoom};
 use super::line::Line;
 use super::spelling::Spelling;
-use super::wire::Times;
+use super::wire::{Places, Times};
 
 /// Largest head of a request, in bytes. One that is up to twice as large is read, so that it is refused in our own words.
 pub const MAX_HEAD: usize = 64 * 1_024;
@@ -54,9 +54,11 @@ pub struct Listening {
     pub times: Times,
     /// Bounds on connections.
     pub connections: ConnectionLimiter,
+    /// Sockets that are open: they are no connections of HTTP any more.
+    pub sockets: Places,
 }
 
-/// Accepts until `stop`. Ends when every connection has ended.
+/// Accepts until `stop`, and turns away who comes later. Ends when every connection and every socket has ended.
 pub async fn listen(listener: TcpListener, listening: Listening, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let spelling = Spelling::of_handshakes().await;
@@ -88,9 +90,15 @@ pub async fn listen(listener: TcpListener, listening: Listening, stop: Cancellat
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
-            () = connections.wait() => break,
+            () = all_have_ended(&connections, &listening.sockets) => break,
         }
     }
+}
+
+/// Waits until nothing is open any more. Of sockets there come no new ones by then.
+async fn all_have_ended(connections: &TaskTracker, sockets: &Places) {
+    connections.wait().await;
+    sockets.all_free().await;
 }
 
 /// A connection that is counted.
