@@ -40,15 +40,25 @@ impl Events {
         }
     }
 
+    /// The next block that is no comment.
+    async fn event(&mut self) -> String {
+        loop {
+            let block = self.block().await.expect("an event");
+            if !block.starts_with(':') {
+                return block;
+            }
+        }
+    }
+
     /// The payload of the next `next`.
     async fn next(&mut self) -> Value {
-        let block = self.block().await.expect("an event");
+        let block = self.event().await;
         let data = block.strip_prefix("event: next\ndata: ").unwrap_or_else(|| panic!("not a result: {block}"));
         serde_json::from_str(data).expect("JSON")
     }
 
     async fn completes(&mut self) {
-        let block = self.block().await.expect("an event");
+        let block = self.event().await;
         assert_eq!(block.lines().next(), Some("event: complete"), "{block}");
         assert!(block.lines().nth(1).is_some_and(|line| line.starts_with("data")), "without data browsers drop it");
         assert_eq!(self.block().await, None);
@@ -57,6 +67,21 @@ impl Events {
 
 fn post(shop: &Shop, query: &str, variables: &Value) -> RequestBuilder {
     shop.client().post(format!("{}/graphql", shop.url)).json(&json!({ "query": query, "variables": variables }))
+}
+
+#[tokio::test]
+async fn a_comment_says_at_once_that_the_stream_is_open() {
+    let wire = patient_wire();
+    let times = Times { comment: 10 * PATIENCE, ..wire.times };
+    let shop = Shop::open_wired(Wire { times, ..wire }).await;
+    // Of this subscription nothing comes.
+    let query = "subscription { stockTransactionAdded { cursor } }";
+    let mut events = Events::open(post(&shop, query, &json!({}))).await;
+    let first = timeout(PATIENCE, events.response.chunk()).await;
+    let first = first.expect("before the next comment is due").expect("a chunk").expect("no end");
+    assert_eq!(&first[..], b": \n\n");
+    drop(events);
+    shop.close().await;
 }
 
 #[tokio::test]

@@ -182,7 +182,7 @@ async fn fields_come_in_the_order_asked_for() {
             socket.send(&json!({ "type": "complete", "id": "1" })).await;
         }
         let mut events = post().header("accept", "text/event-stream").send().await.unwrap();
-        let event = format!("event: next\ndata: {right}\n\n");
+        let event = format!(": \n\nevent: next\ndata: {right}\n\n");
         let mut text = String::new();
         while text.len() < event.len() {
             text += std::str::from_utf8(&events.chunk().await.unwrap().unwrap()).unwrap();

@@ -1,5 +1,5 @@
 //! GraphQL over server-sent events, distinct connections mode: one operation per connection, its results as `next`, its end
-//! as `complete`. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
+//! as `complete`; a comment comes before them all. What is wrong with the operation is a result, too, because a client of events cannot read anything else.
 //!
 //! As on a socket, nothing is queued: the next result is asked for when the last one is on its way. A shutdown, the end
 //! of a token, or a restore of older data ends a subscription without `complete`, so that clients come back; a query or a
@@ -99,7 +99,9 @@ pub fn stream(
             Some((next(&answer, most), (results, last)))
         }
     });
-    let events = events.chain(end).take_until(Box::pin(over)).map(move |event| {
+    // At once, so that a client knows that the stream is open although nothing may come for long.
+    let begin = stream::once(async { Event::default().comment("") });
+    let events = begin.chain(events).chain(end).take_until(Box::pin(over)).map(move |event| {
         // The place and the seat are free again when the connection is gone.
         let _ = (&place, &seat);
         Ok::<_, std::convert::Infallible>(event)
