@@ -175,3 +175,29 @@ async fn one_client_has_so_much_unread_and_others_go_on() {
     assert_eq!(shop.data(CARTS, times(&cart, 19)).await["nodes"].as_array().map(Vec::len), Some(19));
     shop.close().await;
 }
+
+#[tokio::test]
+async fn a_subscription_without_memory_ends_its_socket_when_what_was_begun_is_answered() {
+    let (wire, _) = with_unsent(16 * 1_024, 16 * 1_024, Duration::from_hours(1));
+    let requests = wire.requests.clone();
+    let shop = Shop::open_wired(wire).await;
+    let input = json!({ "sku": "MUG", "name": "Mug", "description": description(), "initialStock": 5,
+        "price": { "amount": 1, "currency": "EUR" } });
+    let query = "mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id } } }";
+    let made = shop.data(query, json!({ "input": input })).await;
+    let mug = made["createProduct"]["product"]["id"].as_str().expect("an id").to_owned();
+    let order = shop.order(&[(&mug, 1)]).await;
+    let pay = format!(
+        "mutation {{ payOrder(input: {{ orderId: \"{order}\", gateway: \"sandbox\", token: \"delay:1500\", idempotencyKey: \"a\" }}) {{ order {{ payment }} }} }}"
+    );
+    let much = (0..9).map(|at| format!("a{at}: product {{ description }}")).collect::<Vec<_>>().join(" ");
+    let mut socket = Socket::open(&shop).await;
+    socket.subscribe("m", &pay, json!({})).await;
+    eventually("it runs", || async { requests.taken() == 1 }).await;
+    let follow = format!("subscription($ids: [ID!]!) {{ stockChanged(productIds: $ids) {{ {much} }} }}");
+    socket.subscribe("s", &follow, json!({ "ids": [mug] })).await;
+    assert_eq!(socket.data("m").await["payOrder"]["order"]["payment"], "PAID");
+    assert_eq!(socket.next().await, json!({ "type": "complete", "id": "m" }));
+    assert_eq!(socket.closed().await, 1013);
+    shop.close().await;
+}

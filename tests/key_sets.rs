@@ -217,7 +217,11 @@ async fn a_provider_that_is_away_at_the_start_stops_nobody_and_is_found_when_it_
     let mut socket = Socket::connect(&shop.url, "graphql-transport-ws").await;
     let payload = json!({ "Authorization": format!("Bearer {sam}") });
     socket.send(&json!({ "type": "connection_init", "payload": payload })).await;
-    assert_eq!(socket.closed().await, 4403);
+    assert_eq!(socket.closed().await, 1013, "nobody can tell yet");
+    let bearer = format!("Bearer {sam}");
+    let handshake = Socket::try_open(&shop.url, "graphql-transport-ws", &[("authorization", &bearer)]).await;
+    let (status, body) = handshake.err().expect("refused");
+    assert_eq!((status, &body["errors"][0]["extensions"]["code"]), (503, &json!("UNAVAILABLE")));
 
     let provider = Provider::default();
     provider.says("500 Internal Server Error", "", "");

@@ -106,6 +106,9 @@ async fn the_token_of_metrics_reads_them_and_nothing_else() {
         }
         let query = "{ products { nodes { sku } } }";
         assert_eq!(collector.code(query, json!({})).await, "FORBIDDEN", "it makes nobody a guest");
+        let bearer = format!("Bearer {TOKEN}");
+        let handshake = Socket::try_open(&shop.url, "graphql-transport-ws", &[("authorization", &bearer)]).await;
+        assert_eq!(handshake.err().expect("refused").0, 403);
         let events = collector.http.post(format!("{}/graphql", shop.url)).header("accept", "text/event-stream");
         let events = events.header("authorization", format!("Bearer {TOKEN}"));
         let events = events.json(&json!({ "query": "subscription { stockTransactionAdded { id } }" })).send().await;

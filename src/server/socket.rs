@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
+use crate::domain::party::Party;
 use crate::graphql::document::Delivery;
 use crate::graphql::{Code, Stopped};
 use crate::telemetry::{self, Open};
@@ -39,6 +40,10 @@ use super::{Identity, Served, encode};
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Buffer for reading, per socket, in bytes. What most clients send fits, and it grows for what does not.
 const READ_BUFFER: usize = 1_024;
+/// What is said to a token that is not good.
+const BAD_TOKEN: &str = "Forbidden: this token is not good";
+/// Names under which other servers take a token.
+const MISNAMED: [&str; 3] = ["authToken", "token", "accessToken"];
 /// Longest id of an operation, in bytes.
 const MAX_ID: usize = 255;
 
@@ -95,11 +100,11 @@ pub fn upgrade(
     // A client that is no browser may send its token already; until a token has come, it counts for the guests at its address.
     let announced = match announced(&served, headers) {
         Ok(announced) => announced,
-        Err(why) => {
+        Err(refused) => {
             if let Err(refused) = served.begin(&Person::guests(address)) {
                 return too_much(refused);
             }
-            return unauthorized(why);
+            return *refused;
         }
     };
     let person = announced.as_ref().map_or_else(|| Person::guests(address), |one| Person::of(&one.party, address));
@@ -128,12 +133,17 @@ pub fn upgrade(
 }
 
 /// Who sends a handshake, when it has a token.
-fn announced(served: &Served, headers: &HeaderMap) -> Result<Option<Identity>, &'static str> {
+fn announced(served: &Served, headers: &HeaderMap) -> Result<Option<Identity>, Box<Response>> {
     if !headers.contains_key(header::AUTHORIZATION) {
         return Ok(None);
     }
-    let identity = served.front.gate.admit_headers(headers).map_err(|BadToken| "This token is not good.")?;
-    if identity.is_over(served.app.clock.now()) { Err("This token has expired.") } else { Ok(Some(identity)) }
+    let admitted = served.front.gate.admit_headers(headers);
+    let identity = admitted.map_err(|BadToken| Box::new(served.bad_token(headers)))?;
+    if identity.is_over(served.app.clock.now()) {
+        return Err(Box::new(unauthorized("This token has expired.")));
+    }
+    // Without a token in the header nobody has said yet who they are.
+    Ok(Some(identity).filter(|identity| identity.party != Party::Guest))
 }
 
 async fn run(
@@ -263,29 +273,32 @@ impl Connection {
 
     /// Finds out who it is, and counts it for them from now on.
     fn identify(&mut self, payload: &serde_json::Map<String, Value>) -> Result<(), End> {
-        let named = |name: &str| name.eq_ignore_ascii_case("authorization");
-        let sent = payload.iter().find_map(|(name, value)| named(name).then_some(value));
+        let gate = &self.served.front.gate;
         let announced = self.announced.take().map(|announced| *announced);
+        let sent = sent_token(payload)?;
+        if sent.is_none() && announced.is_none() && !gate.is_development() && has_misnamed_token(payload) {
+            return Err(End::closed(4403, "Forbidden: send the token as \"Authorization\": \"Bearer …\""));
+        }
         let identity = match (sent, announced) {
-            (None | Some(Value::Null), Some(announced)) => Ok(announced),
-            (None | Some(Value::Null), None) => self.served.front.gate.admit(None),
-            (Some(Value::String(text)), announced) => {
-                let identity = self.served.front.gate.admit(Some(text));
-                if let (Ok(identity), Some(announced)) = (&identity, announced)
-                    && identity.party != announced.party
-                {
-                    return Err(End::closed(
-                        4403,
-                        "Forbidden: this is somebody else than the token of the handshake says",
-                    ));
+            (None, Some(announced)) => announced,
+            (sent, announced) => {
+                let identity = gate.admit(sent).map_err(|BadToken| {
+                    if gate.lacks_keys() {
+                        End::closed(1013, "The keys could not be read yet; try again")
+                    } else {
+                        End::closed(4403, BAD_TOKEN)
+                    }
+                })?;
+                if announced.is_some_and(|announced| announced.party != identity.party) {
+                    let why = "Forbidden: this is somebody else than the token of the handshake says";
+                    return Err(End::closed(4403, why));
                 }
                 identity
             }
-            (Some(_), _) => Err(BadToken),
         };
-        let now = self.served.app.clock.now();
-        let identity = identity.ok().filter(|identity| !identity.is_over(now));
-        let identity = identity.ok_or_else(|| End::closed(4403, "Forbidden"))?;
+        if identity.is_over(self.served.app.clock.now()) {
+            return Err(End::closed(4403, "Forbidden: this token has expired"));
+        }
         let person = Person::of(&identity.party, self.address);
         if person != self.person {
             self.seat = self.served.seat(&person).map_err(|most| End::closed(4429, sockets_told(&person, most)))?;
@@ -371,7 +384,7 @@ impl Connection {
                 self.forget(&id);
                 self.send(&json!({ "type": "error", "id": id, "payload": answer.response.errors })).await
             }
-            Event::Result(_, answer) if answer.is_broken_off => Err(End::closed(1013, "Try again later")),
+            Event::Result(_, answer) if answer.is_broken_off => self.finish(End::closed(1013, "Try again later")),
             Event::Result(kind, answer) => {
                 telemetry::event();
                 let most = self.served.front.wire.room.answer;
@@ -407,6 +420,37 @@ impl Connection {
         };
         if let Some(Ok(())) = sent { Ok(()) } else { Err(End::Gone) }
     }
+}
+
+/// The value of `Authorization` in the payload of `connection_init`, or among the `headers` there: some clients send it
+/// under several spellings, and with nothing in it when nobody has signed in.
+fn sent_token(payload: &serde_json::Map<String, Value>) -> Result<Option<&str>, End> {
+    let mut sent = None;
+    for (name, value) in members(payload) {
+        if !name.eq_ignore_ascii_case("authorization") || value.is_null() {
+            continue;
+        }
+        let text = value.as_str().ok_or_else(|| End::closed(4403, BAD_TOKEN))?.trim();
+        if text.is_empty() {
+            continue;
+        }
+        if sent.replace(text).is_some_and(|other| other != text) {
+            return Err(End::closed(4403, "Forbidden: there are two tokens that differ"));
+        }
+    }
+    Ok(sent)
+}
+
+/// Whether there is a token where other servers look for it: its sender does not mean to be a guest.
+fn has_misnamed_token(payload: &serde_json::Map<String, Value>) -> bool {
+    let is_one = |name: &str| MISNAMED.iter().any(|one| name.eq_ignore_ascii_case(one));
+    members(payload).any(|(name, value)| is_one(name) && value.as_str().is_some_and(|text| !text.trim().is_empty()))
+}
+
+/// What a payload has, and what is among its `headers`.
+fn members(payload: &serde_json::Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let headers = payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case("headers"));
+    payload.iter().chain(headers.filter_map(|(_, headers)| headers.as_object()).flatten())
 }
 
 /// The payload of an error with one cause.
