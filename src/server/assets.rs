@@ -32,6 +32,7 @@ pub const BADGE_PATH: &str = "/stock-badge.js";
 const BADGE: &str = "stock-badge.js";
 
 use super::Served;
+use super::refusal::nothing_here;
 
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
@@ -67,7 +68,7 @@ pub async fn demo(State(served): State<Served>) -> Response {
 /// relative as well, so that it holds under the path prefix of a proxy.
 pub async fn demo_with_slash(State(served): State<Served>) -> Response {
     if !served.front.explore {
-        return StatusCode::NOT_FOUND.into_response();
+        return nothing_here();
     }
     (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "../demo")]).into_response()
 }
@@ -80,7 +81,7 @@ pub async fn demo_asset(State(served): State<Served>, Path(name): Path<String>) 
 /// The script of the stock badge. In production, too, and to the pages of every origin: it holds nothing that is not public.
 /// Whether such a page may subscribe is decided when it does.
 pub async fn badge(headers: HeaderMap) -> Response {
-    let Some(file) = Badge::get(BADGE) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(file) = Badge::get(BADGE) else { return nothing_here() };
     // Weak, because it is sent compressed or not.
     let tag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()));
     let shared = [
@@ -101,7 +102,7 @@ pub async fn badge(headers: HeaderMap) -> Response {
 fn page<Files: RustEmbed>(served: &Served, policy: &'static str) -> Response {
     match Files::get("index.html").filter(|_| served.front.explore) {
         Some(file) => respond("index.html", file, "no-cache", policy),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => nothing_here(),
     }
 }
 
@@ -110,7 +111,7 @@ fn page_asset<Files: RustEmbed>(served: &Served, name: &str, policy: &'static st
     let path = format!("assets/{name}");
     match Files::get(&path).filter(|_| served.front.explore) {
         Some(file) => respond(&path, file, FOR_EVER, policy),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => nothing_here(),
     }
 }
 

@@ -27,7 +27,8 @@ use super::connections::Connection;
 use super::encode::{self, EncodeError};
 use super::operation::{Accepted, Answer, MUTATION_BY_GET, Operation, UNKNOWN_OUTCOME, answer};
 use super::refusal::{
-    OVERLOADED, bad_json, bad_request, full, json_fault, read_operation, refuse, refuse_with, too_much,
+    OVERLOADED, bad_json, bad_request, full, json_fault, nothing_here, read_operation, refuse, refuse_with, too_much,
+    without_mark,
 };
 use super::wire::Place;
 use super::{Served, caching, events, execution, socket};
@@ -81,6 +82,11 @@ pub async fn post(
         let message = "Send the operation as application/json, in UTF-8.";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
     }
+    if is_encoded(&envelope.headers) {
+        let message = "The body of a request is not taken compressed: send it without `Content-Encoding`.";
+        let takes = (header::ACCEPT_ENCODING, "identity");
+        return refuse_with(takes, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message);
+    }
     let body = match timeout_at(envelope.due, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
         Ok(Err(rejection)) => return unread(&rejection, served.front.wire.room.body),
@@ -89,10 +95,11 @@ pub async fn post(
             return refuse(StatusCode::REQUEST_TIMEOUT, Code::LimitExceeded, message);
         }
     };
-    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+    let json = without_mark(&body);
+    if json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return bad_request("Batches are not supported: send one operation.");
     }
-    let operation = match read_operation(&body) {
+    let operation = match read_operation(json) {
         Ok(operation) => operation,
         Err(fault) => return bad_json(fault),
     };
@@ -103,6 +110,17 @@ pub async fn post(
 pub async fn no_such_method() -> Response {
     let message = "POST an operation, or GET a query or a websocket.";
     refuse_with((header::ALLOW, "GET, HEAD, POST"), StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message)
+}
+
+/// Any other path.
+pub async fn no_such_path() -> Response {
+    nothing_here()
+}
+
+/// A method that another path than the API's does not have. Which ones it has is in `Allow`.
+pub async fn no_such_method_here() -> Response {
+    let message = "This path has no such method; the API is at /graphql.";
+    refuse(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message)
 }
 
 /// GET: a websocket, or a query in the query string, or a subscription there.
@@ -130,8 +148,8 @@ pub async fn get(
     let Ok(Query(parts)) = query else { return bad_request("The query string could not be read.") };
     let mut objects = [None, None];
     for (object, text) in objects.iter_mut().zip([parts.variables, parts.extensions]) {
-        match text.filter(|text| !text.is_empty()).map(|text| serde_json::from_str(&text)).transpose() {
-            Ok(parsed) => *object = parsed,
+        match text.filter(|text| !text.trim().is_empty()).map(|text| serde_json::from_str(&text)).transpose() {
+            Ok(parsed) => *object = parsed.flatten(),
             Err(error) => return bad_json(json_fault(&error, "`variables` and `extensions` are JSON objects.")),
         }
     }
@@ -271,6 +289,14 @@ fn not_upgraded(rejection: &WebSocketUpgradeRejection) -> Response {
         return refuse_with(version, StatusCode::UPGRADE_REQUIRED, Code::BadUserInput, &message);
     }
     bad_request(&message)
+}
+
+/// Whether a body is compressed, or otherwise not as it is.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    let is_plain_line =
+        |line: &HeaderValue| line.to_str().is_ok_and(|line| line.split(',').map(str::trim).all(is_plain));
+    !headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain_line)
 }
 
 /// JSON, and in no other charset than UTF-8.

@@ -44,6 +44,7 @@ impl FromClient {
     /// Why the connection is closed: it is no message of the protocol.
     pub fn read(text: &str) -> Result<Self, String> {
         let invalid = |error: serde_json::Error| json_fault(&error, INVALID).1;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !text.trim_start().starts_with('{') {
             return Err(format!("{INVALID}: it is no JSON object"));
         }

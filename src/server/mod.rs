@@ -60,6 +60,11 @@ pub use rate::{Rate, Rates};
 pub use seats::Seats;
 pub use wire::{Places, Room, Times, Wire};
 
+/// Where the API is.
+const API_PATH: &str = "/graphql";
+/// The same.
+const API_PATH_WITH_SLASH: &str = "/graphql/";
+
 /// Who is let in, and what they find.
 #[derive(Clone, Debug)]
 pub struct Front {
@@ -109,8 +114,11 @@ impl Served {
 
 fn router(served: Served) -> Router {
     let max_body = DefaultBodyLimit::max(served.front.wire.room.body);
+    let api = get(http::get).post(http::post).fallback(http::no_such_method);
     let router = Router::new()
-        .route("/graphql", get(http::get).post(http::post).fallback(http::no_such_method))
+        .route(API_PATH, api.clone())
+        // As some clients and proxies complete it.
+        .route(API_PATH_WITH_SLASH, api)
         .route("/metrics", get(metrics::metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -119,7 +127,9 @@ fn router(served: Served) -> Router {
         .route("/demo", get(assets::demo))
         .route("/demo/", get(assets::demo_with_slash))
         .route("/demo/assets/{name}", get(assets::demo_asset))
-        .route(assets::BADGE_PATH, get(assets::badge));
+        .route(assets::BADGE_PATH, get(assets::badge))
+        .fallback(http::no_such_path)
+        .method_not_allowed_fallback(http::no_such_method_here);
     // Server-sent events are not compressed: each is sent as it comes.
     let router = router.layer(CompressionLayer::new());
     let router = if served.front.gate.is_development() { router.layer(from_fn(origin::only_loopback)) } else { router };

@@ -8,6 +8,8 @@ use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::graphql::Code;
 use crate::telemetry;
@@ -62,6 +64,9 @@ pub fn json_fault(error: &serde_json::Error, otherwise: &str) -> Fault {
     if text.starts_with("invalid unicode code point") {
         return (Code::BadUserInput, format!("The JSON is not UTF-8, {place}."));
     }
+    if let Some((name, _)) = text.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
+        return (Code::BadUserInput, format!("`{name}` is there twice, {place}."));
+    }
     if error.is_data() {
         return (Code::BadUserInput, otherwise.to_owned());
     }
@@ -71,6 +76,14 @@ pub fn json_fault(error: &serde_json::Error, otherwise: &str) -> Fault {
 /// How an operation looks.
 const FORM: &str =
     "An operation is a JSON object with a `query`, and perhaps `variables`, `operationName` and `extensions`.";
+
+/// The mark of the order of bytes, with which some clients begin JSON in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// JSON without the mark at its begin.
+pub fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json)
+}
 
 /// Reads an operation.
 ///
@@ -85,7 +98,26 @@ pub fn read_operation(json: &[u8]) -> Result<Operation, Fault> {
     serde_json::from_slice(json).map_err(|error| operation_fault(&error, json))
 }
 
+/// The members of an operation, whatever they are: so that one that is there twice is told before what else is wrong with it.
+#[derive(Deserialize)]
+struct Members {
+    #[serde(default, rename = "query")]
+    _query: IgnoredAny,
+    #[serde(default, rename = "operationName")]
+    _name: IgnoredAny,
+    #[serde(default, rename = "variables")]
+    _variables: IgnoredAny,
+    #[serde(default, rename = "extensions")]
+    _extensions: IgnoredAny,
+}
+
 fn operation_fault(error: &serde_json::Error, json: &[u8]) -> Fault {
+    if error.is_data()
+        && let Err(doubled) = serde_json::from_slice::<Members>(json)
+        && doubled.to_string().starts_with("duplicate field")
+    {
+        return json_fault(&doubled, FORM);
+    }
     let parts = error.is_data().then(|| serde_json::from_slice::<serde_json::Value>(json).ok()).flatten();
     let Some(serde_json::Value::Object(parts)) = parts else { return json_fault(error, FORM) };
     let is_wrong = |name: &&str, is_right: fn(&serde_json::Value) -> bool| {
@@ -113,6 +145,11 @@ pub fn bad_json((code, message): Fault) -> Response {
 /// A refusal with one more header.
 pub fn refuse_with(header: (HeaderName, &'static str), status: StatusCode, code: Code, message: &str) -> Response {
     ([header], refuse(status, code, message)).into_response()
+}
+
+/// There is nothing at this path.
+pub fn nothing_here() -> Response {
+    refuse(StatusCode::NOT_FOUND, Code::NotFound, "There is nothing here; the API is at /graphql.")
 }
 
 /// Nobody comes in without a good token, or a better one.

@@ -10,6 +10,8 @@ use tracing::{Span, field};
 
 use crate::spans;
 
+use super::{API_PATH, API_PATH_WITH_SLASH};
+
 /// Where the id of a request stands.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,7 +34,7 @@ pub fn span<B>(request: &Request<B>) -> Span {
     let span = tracing::info_span!("request", id, %method, path, otel.name = field::Empty, otel.kind = field::Empty);
     spans::adopt(&span, &HeaderExtractor(request.headers()));
     // The collector groups by name, so only a path that is ours is in it.
-    let known = if path == "/graphql" { path } else { "" };
+    let known = if matches!(path, API_PATH | API_PATH_WITH_SLASH) { API_PATH } else { "" };
     spans::name(&span, || format!("{method} {known}").trim_end().to_owned());
     span
 }

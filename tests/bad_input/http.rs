@@ -2,9 +2,10 @@
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{Stand, outcome};
-use crate::support::Shop;
+use crate::support::{Shop, Socket};
 
 const JSON: Option<&str> = Some("application/json");
 
@@ -90,7 +91,7 @@ async fn a_body_is_one_operation() {
         "5".to_owned(),
         String::new(),
         stand.order(),
-        format!("\u{feff}{order}"),
+        format!("\u{feff}\u{feff}{order}"),
         format!("{{ \"query\": \"{{ __typename }}\", \"variables\": {{ \"a\": {} }} }}", "9".repeat(200_000)),
     ] {
         let (status, answer) = stand.post(JSON, body.clone()).await;
@@ -99,6 +100,54 @@ async fn a_body_is_one_operation() {
     }
     let (status, answer) = stand.post(JSON, [&b"{\"query\":\"{ __typename }\xff\"}"[..]].concat()).await;
     assert_eq!((status, outcome(&answer).as_str()), (StatusCode::BAD_REQUEST, "error BAD_USER_INPUT"), "no UTF-8");
+    stand.close_unchanged().await;
+}
+
+#[tokio::test]
+async fn what_clients_add_to_an_operation_is_overlooked() {
+    let stand = Stand::open().await;
+    let right = json!({ "data": { "__typename": "Query" } });
+    let (status, told) = stand.post(JSON, "\u{feff}{\"query\":\"{ __typename }\"}").await;
+    assert_eq!((status, &told), (StatusCode::OK, &right), "a mark of the order of bytes");
+    let mut socket = Socket::open(&stand.shop).await;
+    socket.send_raw(Message::Text("\u{feff}{\"type\":\"ping\"}".into())).await;
+    assert_eq!(socket.next().await["type"], "pong");
+    for parts in ["variables=null", "extensions=null", "variables=%20", "variables=null&extensions=%0A&operationName="]
+    {
+        let path = format!("/graphql?query=%7B__typename%7D&{parts}");
+        assert_eq!(answer(stand.request(Method::GET, &path)).await, (StatusCode::OK, right.clone()), "{parts}");
+    }
+    let get = stand.request(Method::GET, "/graphql/?query=%7B__typename%7D");
+    assert_eq!(answer(get).await, (StatusCode::OK, right.clone()), "a slash");
+    for coding in ["", "identity", "Identity, identity"] {
+        let request = stand.request(Method::POST, "/graphql").json(&json!({ "query": "{ __typename }" }));
+        let told = answer(request.header("content-encoding", coding)).await;
+        assert_eq!(told, (StatusCode::OK, right.clone()), "{coding:?}");
+    }
+    for coding in ["gzip", "zip", "identity, br", "none"] {
+        let request = stand.request(Method::POST, "/graphql").json(&json!({ "query": stand.order() }));
+        let response = request.header("content-encoding", coding).send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{coding}");
+        assert_eq!(response.headers()["accept-encoding"], "identity");
+        assert_eq!(outcome(&response.json().await.expect("JSON")), "error BAD_USER_INPUT");
+    }
+    stand.close_unchanged().await;
+}
+
+#[tokio::test]
+async fn a_member_that_is_there_twice_is_told() {
+    let stand = Stand::open().await;
+    for (body, name) in [
+        (r#"{"query":1,"query":2}"#, "query"),
+        (r#"{"query":"{ __typename }","query":"{ __typename }"}"#, "query"),
+        (r#"{"query":"{ __typename }","variables":{},"variables":{}}"#, "variables"),
+        (r#"{"operationName":1,"query":"{ __typename }","operationName":"a"}"#, "operationName"),
+    ] {
+        let (status, told) = stand.post(JSON, body).await;
+        let message = told["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+        assert!(status == StatusCode::BAD_REQUEST, "{body}: {status}");
+        assert!(message.starts_with(&format!("`{name}` is there twice")), "{body}: {message}");
+    }
     stand.close_unchanged().await;
 }
 
