@@ -9,10 +9,12 @@ use apollo_compiler::{Node, Schema};
 
 use crate::graphql::Code;
 
-use super::fault::{Faults, located};
+use super::fault::{Faults, located, place_of};
 
 /// The field of an input that holds the key.
 const KEY: &str = "idempotencyKey";
+/// The field of an input that says that nothing is to be done, which may be said twice.
+const DRY_RUN: &str = "dryRun";
 
 /// How often an operation may be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +81,11 @@ impl Visit<'_> {
             _ => false,
         };
         let mut keyed = field.definition.arguments.iter().filter(|argument| takes_key(&argument.ty));
-        if keyed
-            .all(|argument| field.specified_argument_by_name(&argument.name).is_some_and(|value| self.has_key(value)))
-        {
+        if keyed.all(|argument| {
+            field
+                .specified_argument_by_name(&argument.name)
+                .is_some_and(|value| self.has_key(value) || self.is_dry_run(value))
+        }) {
             return;
         }
         let message = format!(
@@ -89,8 +93,27 @@ impl Visit<'_> {
              keeps it from being done twice. Give one, or send it as a plain request.",
             field.name
         );
-        let place = field.line_column_range(&self.document.sources).map(|range| range.start);
+        let place = place_of(field.location(), &self.document.sources);
         self.faults.push(located(Code::BadUserInput, message, place));
+    }
+
+    /// Whether an input asks what would be done, and nothing more.
+    fn is_dry_run(&self, input: &Value) -> bool {
+        match input {
+            Value::Variable(name) => {
+                let given = self.variables.get(name.as_str()).and_then(JsonValue::as_object);
+                given.and_then(|fields| fields.get(DRY_RUN)) == Some(&JsonValue::Bool(true))
+            }
+            Value::Object(fields) => fields.iter().any(|(name, value)| {
+                *name == DRY_RUN
+                    && match &**value {
+                        Value::Boolean(value) => *value,
+                        Value::Variable(name) => self.variables.get(name.as_str()) == Some(&JsonValue::Bool(true)),
+                        _ => false,
+                    }
+            }),
+            _ => false,
+        }
     }
 
     /// Whether an input has a key, by whatever variable it comes.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use apollo_compiler::diagnostic::Diagnostic;
-use apollo_compiler::parser::LineColumn;
+use apollo_compiler::diagnostic::{Diagnostic, ToCliReport};
+use apollo_compiler::parser::{LineColumn, SourceMap, SourceSpan};
 use apollo_compiler::validation::DiagnosticData;
 use async_graphql::{Pos, ServerError};
 
@@ -36,6 +36,24 @@ pub fn located(code: Code, message: impl Into<String>, place: Option<LineColumn>
     error
 }
 
+/// The line and the column at which something begins, counted from 1: columns in characters, as the library that executes
+/// counts them, and lines as the language ends them. The compiler counts bytes, and more characters that end lines.
+pub fn place_of(span: Option<SourceSpan>, sources: &SourceMap) -> Option<LineColumn> {
+    let span = span?;
+    let before = sources.get(&span.file_id())?.source_text().get(..span.offset())?;
+    let mut place = LineColumn { line: 1, column: 1 };
+    let mut letters = before.chars().peekable();
+    while let Some(letter) = letters.next() {
+        // A line feed after a carriage return is the same end of a line.
+        if letter == '\n' || letter == '\r' && letters.peek() != Some(&'\n') {
+            place = LineColumn { line: place.line + 1, column: 1 };
+        } else {
+            place.column += 1;
+        }
+    }
+    Some(place)
+}
+
 /// What the compiler found. `hint` adds to a sentence, by the compiler's name for the fault.
 pub fn found<'a>(
     code: Code,
@@ -43,7 +61,7 @@ pub fn found<'a>(
     hint: impl Fn(&str, &str) -> Option<String>,
 ) -> Faults {
     let tell = |diagnostic: Diagnostic<'_, DiagnosticData>| {
-        let place = diagnostic.line_column_range().map(|range| range.start);
+        let place = place_of(diagnostic.error.location(), diagnostic.sources);
         let mut error = located(code, sentence(&diagnostic.error), place);
         let hint = diagnostic.error.unstable_error_name().and_then(|fault| hint(fault, &error.message));
         shorten(&mut error.message);

@@ -20,7 +20,7 @@ mod writes;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use apollo_compiler::diagnostic::Diagnostic;
+use apollo_compiler::diagnostic::{Diagnostic, ToCliReport};
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{DiagnosticData, DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Schema, ast};
@@ -232,10 +232,8 @@ impl Documents {
 /// told anyway.
 fn is_of_what_was_left_out(diagnostic: &Diagnostic<'_, DiagnosticData>, text: &str) -> bool {
     let is_missing = diagnostic.error.unstable_error_name() == Some("MissingSubselection");
-    let end = diagnostic.line_column_range().map(|range| range.end);
-    // Columns are counted in bytes.
-    let line = end.and_then(|end| Some((text.lines().nth(end.line.checked_sub(1)?)?, end.column)));
-    let before = line.and_then(|(line, column)| line.as_bytes().get(column.checked_sub(2)?));
+    let end = diagnostic.error.location().map(|span| span.end_offset());
+    let before = end.and_then(|end| text.as_bytes().get(end.checked_sub(1)?));
     is_missing && before == Some(&b'}')
 }
 

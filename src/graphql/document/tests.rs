@@ -244,6 +244,12 @@ fn what_is_wrong_is_told_with_its_place() {
         ("{\n  nothing\n}", "Type `Query` does not have a field `nothing`.", 2, 3),
         ("{ products(first: \"1\") { nodes { id } } }", "Expected value of type Int, found a string.", 1, 19),
         ("{ a(", "Syntax error: expected an Argument.", 1, 5),
+        // Columns are characters, and lines end where the language says.
+        ("{ products(search:\"ééé\"){nodes{nam}} }", "Type `Product` does not have a field `nam`.", 1, 32),
+        ("{ products(search:\"\u{1f9f5}é\"){nodes{nam}} }", "Type `Product` does not have a field `nam`.", 1, 31),
+        ("{ products(search: \"\u{2028}\") { nodes { nam } } }", "Type `Product` does not have a field `nam`.", 1, 35),
+        ("#é\r\n{\r  nothing\r}", "Type `Query` does not have a field `nothing`.", 3, 3),
+        ("{ product(by: { sku: \"é\", sku: \"é\" }) { id } }", "The input field `sku` is given more than once.", 1, 27),
     ] {
         let faults = documents.read(text).unwrap_err();
         assert_eq!(faults[0].message, message);

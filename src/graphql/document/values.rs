@@ -20,7 +20,7 @@ use async_graphql::{ID, Number, ScalarType, ServerError};
 use crate::graphql::Code;
 use crate::graphql::scalars::{DateTime, Long};
 
-use super::fault::{Faults, located};
+use super::fault::{Faults, located, place_of};
 
 /// The directive on input objects of which exactly one field is given.
 pub const ONE_OF: &str = "oneOf";
@@ -136,7 +136,7 @@ impl<'a> Visit<'a> {
         let mut names = HashSet::new();
         for (name, _) in fields {
             if !names.insert(name) {
-                let place = name.line_column_range(&self.document.sources).map(|range| range.start);
+                let place = place_of(name.location(), &self.document.sources);
                 let place = place.or_else(|| self.place(value));
                 self.faults.push(invalid(format!("The input field `{name}` is given more than once."), place));
             }
@@ -185,7 +185,7 @@ impl<'a> Visit<'a> {
     }
 
     fn place(&self, value: &Node<Value>) -> Option<LineColumn> {
-        value.line_column_range(&self.document.sources).map(|range| range.start)
+        place_of(value.location(), &self.document.sources)
     }
 }
 
