@@ -246,10 +246,13 @@ impl Postgres {
     /// Opens one connection to see whether that can be done, and why not: a pool only says that it took too long.
     async fn try_out(&self) -> Result<(), sqlx::Error> {
         let options = PgConnectOptions::clone(&self.options).application_name("onhand start");
-        let connection = timeout(WAIT, PgConnection::connect_with(&options)).await;
-        let mut connection = connection.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut))?;
-        refuse_standby(&mut connection, &self.is_standby).await?;
-        connection.close().await
+        // A server that takes the connection may say nothing after that.
+        let tried = timeout(WAIT, async {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            refuse_standby(&mut connection, &self.is_standby).await?;
+            connection.close().await
+        });
+        tried.await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut))
     }
 
     async fn connect(
@@ -358,7 +361,9 @@ async fn locked(db: &DatabaseConnection) -> Result<bool, DbErr> {
 async fn check(db: &DatabaseConnection) -> anyhow::Result<()> {
     let settings = "SELECT current_setting('server_version_num')::integer AS version, current_setting('fsync') AS fsync, \
         current_setting('full_page_writes') AS pages, current_setting('server_encoding') AS encoding";
-    let row = db.query_one_raw(sql(settings, [])).await?.context("the database says nothing of itself")?;
+    let row = timeout(WAIT, db.query_one_raw(sql(settings, []))).await;
+    let row = row.with_context(|| format!("the database gave no answer within {} s", WAIT.as_secs()))?;
+    let row = row?.context("the database says nothing of itself")?;
     let version: i32 = row.try_get("", "version")?;
     if version < OLDEST_VERSION {
         bail!("PostgreSQL {} or newer is needed", OLDEST_VERSION / 10_000);
