@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -20,6 +21,24 @@ use crate::spans::{self, Sent};
 
 /// How long the end of the process waits for whoever reads the log.
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
+
+/// What libraries log below these levels holds tokens, passwords or what clients sent: no setting asks for it. Messages of
+/// websockets, headers of requests, addresses of collectors and keys with their passwords, values of statements.
+const MOST: [(&str, LevelFilter); 9] = [
+    ("tungstenite", LevelFilter::DEBUG),
+    ("tokio_tungstenite", LevelFilter::DEBUG),
+    // And what begins with the same letters, such as hyper_util and sqlx_core.
+    ("hyper", LevelFilter::INFO),
+    ("h2", LevelFilter::INFO),
+    ("reqwest", LevelFilter::INFO),
+    ("rustls", LevelFilter::INFO),
+    ("opentelemetry", LevelFilter::INFO),
+    ("sea_orm", LevelFilter::DEBUG),
+    ("sqlx", LevelFilter::DEBUG),
+];
+
+/// The pool of connections, as the log calls it.
+const POOL: &str = "sqlx_core::pool";
 
 /// The log of this process.
 #[derive(Debug)]
@@ -49,7 +68,8 @@ impl Log {
     /// # Errors
     /// When spans cannot be sent to what is named as a collector, or somebody logs in this process already.
     pub fn start(&mut self, settings: &Serve, serves: bool) -> anyhow::Result<()> {
-        let filter = EnvFilter::builder().parse_lossy(&settings.log);
+        let most = Targets::new().with_default(LevelFilter::TRACE).with_targets(MOST);
+        let filter = EnvFilter::builder().parse_lossy(quiet(&settings.log)).and(most);
         let lines = self.lines.clone();
         let lines = fmt::layer().with_writer(move || lines.clone());
         let lines = match self.format {
@@ -82,6 +102,12 @@ impl Log {
         self.sent.flush().await;
         self.lines.flush(FLUSH_WAIT);
     }
+}
+
+/// What to log, without the lines of the pool of connections unless they are asked for: it says the same many times a second
+/// while connections lead to a standby, and our own line tells it once.
+fn quiet(settings: &str) -> String {
+    format!("{POOL}=off,{settings}")
 }
 
 /// A line of the log that no subscriber makes.

@@ -52,6 +52,7 @@ mod rolling;
 mod rust_clients;
 mod schema;
 mod search;
+mod secrecy;
 mod settings;
 mod silence;
 mod snapshots;

@@ -291,7 +291,7 @@ fn is_of_a_service(name: &str) -> bool {
 fn libpq_problems(variables: &BTreeMap<OsString, OsString>) -> Vec<String> {
     let text = |name: &str| variables.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned());
     let mode = text("PGSSLMODE").filter(|mode| !SSL_MODES.contains(&mode.as_str()));
-    let port = text("PGPORT").filter(|port| port.parse::<u16>().is_err());
+    let port = text("PGPORT").filter(|port| !matches!(port.parse::<u16>(), Ok(1..)));
     let mode = mode.map(|mode| format!("PGSSLMODE is {mode:?}: this is one of {}", SSL_MODES.join(", ")));
     mode.into_iter().chain(port.map(|port| format!("PGPORT is {port:?}: a port is a number from 1 to 65535"))).collect()
 }

@@ -150,30 +150,41 @@ pub fn shown(url: &str) -> String {
     match place(url) {
         Ok(Place::Postgres(postgres)) => postgres.shown(),
         Ok(Place::Sqlite(_)) => url.to_owned(),
-        Err(_) => scheme(url).to_owned(),
+        Err(_) => scheme(url).unwrap_or("an address that is not understood").to_owned(),
     }
 }
 
 /// Whether an address means a file, which nobody has to wait for.
 #[must_use]
 pub fn is_file(url: &str) -> bool {
-    scheme(url) == "sqlite"
+    scheme(url) == Some("sqlite")
 }
 
 fn place(url: &str) -> anyhow::Result<Place> {
     match scheme(url) {
-        "sqlite" => Ok(Place::Sqlite(sqlite_place::path(url)?)),
-        "postgres" | "postgresql" => Ok(Place::Postgres(Postgres::at(url)?)),
-        other => bail!(
-            "DATABASE_URL must look like sqlite://onhand.db or postgres://user@host/database; {other:?} is not a database \
-             that this release knows"
-        ),
+        Some("sqlite") => Ok(Place::Sqlite(sqlite_place::path(url)?)),
+        Some("postgres" | "postgresql") => Ok(Place::Postgres(Postgres::at(url)?)),
+        Some(other) => bail!("{FORM}; {other:?} is not a database that this release knows"),
+        None => bail!("{FORM}"),
     }
 }
 
-/// What stands before the colon: the rest of an address may hold a password.
-fn scheme(url: &str) -> &str {
-    url.split(':').next().unwrap_or_default()
+/// What an address looks like.
+const FORM: &str = "DATABASE_URL must look like sqlite://onhand.db or postgres://user@host/database";
+
+/// Longest scheme that a message repeats.
+const MAX_SCHEME: usize = 16;
+
+/// What stands before `://`, if it looks like a scheme: all else may be a password.
+fn scheme(url: &str) -> Option<&str> {
+    let is_known = |known: &&&str| url.strip_prefix(**known).is_some_and(|rest| rest.starts_with(':'));
+    if let Some(known) = ["sqlite", "postgres", "postgresql"].iter().find(is_known) {
+        return Some(known);
+    }
+    let (scheme, _) = url.split_once("://")?;
+    let is_letter_first = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_plain = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte));
+    (is_letter_first && is_plain && scheme.len() <= MAX_SCHEME).then_some(scheme)
 }
 
 #[cfg(test)]
@@ -184,9 +195,18 @@ mod tests {
     fn an_address_is_shown_without_its_password() {
         assert_eq!(shown("postgres://shop:secret@db.internal/onhand"), "postgres://shop@db.internal:5432/onhand");
         assert_eq!(shown("sqlite://onhand.db"), "sqlite://onhand.db");
-        for bad in
-            ["", "mysql://user:secret@host/db", "onhand.db", "postgres://user:secret@host:port/db", "postgres:secret@"]
-        {
+        for bad in [
+            "",
+            "mysql://user:secret@host/db",
+            "onhand.db",
+            "postgres://user:secret@host:port/db",
+            "postgres:secret@",
+            "secret",
+            "host=db user=u password=secret",
+            "host=db password=secret://x",
+            "user:secret@host/db",
+            "a-very-long-secret-of-somebody://",
+        ] {
             let error = place(bad).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.starts_with("DATABASE_URL must"), "{bad:?}: {error:?}");
             assert!(!error.contains("secret") && !shown(bad).contains("secret"), "{error:?}");

@@ -1,7 +1,6 @@
 //! The address of a PostgreSQL: what libpq would understand of it is understood in the same way, and whatever is not is
 //! refused by name. It connects to nothing, and repeats no password.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -66,6 +65,12 @@ const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", 
 /// The value of `sslrootcert` that means the public authorities.
 const SYSTEM: &str = "system";
 
+/// Longest name of a parameter that a message repeats.
+const MAX_NAME: usize = 40;
+
+/// Why a port is refused.
+const NO_PORT: &str = "DATABASE_URL: port is a number from 1 to 65535";
+
 /// Reads an address.
 ///
 /// # Errors
@@ -76,9 +81,16 @@ pub fn read(url: &str) -> anyhow::Result<PgConnectOptions> {
     if url.contains('#') || !address.contains("://") {
         bail!("{}", form());
     }
+    // What stands before a raw @ is a password with a question mark in it.
+    if parameters.contains('@') {
+        bail!("{}", form());
+    }
     let authority = address.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
     let hosts = authority.rsplit('@').next().unwrap_or_default();
     one_host(hosts)?;
+    if hosts.rsplit_once(':').is_some_and(|(_, port)| is_zero(port)) {
+        bail!("{NO_PORT}");
+    }
     let mut kept = Vec::new();
     let mut roots = Roots::default();
     for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -106,6 +118,8 @@ fn form() -> String {
 struct Roots {
     mode: Option<String>,
     is_system: bool,
+    /// Whether the address names a file, too.
+    has_file: bool,
 }
 
 impl Roots {
@@ -113,6 +127,9 @@ impl Roots {
         let mode = self.mode.as_deref();
         if self.is_system && !matches!(mode, None | Some("verify-full")) {
             bail!("DATABASE_URL: sslrootcert=system goes with sslmode=verify-full only");
+        }
+        if self.is_system && self.has_file {
+            bail!("DATABASE_URL says sslrootcert=system and names a file as sslrootcert, too: leave one of them out");
         }
         if self.is_system && parameter(&options, "sslrootcert").is_some() {
             bail!("DATABASE_URL says sslrootcert=system, and PGSSLROOTCERT names a file: unset it");
@@ -145,8 +162,9 @@ fn is_read(name: &str, value: &str, roots: &mut Roots) -> anyhow::Result<bool> {
             roots.is_system = true;
             return Ok(false);
         }
+        "sslrootcert" | "ssl-root-cert" | "ssl-ca" => roots.has_file = true,
         "host" | "hostaddr" => one_host(value)?,
-        "port" if value.parse::<u16>().is_err() => bail!("DATABASE_URL: port is a number from 1 to 65535"),
+        "port" if value.parse::<u16>().is_err() || is_zero(value) => bail!("{NO_PORT}"),
         _ => {}
     }
     if READ.contains(&name) || PLACES.contains(&name) || name == "options" || name.starts_with("options[") {
@@ -161,8 +179,18 @@ fn is_read(name: &str, value: &str, roots: &mut Roots) -> anyhow::Result<bool> {
     if WITHOUT_EFFECT.contains(&name) {
         return Ok(false);
     }
-    let shown: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(40).collect();
-    bail!("DATABASE_URL: {shown} is no parameter that this release knows");
+    // What does not look like a name may be a part of a password.
+    let is_name =
+        (1..=MAX_NAME).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphabetic() || "-_".contains(c));
+    if !is_name {
+        bail!("{}", form());
+    }
+    bail!("DATABASE_URL: {name} is no parameter that this release knows");
+}
+
+/// Whether this is a number, and nothing.
+fn is_zero(port: &str) -> bool {
+    !port.is_empty() && port.bytes().all(|digit| digit == b'0')
 }
 
 fn one_host(hosts: &str) -> anyhow::Result<()> {
@@ -186,14 +214,17 @@ fn files_are_there(options: &PgConnectOptions) -> anyhow::Result<()> {
         }
         let path = path(&file);
         let shown = path.display();
-        let opened = File::open(&path).and_then(|file| file.metadata());
-        let file = opened.with_context(|| format!("DATABASE_URL: {name} names {shown}, which cannot be read"))?;
+        let unread = || format!("DATABASE_URL: {name} names {shown}, which cannot be read");
+        // It is not opened before it is known to be a file: a pipe would be waited for.
+        let file = std::fs::metadata(&path).with_context(unread)?;
         if !file.is_file() {
             bail!("DATABASE_URL: {name} names {shown}, which is no file");
         }
-        let text = std::fs::read(&path).with_context(|| format!("DATABASE_URL: {name} names {shown}"))?;
-        if !String::from_utf8_lossy(&text).contains("-----BEGIN") {
-            bail!("DATABASE_URL: {name} names {shown}, in which there is no certificate or key in the form of PEM");
+        let text = std::fs::read(&path).with_context(unread)?;
+        let (begin, what) =
+            if name == "sslkey" { ("-----BEGIN", "key") } else { ("-----BEGIN CERTIFICATE", "certificate") };
+        if !String::from_utf8_lossy(&text).contains(begin) {
+            bail!("DATABASE_URL: {name} names {shown}, in which there is no {what} in the form of PEM");
         }
     }
     Ok(())
@@ -274,6 +305,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let empty = folder.path().join("empty.pem");
         std::fs::write(&empty, "").unwrap();
+        let private = folder.path().join("private.pem");
+        std::fs::write(&private, "-----BEGIN PRIVATE KEY-----\n").unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for (parameters, name) in [
             ("sslmode=full", "sslmode"),
             ("sslmode=require&sslrootcert=system", "sslrootcert"),
@@ -289,6 +324,11 @@ mod tests {
             ("sslcrl=/etc/crl.pem", "sslcrl"),
             ("host=a,b", "several hosts"),
             ("port=many", "port"),
+            ("port=0", "port"),
+            ("sslrootcert=system&sslrootcert=/etc/ca.crt", "leave one of them out"),
+            (&format!("sslmode=verify-ca&sslrootcert={}", private.display()), "no certificate"),
+            (&format!("sslmode=verify-ca&sslrootcert={}", pipe.display()), "no file"),
+            (&format!("sslmode=require&sslcert=/dev/null&sslkey={}", private.display()), "/dev/null, which is no file"),
         ] {
             let error = read(&format!("{BASE}?{parameters}")).map(|_| ()).map_err(|error| format!("{error:#}"));
             let error = error.expect_err(parameters);
@@ -301,6 +341,11 @@ mod tests {
             "postgres://shop:se#cret@db/onhand",
             "postgres://shop:secret@db:port/onhand",
             "postgres:secret@",
+            "postgres://shop:secret@db:0/onhand",
+            "postgres://shop:ab?secret@db/onhand",
+            "postgres://shop:ab?x=secret@db/onhand",
+            "postgres://shop:pw@db/onhand?secret1",
+            "postgres://shop:pw@db/onhand?secret!=1",
         ] {
             let error = read(url).map(|_| ()).map_err(|error| format!("{error:#}")).expect_err(url);
             assert!(error.contains("DATABASE_URL") && !error.contains("secret") && !error.contains("cret@"), "{error}");
