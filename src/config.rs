@@ -165,7 +165,8 @@ pub struct Access {
     #[arg(long, env = "ONHAND_SECRET_PREVIOUS_FILE", global = true)]
     pub secret_previous_file: Option<PathBuf>,
 
-    /// A token that may read /metrics and nothing else, and does not expire: at least 32 bytes, sent as a bearer token.
+    /// A token that may read /metrics and nothing else, and does not expire: 32 to 4,096 letters, digits and signs of ASCII,
+    /// sent as a bearer token.
     #[arg(long, env = "ONHAND_METRICS_TOKEN", hide_env_values = true, global = true)]
     pub metrics_token: Option<String>,
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use onhand::config::{Command, CommandLine, Given, LogFormat, NotGiven};
 use onhand::logs::Log;
 use onhand::run::{self, End};
+use tokio::runtime::Builder;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -12,8 +13,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// It could not be done.
 const FAILED: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let Ok(runtime) = Builder::new_multi_thread().enable_all().build() else { return ExitCode::from(FAILED) };
+    let code = runtime.block_on(answer());
+    // Whatever holds a thread in the kernel, such as the look-up of a name, ends with the process and is not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+/// Does what the command line asks for, and returns how it went.
+async fn answer() -> ExitCode {
     let (Given { line, warnings }, format) = match CommandLine::given() {
         Ok(given) => {
             let format = given.line.serve.log_format;

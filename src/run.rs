@@ -139,7 +139,11 @@ impl Output {
         Ok(Self { lines, is_logged: format == LogFormat::Json })
     }
 
+    /// Says it to people. A log for collectors has it as a line of its own, beside which there is nothing else.
     fn say(&self, line: &str) {
+        if self.is_logged {
+            return;
+        }
         self.lines.send(format!("{line}\n").into_bytes());
     }
 }
@@ -154,13 +158,17 @@ async fn serve(line: &CommandLine) -> anyhow::Result<()> {
 async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
     let (url, serve, access, limits) = (&line.database_url, &line.serve, &line.access, &line.limits);
     line.check().map_err(anyhow::Error::msg)?;
+    let stop = stop_on_signal(output.clone())?;
     let gate = Gate::new(access).await?;
     let is_development = gate.is_development();
     let connections = bound_connections(limits.room.connections, limits.room.sockets)?;
     let room = Room { connections, ..limits.room };
     let wire = Wire::new(&LimitSettings { room, ..limits.clone() }, serve.allowed_origins.clone());
-    let stop = stop_on_signal(output.clone())?;
-    let listener = listener::bind(&serve.listen, is_development).await?;
+    let bound = stop.run_until_cancelled(listener::bind(&serve.listen, is_development)).await;
+    let Some(listener) = bound.transpose()? else {
+        output.ended();
+        return Ok(());
+    };
     let address = listener.local_addr()?;
     // A migration may take minutes. Whoever comes meanwhile is told so.
     let door = Door::open(listener, &wire, stop.clone());
@@ -168,6 +176,10 @@ async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
         output.ended();
         return Ok(());
     };
+    if stop.run_until_cancelled(gate.settled()).await.is_none() {
+        output.ended();
+        return Ok(());
+    }
     let settings = Settings {
         times: serve.payment,
         public_stock: access.public_stock,
@@ -296,7 +308,7 @@ impl Output {
         let database = shown(&line.database_url);
         let sandbox_in_production = !is_development && line.access.sandbox == Some(true);
         if self.is_logged {
-            tracing::info!(version, %address, database, is_development, "started");
+            tracing::info!(version, %address, database, is_development, explore, demo_products = added, "started");
             if sandbox_in_production {
                 tracing::warn!("orders can be paid with the sandbox, which takes no money");
             }

@@ -265,7 +265,8 @@ async fn a_key_that_is_published_before_it_signs_is_known_at_once() {
         .iter()
         .map(|pair| serde_json::from_str::<Value>(&pair.set()).expect("JSON")["keys"][0].clone())
         .collect();
-    std::fs::write(&path, json!({ "keys": keys }).to_string()).expect("a file");
+    // With the mark that some editors put before it.
+    std::fs::write(&path, format!("\u{feff}{}", json!({ "keys": keys }))).expect("a file");
     let shop = shop(&path.display().to_string()).await;
     assert!(is_staff(&shop, &FIRST.sign(&claims())).await && is_staff(&shop, &SECOND.sign(&claims())).await);
     // Nobody is refused when the old one is taken out, but who still has a token of it.

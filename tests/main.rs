@@ -66,6 +66,7 @@ mod suggestions;
 mod tidy;
 mod tokens;
 mod upkeep;
+mod waiting;
 mod watching;
 mod wire;
 mod writes;

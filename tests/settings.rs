@@ -241,6 +241,7 @@ fn variables_of_libpq_are_read_or_named() {
         |name: &str, value: &str| by_variable(&[("DATABASE_URL", "postgres://db.example/onhand"), (name, value)]);
     assert!(with("PGSSLMODE", "verify-fulll").expect_err("no mode").concat().contains("PGSSLMODE"));
     assert!(with("PGPORT", "five").expect_err("no port").concat().contains("PGPORT"));
+    assert!(with("PGPORT", "0").expect_err("no port").concat().contains("PGPORT"));
     assert!(with("PGSERVICE", "shop").expect("a warning").warnings.concat().contains("PGSERVICE"));
     assert!(with("PGSSLMODE", "verify-full").expect("settings").warnings.is_empty());
 }
@@ -256,6 +257,9 @@ async fn settings_that_make_no_sense_end_the_start_and_the_log_stays_json() {
         (&["--issuer", "i"], "ONHAND_ISSUER"),
         (&["--secret-previous", LONG], "ONHAND_SECRET_PREVIOUS"),
         (&["--metrics-token", "short"], "ONHAND_METRICS_TOKEN"),
+        (&["--metrics-token", &"x".repeat(5_000)], "ONHAND_METRICS_TOKEN"),
+        (&["--metrics-token", &"é".repeat(32)], "ONHAND_METRICS_TOKEN"),
+        (&["--metrics-token", &"x y".repeat(32)], "ONHAND_METRICS_TOKEN"),
         (&["--listen", "0.0.0.0:0"], "loopback"),
         (&["--lissten", "8000"], "--lissten"),
     ] {

@@ -323,7 +323,7 @@ async fn ends_in_order(mut child: Child) {
 #[tokio::test]
 async fn nobody_waits_for_whoever_reads_the_log() {
     let place = Place::new().await;
-    let (child, _lines, url) = unread(&place, &["--log", "trace", "--log-format", "json"]).await;
+    let (child, _lines, url) = unread(&place, &["--log", "trace"]).await;
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
     let dropped = async || {
         let text = client.get(format!("{url}/metrics")).send().await.expect("an answer").text().await.expect("text");
@@ -372,6 +372,7 @@ async fn start_drain_and_stop_are_lines_of_the_json_log() {
     let (start, drain, stop) = (at("started").expect("a start"), at("draining").expect("a drain"), at("stopped"));
     assert!(start < drain && stop.is_some_and(|stop| drain < stop), "{log}");
     assert_eq!(lines[start]["address"], address);
+    assert!(lines[start]["demo_products"].as_u64() > Some(0), "{log}");
     assert_eq!(lines[start]["version"], env!("CARGO_PKG_VERSION"));
     assert!(lines[start]["database"].is_string(), "{log}");
 }

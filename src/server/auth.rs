@@ -101,6 +101,14 @@ impl Gate {
     pub async fn new(access: &Access) -> anyhow::Result<Self> {
         let metrics = access.metrics_token.as_ref();
         let metrics = metrics.map(|token| long_enough("ONHAND_METRICS_TOKEN", token)).transpose()?.cloned();
+        if let Some(token) = &metrics
+            && !(token.len() <= MAX_TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            bail!(
+                "ONHAND_METRICS_TOKEN is sent in a header: it has {MIN_SECRET} to {MAX_TOKEN} letters, digits and signs of \
+                 ASCII, and no spaces"
+            );
+        }
         if metrics.is_some() && [&access.secret, &access.secret_previous].contains(&&metrics) {
             bail!("ONHAND_METRICS_TOKEN and ONHAND_SECRET are the same: whoever reads metrics could sign tokens");
         }
@@ -125,6 +133,13 @@ impl Gate {
             bail!("tokens need ONHAND_ISSUER and ONHAND_AUDIENCE to be checked against");
         };
         Ok(Self(Arc::new(Checks { kind: Kind::Tokens { keys, issuer, audience }, metrics })))
+    }
+
+    /// Waits until the keys at a web address were read, or could not be, but not for long.
+    pub async fn settled(&self) {
+        if let Some(set) = self.key_set() {
+            set.settled().await;
+        }
     }
 
     /// Whether everybody is staff here.

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use reqwest::Url;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Most keys of a set; the others are not looked at.
 const MAX_KEYS: usize = 32;
@@ -64,6 +65,8 @@ pub struct KeySet {
     source: Source,
     /// `None` until it was read.
     keys: watch::Sender<Option<Vec<Key>>>,
+    /// Cancelled when it has been read, or could not be, for the first time since the start.
+    tried: CancellationToken,
     wanted: Arc<Notify>,
     /// When it was read last, or when it was asked for first.
     read_at: Mutex<Instant>,
@@ -108,7 +111,9 @@ impl Source {
         };
         let bytes = timeout(MAX_READ, bytes).await;
         let bytes = bytes.with_context(|| format!("{shown} did not answer within {} s", MAX_READ.as_secs()))??;
-        let set: JwkSet = serde_json::from_slice(&bytes).with_context(|| format!("{shown} is no key set"))?;
+        // Some editors put a mark at the beginning of a file.
+        let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        let set: JwkSet = serde_json::from_slice(text).with_context(|| format!("{shown} is no key set"))?;
         let keys: Vec<Key> = set.keys.iter().filter_map(key).take(MAX_KEYS).collect();
         if keys.is_empty() {
             bail!("{shown} has no key for RS256, ES256 or EdDSA");
@@ -118,41 +123,46 @@ impl Source {
 }
 
 impl KeySet {
-    /// Reads a set for the first time, from a path or an address.
+    /// Reads a set for the first time from a path, or begins to from an address.
     ///
     /// # Errors
     /// When it is a file that cannot be read or has no key for RS256, ES256 or EdDSA, or when it is no address.
     pub async fn open(source: &str) -> anyhow::Result<Arc<Self>> {
         let source = Source::of(source)?;
-        let first = match (&source, timeout(START_WAIT, source.read()).await) {
-            (_, Ok(Ok(keys))) => Ok(keys),
-            (Source::File(_), Ok(Err(error))) => return Err(error.context("ONHAND_JWKS")),
-            (_, Ok(Err(error))) => Err(error),
-            (_, Err(_)) => Err(anyhow!("{} did not answer within {} s", source.shown(), START_WAIT.as_secs())),
+        let keys = match &source {
+            Source::File(_) => Some(source.read().await.context("ONHAND_JWKS")?),
+            Source::Web(..) => None,
         };
-        let mut failures = 0_u32;
-        let keys = first.map_err(|error| {
-            failures = 1;
-            let error = format!("{error:#}");
-            tracing::error!(error, "the key set cannot be read; it is tried again, and until then no token is good");
-        });
         let wanted = Arc::<Notify>::default();
         let set = Arc::new(Self {
             source,
-            keys: watch::Sender::new(keys.ok()),
+            keys: watch::Sender::new(keys),
+            tried: CancellationToken::new(),
             wanted: Arc::clone(&wanted),
             read_at: Mutex::new(Instant::now()),
-            failures: AtomicU64::new(failures.into()),
+            failures: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&set);
         tokio::spawn(async move {
-            while let Some(is_known) = weak.upgrade().map(|set| set.is_known()) {
-                pause(failures, is_known, &wanted).await;
+            let mut failures = 0;
+            while let Some((is_known, is_tried)) = weak.upgrade().map(|set| (set.is_known(), failures > 0)) {
+                if is_known || is_tried {
+                    pause(failures, is_known, &wanted).await;
+                }
                 let Some(set) = weak.upgrade() else { break };
                 failures = set.read_again(failures).await;
+                set.tried.cancel();
             }
         });
         Ok(set)
+    }
+
+    /// Waits until a set at a web address was read, or could not be, but not for long.
+    pub async fn settled(&self) {
+        if !self.is_known() {
+            // Without it no token is good, which is told to whoever has one.
+            let _ = timeout(START_WAIT, self.tried.cancelled()).await;
+        }
     }
 
     /// Whether it was ever read.
@@ -212,9 +222,14 @@ impl KeySet {
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                if failures == 0 {
-                    let error = format!("{error:#}");
-                    tracing::error!(error, "the key set could not be read again; the old one is kept");
+                let error = format!("{error:#}");
+                match (failures, self.is_known()) {
+                    (0, true) => tracing::error!(error, "the key set could not be read again; the old one is kept"),
+                    (0, false) => tracing::error!(
+                        error,
+                        "the key set cannot be read; it is tried again, and until then no token is good"
+                    ),
+                    _ => {}
                 }
                 failures.saturating_add(1)
             }
@@ -237,7 +252,12 @@ async fn pause(failures: u32, is_known: bool, wanted: &Notify) {
 
 async fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
-    let size = tokio::fs::metadata(path).await.with_context(|| format!("cannot read {shown}"))?.len();
+    let file = tokio::fs::metadata(path).await.with_context(|| format!("cannot read {shown}"))?;
+    // A pipe would be waited for, and could not be read again.
+    if !file.is_file() {
+        bail!("cannot read {shown}: it is no regular file");
+    }
+    let size = file.len();
     if usize::try_from(size).is_ok_and(|size| size <= MAX_BYTES) {
         return tokio::fs::read(path).await.with_context(|| format!("cannot read {shown}"));
     }

@@ -226,6 +226,7 @@ impl Shop {
             Clock::system().now() + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
         });
         let gate = Gate::new(&access).await.expect("sound settings");
+        gate.settled().await;
         let is_development = gate.is_development();
         let settings = Settings {
             times,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -64,24 +65,30 @@ impl Process {
             .spawn()
             .expect("a process");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let url = loop {
-            let line = timeout(PATIENCE, lines.next_line()).await.expect("a line in time").expect("its output");
-            let line = line.expect("a line that says where it listens");
-            if let Some(url) = line.strip_prefix("listening  ") {
-                break url.to_owned();
-            }
-        };
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let said_to_people = tell.clone();
         // Its output is read to the end, so that it never waits for a reader.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(url) = line.strip_prefix("listening  ") {
+                    let _ = said_to_people.send(url.to_owned());
+                }
+            }
+        });
         let log = Arc::<Mutex<String>>::default();
         let mut said = BufReader::new(child.stderr.take().expect("its log")).lines();
         let kept = Arc::clone(&log);
         let logged = tokio::spawn(async move {
             while let Ok(Some(line)) = said.next_line().await {
                 eprintln!("{line}");
+                if let Some(url) = url_in(&line) {
+                    let _ = tell.send(url);
+                }
                 *kept.lock().unwrap_or_else(PoisonError::into_inner) += &(line + "\n");
             }
         });
+        let url =
+            timeout(PATIENCE, told.recv()).await.expect("a line in time").expect("a line that says where it listens");
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
         Self { child, url, client, log, logged }
     }
@@ -129,6 +136,13 @@ impl Process {
     pub fn another(&self) -> (String, reqwest::Client) {
         (self.url.clone(), self.client.clone())
     }
+}
+
+/// The address in the line of a log in JSON that says where a server listens.
+pub fn url_in(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let address = line["address"].as_str().filter(|_| line["message"] == "started")?;
+    Some(format!("http://{address}"))
 }
 
 /// Runs a command of the binary on this database: its exit code and its output.
