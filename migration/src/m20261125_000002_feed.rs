@@ -29,6 +29,11 @@ const STATEMENTS: [&str; 7] = [
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// All of it or nothing, also on SQLite: a process may be ended at any moment.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if manager.get_database_backend() == DbBackend::Postgres {
             for statement in STATEMENTS {

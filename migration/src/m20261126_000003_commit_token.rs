@@ -10,6 +10,11 @@ pub struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// All of it or nothing, also on SQLite: a process may be ended at any moment.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let c = Columns(manager.get_database_backend());
         let token = [key(c.uuid("token")), c.flag("is_barred"), c.time("created_at")];

@@ -16,6 +16,11 @@ const STATEMENT: &str = "DO $$ BEGIN \
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// All of it or nothing, also on SQLite: a process may be ended at any moment.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if manager.get_database_backend() == DbBackend::Postgres {
             manager.get_connection().execute_unprepared(STATEMENT).await?;
