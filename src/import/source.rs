@@ -20,6 +20,11 @@ pub const MAX_ROWS: u64 = 1_000_000;
 /// Most of standard input that is kept in memory, in bytes: an image without a folder for temporary files takes no more.
 pub const MAX_IN_MEMORY: u64 = 32 * 1024 * 1024;
 
+/// Most of standard input that is kept at all, in bytes: as many rows as there may be, of 4 KB each.
+pub const MAX_KEPT: u64 = 4 * 1024 * 1024 * 1024;
+
+const UNKEPT: &str = "a temporary file cannot be written";
+
 /// How much of the digest of a file is its name: 128 bits, as hexadecimal digits.
 const DIGEST_LENGTH: usize = 32;
 
@@ -42,6 +47,15 @@ impl Kept {
             }
         }
     }
+}
+
+/// What is known of a file once somebody has looked through it.
+#[derive(Debug)]
+struct Looked {
+    /// Its size, in bytes.
+    size: u64,
+    rows: u64,
+    digest: String,
 }
 
 /// A file that can be imported.
@@ -70,8 +84,13 @@ impl Source {
         let format = settings.format.or_else(|| format_of(path)).with_context(|| {
             format!("the ending of {} tells no format: say --format csv or --format jsonl", path.display())
         })?;
-        let kept = if path == Path::new("-") { keep(io::stdin().lock())? } else { Kept::File(open(path)?) };
-        let (size, rows, digest) = look_through(&kept, format, mode)?;
+        let (kept, Looked { size, rows, digest }) = if path == Path::new("-") {
+            keep(io::stdin().lock(), format, mode)?
+        } else {
+            let kept = Kept::File(open(path)?);
+            let looked = look_through(kept.read().context("the file cannot be read")?, format, mode)?;
+            (kept, looked)
+        };
         let id = settings.id.clone().unwrap_or_else(|| format!("{}-{}", &digest[..DIGEST_LENGTH], word(mode)));
         let name = path.file_name().filter(|name| *name != "-").map(|name| name.to_string_lossy().into_owned());
         let name = name.map(|name| name.chars().take(MAX_REFERENCE_LENGTH).collect::<String>());
@@ -121,27 +140,69 @@ fn open(path: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Reads everything, so that it can be read once more.
-fn keep(mut from: impl Read) -> anyhow::Result<Kept> {
-    let unreadable = "standard input cannot be read";
-    let mut bytes = Vec::new();
-    from.by_ref().take(MAX_IN_MEMORY + 1).read_to_end(&mut bytes).context(unreadable)?;
-    if bytes.len() as u64 <= MAX_IN_MEMORY {
-        return Ok(Kept::Memory(bytes));
-    }
-    let mut file = tempfile::tempfile().with_context(|| {
-        let most = MAX_IN_MEMORY / 1024 / 1024;
-        format!(
-            "standard input has more than {most} MB, and there is no folder for temporary files: TMPDIR can name one"
-        )
-    })?;
-    file.write_all(&bytes).context("a temporary file cannot be written")?;
-    io::copy(&mut from, &mut file).context("standard input cannot be read, or a temporary file not written")?;
-    Ok(Kept::File(file))
+/// Keeps what is read of standard input, so that it can be read once more.
+#[derive(Debug, Default)]
+struct Keeper<R> {
+    from: R,
+    memory: Vec<u8>,
+    /// Where everything is once it is too much for memory.
+    file: Option<File>,
+    size: u64,
 }
 
-fn look_through(kept: &Kept, format: Format, mode: Mode) -> anyhow::Result<(u64, u64, String)> {
-    let from = kept.read().context("the file cannot be read")?;
+impl<R> Keeper<R> {
+    const fn new(from: R) -> Self {
+        Self { from, memory: Vec::new(), file: None, size: 0 }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.size += bytes.len() as u64;
+        if self.size > MAX_KEPT {
+            bail!("standard input has more than {} GB; split it", MAX_KEPT / 1024 / 1024 / 1024);
+        }
+        if self.file.is_none() && self.size > MAX_IN_MEMORY {
+            let mut file = tempfile::tempfile().with_context(|| {
+                let most = MAX_IN_MEMORY / 1024 / 1024;
+                format!(
+                    "standard input has more than {most} MB, and there is no folder for temporary files: TMPDIR can name one"
+                )
+            })?;
+            file.write_all(&std::mem::take(&mut self.memory)).context(UNKEPT)?;
+            self.file = Some(file);
+        }
+        match &mut self.file {
+            Some(file) => file.write_all(bytes).context(UNKEPT),
+            None => {
+                self.memory.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn kept(self) -> Kept {
+        self.file.map_or(Kept::Memory(self.memory), Kept::File)
+    }
+}
+
+impl<R: Read> Read for Keeper<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(buffer)?;
+        self.keep(&buffer[..length]).map_err(|error| io::Error::other(format!("{error:#}")))?;
+        Ok(length)
+    }
+}
+
+/// Looks through standard input and keeps it meanwhile: what is no file of ours is refused before all of it is kept.
+fn keep(from: impl Read, format: Format, mode: Mode) -> anyhow::Result<(Kept, Looked)> {
+    let mut keeper = Keeper::new(from);
+    let looked = look_through(&mut keeper, format, mode);
+    if keeper.size == 0 && looked.is_ok() {
+        bail!("standard input was empty");
+    }
+    Ok((keeper.kept(), looked?))
+}
+
+fn look_through(from: impl Read, format: Format, mode: Mode) -> anyhow::Result<Looked> {
     let mut digested = Digested { from, digest: Sha256::new(), size: 0 };
     let mut rows = RowReader::begin(&mut digested, format, mode)?;
     let mut count = 0;
@@ -152,7 +213,7 @@ fn look_through(kept: &Kept, format: Format, mode: Mode) -> anyhow::Result<(u64,
         }
     }
     drop(rows);
-    Ok((digested.size, count, format!("{:x}", digested.digest.finalize())))
+    Ok(Looked { size: digested.size, rows: count, digest: format!("{:x}", digested.digest.finalize()) })
 }
 
 /// What is read of it goes into its digest.
@@ -175,14 +236,46 @@ impl<R: Read> Read for Digested<R> {
 mod tests {
     use super::*;
 
+    const FIRST: &str = "{\"sku\":\"A\"}\n";
+
     #[test]
     fn what_is_kept_is_read_twice() {
-        for size in [0, 5, MAX_IN_MEMORY, MAX_IN_MEMORY + 1, MAX_IN_MEMORY + 100_000] {
-            let kept = keep(io::repeat(7).take(size)).expect("memory, or a temporary file");
+        let first = FIRST.len() as u64;
+        for size in [first, MAX_IN_MEMORY, MAX_IN_MEMORY + 1, MAX_IN_MEMORY + 100_000] {
+            let from = FIRST.as_bytes().chain(io::repeat(b' ').take(size - first));
+            let (kept, looked) = keep(from, Format::Jsonl, Mode::Set).expect("memory, or a temporary file");
             assert_eq!(matches!(kept, Kept::Memory(_)), size <= MAX_IN_MEMORY, "{size}");
+            assert_eq!(looked.size, size);
             for _ in 0..2 {
                 assert_eq!(io::copy(&mut kept.read().expect("it"), &mut io::sink()).expect("all of it"), size);
             }
         }
+    }
+
+    /// What has no end, and how much of it was read.
+    struct Endless<'a>(&'a [u8], u64);
+
+    impl Read for Endless<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.0.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&self.0[..length]);
+            self.1 += length as u64;
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_not_kept() {
+        for (text, format) in [("y\n", Format::Csv), ("\0", Format::Csv), ("[1,\n", Format::Jsonl)] {
+            let mut endless = Endless(text.as_bytes(), 0);
+            assert!(keep(&mut endless, format, Mode::Set).is_err(), "{text:?}");
+            assert!(endless.1 < 1_000_000, "{text:?}: {}", endless.1);
+        }
+        let mut endless = Endless(FIRST.as_bytes(), 0);
+        let error = keep(&mut endless, Format::Jsonl, Mode::Set).map(drop).map_err(|error| error.to_string());
+        assert!(error.is_err_and(|error| error.contains("rows")));
+        assert!(endless.1 < 2 * MAX_ROWS * FIRST.len() as u64, "{}", endless.1);
+        let error = keep(io::empty(), Format::Jsonl, Mode::Set).map(drop).map_err(|error| error.to_string());
+        assert_eq!(error, Err("standard input was empty".to_owned()));
     }
 }
