@@ -31,6 +31,20 @@ async fn the_script_of_the_badge_is_given_to_every_page_and_in_production_too() 
     }
 }
 
+/// So a page that is let in nowhere else tells a server that is there from a cache that has its script.
+#[tokio::test]
+async fn the_refusal_to_have_the_script_written_is_given_to_every_page() {
+    for shop in [Shop::open().await, Shop::open_public(PublicStock::Exact).await] {
+        let request =
+            shop.client().post(format!("{}/stock-badge.js", shop.url)).header("origin", "https://shop.example");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 405);
+        assert_eq!(header(response.headers(), "access-control-allow-origin"), "*");
+        assert_eq!(header(response.headers(), "allow"), "GET,HEAD");
+        shop.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_browser_that_has_the_script_is_not_sent_it_again() {
     let shop = Shop::open().await;

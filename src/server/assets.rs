@@ -98,6 +98,13 @@ pub async fn badge(headers: HeaderMap) -> Response {
     (shared, kind, content(file)).into_response()
 }
 
+/// Whatever else is asked of that address than to read it is answered here, where every page may read the refusal: caches keep
+/// no such answer, so a badge that is let in nowhere else learns from it that the server itself is there.
+pub async fn badge_is_only_read() -> Response {
+    let headers = [(header::ALLOW, "GET,HEAD"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    (StatusCode::METHOD_NOT_ALLOWED, headers).into_response()
+}
+
 /// A page, where there are pages.
 fn page<Files: RustEmbed>(served: &Served, policy: &'static str) -> Response {
     match Files::get("index.html").filter(|_| served.front.explore) {

@@ -127,7 +127,7 @@ fn router(served: Served) -> Router {
         .route("/demo", get(assets::demo))
         .route("/demo/", get(assets::demo_with_slash))
         .route("/demo/assets/{name}", get(assets::demo_asset))
-        .route(assets::BADGE_PATH, get(assets::badge))
+        .route(assets::BADGE_PATH, get(assets::badge).fallback(assets::badge_is_only_read))
         .fallback(http::no_such_path)
         .method_not_allowed_fallback(http::no_such_method_here);
     // Server-sent events are not compressed: each is sent as it comes.

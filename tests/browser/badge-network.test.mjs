@@ -107,7 +107,9 @@ describe('a stock badge without a way to its server', () => {
     const proxy = await openProxy(shop.url, { upgrade: 'drop', keeps: true });
     const visit = await openPage(browser, { ...shop, url: proxy.url }, badge(id, 'available="3"'), { clock: true });
     await visit.page.locator('stock-badge[stale]').waitFor();
-    for (let at = 0; at < 12; at += 1) await visit.page.clock.runFor(5_000);
+    // In small steps, so that what it looks for is not too late.
+    const hasLooked = () => proxy.requests.includes('POST /stock-badge.js');
+    for (let at = 0; at < 60 && !hasLooked(); at += 1) await visit.page.clock.runFor(1_000);
     await visit.until(() => visit.told.length > 0, 'a message');
     assert.equal(visit.told.length, 1);
     assert.match(visit.told[0], /lets no websocket through and keeps back events/);
@@ -131,6 +133,52 @@ describe('a stock badge without a way to its server', () => {
     assert.equal((await visit.look(NOBODYS)).text, 'Only 3 left | not live'.replace('Only 3 left', 'In stock'));
     await visit.close();
     await other.close();
+  });
+
+  test('blames no origin while a cache has the script of a server that is away, and is back with it', async () => {
+    const own = await openShop();
+    const id = await product(own, 9);
+    const script = await (await fetch(`${own.url}/stock-badge.js`)).text();
+    const proxy = await openProxy(own.url, { upgrade: 502 });
+    const away = (request, response) => {
+      const isCached = request.url.startsWith('/stock-badge.js') && request.method !== 'POST';
+      const type = isCached ? 'text/javascript' : 'text/html';
+      response.writeHead(isCached ? 200 : 502, { 'content-type': type, ...(isCached && { 'access-control-allow-origin': '*' }) });
+      response.end(isCached ? script : '<h1>502</h1>');
+      return true;
+    };
+    proxy.answer = away;
+    const visit = await openPage(browser, { ...own, url: proxy.url }, badge(id, 'available="3"'));
+    await visit.until(() => proxy.upgrades > 4, 'several attempts');
+    assert.deepEqual(visit.told.filter((one) => one.includes('ONHAND_ALLOWED_ORIGINS')), []);
+    assert.equal(visit.told.length, 1);
+    Object.assign(proxy, { upgrade: 'pass', answer: undefined });
+    // Somebody who is refused would wait for up to a minute.
+    await visit.shows(id, 'In stock');
+    await visit.close();
+    proxy.close();
+    await own.close();
+  });
+
+  test('says that its origin is not allowed any more, and asks rarely from then on', async () => {
+    const own = await openShop();
+    const id = await product(own, 9);
+    const proxy = await openProxy(own.url);
+    const visit = await openPage(browser, { ...own, url: proxy.url }, badge(id), { clock: true });
+    await visit.shows(id, 'In stock');
+    await own.stop();
+    await own.start({ ONHAND_ALLOWED_ORIGINS: 'https://elsewhere.example' });
+    await visit.until(() => visit.told.length > 0, 'a message');
+    assert.equal(visit.told.length, 1);
+    assert.match(visit.told[0], /does not let in pages of this origin/);
+    await stopClock(visit.page);
+    const { upgrades } = proxy;
+    // The shortest pause of those who are refused is 12 s.
+    for (let at = 0; at < 10; at += 1) await visit.page.clock.runFor(1_000);
+    assert.ok(proxy.upgrades <= upgrades + 1, `${proxy.upgrades - upgrades} attempts in 10 s`);
+    await visit.close();
+    proxy.close();
+    await own.close();
   });
 
   test('says once that a server is another one, away, or not asked over TLS', async () => {
@@ -164,7 +212,7 @@ describe('a stock badge without a way to its server', () => {
       page: `${at} is not the API of an Onhand server.`,
       none: `${at} is not the API of an Onhand server.`,
       secret: `${at} wants a token, or does not take the one of connectionParams.`,
-      closed: `${at} answers, but not as an API that lets in pages of ${shop.pages.origin}. It is tried again and again.`,
+      closed: `${at} answers, but not as an API that lets in pages of ${shop.pages.origin}, or its server is away. It is tried again and again.`,
       away: `${at} does not answer. It is tried again and again.`,
     });
 

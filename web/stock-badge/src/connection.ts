@@ -213,10 +213,13 @@ export class Connection {
     this.#later({ ...ending, isFinal: Boolean(ending.isFinal) && !isExpired });
   }
 
-  /** Nothing works, and nothing has ever worked: looks for the reason. */
+  /** Nothing works, or nothing works any more: looks for the reason. Whoever is refused waits long for the next attempt. */
   async #ask(isSilent = false): Promise<void> {
-    if (this.#habit.hasWorked) return;
-    this.#isRefused ||= Boolean(await findReason(this.#endpoint, this.#habit, isSilent));
+    if (this.#habit.isTrusted) return;
+    const reason = await findReason(this.#endpoint, this.#habit, isSilent);
+    if (!reason || this.#isRefused) return;
+    this.#isRefused = true;
+    if (!this.#link && !this.#isOpening) this.#later({});
   }
 
   /** A kind of link that the policy of the page forbids is not tried again: the policy stays. */

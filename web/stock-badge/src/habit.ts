@@ -24,6 +24,11 @@ export class Habit {
     return this.#worked.size > 0;
   }
 
+  /** Whether a kind that has worked is still expected to: a server that is away for a moment is not asked why. */
+  get isTrusted(): boolean {
+    return [...this.#worked].some((kind) => this.#failures[kind] < MAX_FAILURES);
+  }
+
   /** How long a websocket may take to open. */
   get waitMs(): number {
     return this.#worked.has('socket') ? WAIT_MS : FIRST_WAIT_MS;

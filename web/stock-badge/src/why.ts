@@ -9,6 +9,8 @@ import type { Reason } from './stock.js';
 const POLICY_WAIT_MS = 100;
 /** Timeout for a request that only looks whether somebody answers. */
 const LOOK_WAIT_MS = 5_000;
+/** What is away is looked for again after so long. */
+const LOOK_AGAIN_MS = 60_000;
 /** Hosts of this machine, which pages over TLS may ask without it. */
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -20,7 +22,13 @@ const MESSAGES: Readonly<Record<Reason, string>> = {
   full: 'has too many connections of this user or address',
 };
 
-const looked = new Set<string>();
+/** How many attempts in a row must find the origin refused: a server may have come back between an attempt and a look. */
+const MIN_FINDINGS = 2;
+/** What our server answers to whoever wants to write to the badge's script. */
+const METHOD_NOT_ALLOWED = 405;
+
+/** When to look again, by endpoint, and how often in a row the origin was found refused. */
+const looks = new Map<string, { notBefore: number; findings: number }>();
 
 /** Says why the server at `endpoint` refused this page. */
 export function tellRefusal(endpoint: string, why: Reason): void {
@@ -28,34 +36,53 @@ export function tellRefusal(endpoint: string, why: Reason): void {
   warnOnce(`not live: ${place(endpoint)} ${MESSAGES[why]}${origin}${why === 'foreign' ? hint(endpoint) : ''}.`);
 }
 
-/** Looks why nothing came of an attempt, once per endpoint and page; the reason, if the same will happen again. */
+/** Looks why nothing came of an attempt, not too often; the reason, if the same will happen again. */
 export async function findReason(endpoint: string, habit: Habit, isSilent: boolean): Promise<Reason | undefined> {
-  if (looked.has(endpoint) || !navigator.onLine) return undefined;
-  looked.add(endpoint);
+  const look = looks.get(endpoint) ?? { notBefore: 0, findings: 0 };
+  if (Date.now() < look.notBefore || !navigator.onLine) return undefined;
+  looks.set(endpoint, look);
+  look.notBefore = Infinity;
   const { protocol, hostname } = new URL(endpoint);
   if (location.protocol === 'https:' && protocol === 'http:' && !LOOPBACK.test(hostname)) {
     warnOnce(`not live: this page came over https, and ${place(endpoint)} is plain http, which browsers block.`);
     return undefined;
   }
   await new Promise((resolve) => setTimeout(resolve, POLICY_WAIT_MS));
-  if (habit.blocked.size > 0 || habit.hasWorked) return undefined;
-  // The script of the badge may be read by every page, so that it tells an origin that is not allowed from other faults.
-  const isOurs = await answers(new URL('stock-badge.js', endpoint), 'cors');
-  const isThere = isOurs || (await answers(new URL(endpoint), 'no-cors'));
-  if (habit.hasWorked) return undefined;
+  if (habit.blocked.size > 0) return undefined;
+  const isOurs = await isServer(endpoint);
+  const isLetIn = isOurs && (await answers(new URL('health/live', endpoint), 'cors'));
+  const isThere = isOurs || (!habit.hasWorked && (await answers(new URL(endpoint), 'no-cors')));
+  look.findings = isOurs && !isLetIn && !isSilent && !habit.isTrusted ? look.findings + 1 : 0;
+  look.notBefore = look.findings > 0 ? 0 : Date.now() + LOOK_AGAIN_MS;
+  if (habit.isTrusted) return undefined;
   if (isOurs && isSilent) {
     const how = 'lets no websocket through and keeps back events (as nginx with proxy_buffering)';
     warnOnce(`not live: something on the way to ${place(endpoint)} ${how}.`);
     return undefined;
   }
-  if (isOurs) {
+  if (look.findings >= MIN_FINDINGS) {
     tellRefusal(endpoint, 'origin');
     return 'origin';
   }
+  // A server that was heard is away, or the next attempt finds the same.
+  if (habit.hasWorked || look.findings > 0) return undefined;
   // Perhaps a proxy whose server is away.
-  const what = isThere ? `answers, but not as an API that lets in pages of ${location.origin}` : 'does not answer';
+  const what = isLetIn
+    ? 'answers, but something on the way keeps the page from its API'
+    : isThere
+      ? `answers, but not as an API that lets in pages of ${location.origin}, or its server is away`
+      : 'does not answer';
   warnOnce(`not live: ${place(endpoint)} ${what}${hint(endpoint)}. It is tried again and again.`);
   return undefined;
+}
+
+/**
+ * Whether our server itself is there, also for a page that it does not let in: every page may read its refusal to have the
+ * script written. The script itself may come from a cache when the server is away.
+ */
+async function isServer(endpoint: string): Promise<boolean> {
+  const response = await ask(new URL('stock-badge.js', endpoint), { method: 'POST', mode: 'cors' });
+  return response?.status === METHOD_NOT_ALLOWED;
 }
 
 function hint(endpoint: string): string {
@@ -70,12 +97,15 @@ export function tellBlocked(endpoint: string): void {
 }
 
 async function answers(url: URL, mode: 'cors' | 'no-cors'): Promise<boolean> {
+  const response = await ask(url, { method: 'GET', mode });
+  return response !== undefined && (response.ok || response.type === 'opaque');
+}
+
+async function ask(url: URL, how: RequestInit): Promise<Response | undefined> {
   try {
     const signal = AbortSignal.timeout(LOOK_WAIT_MS);
-    const method = mode === 'cors' ? 'HEAD' : 'GET';
-    const response = await fetch(url, { method, mode, credentials: 'omit', cache: 'no-store', signal });
-    return response.ok || response.type === 'opaque';
+    return await fetch(url, { ...how, credentials: 'omit', cache: 'no-store', signal });
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -5,6 +5,8 @@ export declare class Habit {
     readonly blocked: Set<Kind>;
     /** Whether the server was ever heard on this page. */
     get hasWorked(): boolean;
+    /** Whether a kind that has worked is still expected to: a server that is away for a moment is not asked why. */
+    get isTrusted(): boolean;
     /** How long a websocket may take to open. */
     get waitMs(): number;
     /** What to try, without those tried already; undefined when there is nothing left. */
