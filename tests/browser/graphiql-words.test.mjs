@@ -63,6 +63,39 @@ describe('the GraphiQL page says', () => {
     await visit.close();
   });
 
+  test('what to run first where the ids are of another database, and forgets them', async () => {
+    const visit = await openPage(browser, { server: shop.url });
+    const runs = async (name, words) => {
+      await visit.openTab(name);
+      await visit.pressRun();
+      await visit.answer(words);
+    };
+    const other = await openShop();
+    // What is sent to the shop by its address is answered by the other one.
+    let api = shop.url;
+    await visit.page.route('**/graphql', async (route) => {
+      route.fulfill({ response: await route.fetch({ url: `${api}/graphql` }) });
+    });
+    await visit.openTab('Cart');
+    await visit.run();
+    await visit.openTab('CheckOut');
+    await visit.run();
+    api = other.url;
+    await runs('Pay', /The server does not know the id that was sent\. There is no order yet\. Run Cart and then CheckOut first/);
+    await visit.variables(/comes from CheckOut/);
+    await runs('CheckOut', /There is no cart yet\. Run Cart first/);
+    await visit.openTab('Cart');
+    await visit.run();
+    await visit.openTab('CheckOut');
+    const { data } = await visit.run();
+    assert.deepEqual(data.checkOut.userErrors, []);
+    await runs('Pay', /"payment": "PAID"/);
+    // By websocket it is the first shop that is asked.
+    await runs('FollowOrder', /The server does not know the id that was sent\. There is no order yet/);
+    await visit.context.close();
+    await other.close();
+  });
+
   test('which name was meant', async () => {
     const visit = await openPage(browser, { server: shop.url });
     await visit.openTab('Browse');

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   carriedAfter,
+  carriedAfterRefusal,
   NOTHING_CARRIED,
   PLACEHOLDERS,
+  whatIsMissing,
   withCarried,
   withoutCarried,
 } from '../../web/graphiql/src/carried-ids.js';
@@ -30,6 +32,23 @@ describe('carried ids', () => {
     const carried = carriedAfter(NOTHING_CARRIED, orderAnswer('order_1'));
     const typed = '{ "orderId": "order_typed", // a comment\n "gateway": "sandbox" ';
     assert.equal(withCarried(typed, carried), typed);
+  });
+
+  test('are forgotten when the server does not know them, and known again in a tab that has them', () => {
+    const carried = carriedAfter(carriedAfter(NOTHING_CARRIED, cartAnswer('cart_1')), orderAnswer('order_1'));
+    const refused = (code, field) => ({ data: { payOrder: { userErrors: [{ code, field }] } } });
+    const sent = { orderId: 'order_1' };
+    const failed = { errors: [{ message: '', extensions: { code: 'NOT_FOUND' } }] };
+    for (const answer of [refused('NOT_FOUND', ['input', 'orderId']), failed]) {
+      const after = carriedAfterRefusal(carried, answer, sent);
+      assert.equal(withCarried(variables(sent), after), variables({ orderId: PLACEHOLDERS.orderId }));
+      assert.match(whatIsMissing({ orderId: PLACEHOLDERS.orderId }, after), /Run Cart and then CheckOut first/);
+      assert.equal(withCarried(variables(sent), carriedAfter(after, orderAnswer('order_2'))), variables({ orderId: 'order_2' }));
+    }
+    for (const answer of [refused('NOT_FOUND', ['input', 'gateway']), refused('CONFLICT', ['orderId']), { data: null }, null]) {
+      assert.equal(carriedAfterRefusal(carried, answer, sent), carried);
+    }
+    assert.equal(carriedAfterRefusal(carried, failed, { orderId: 'order_typed' }), carried);
   });
 
   test('come from answers that have them only', () => {

@@ -13,7 +13,8 @@ export function whatIsMissing(variables, carried) {
     return 'There is no cart yet. Run Cart first: its answer puts the id of the cart here.';
   }
   if (!values.includes(PLACEHOLDERS.orderId)) return undefined;
-  const first = carried.cartId.length > 0 ? 'CheckOut' : 'Cart and then CheckOut';
+  const hasCart = (carried.cartId.at(-1) ?? PLACEHOLDERS.cartId) !== PLACEHOLDERS.cartId;
+  const first = hasCart ? 'CheckOut' : 'Cart and then CheckOut';
   return `There is no order yet. Run ${first} first: the answer puts the id of the order here.`;
 }
 
@@ -33,6 +34,27 @@ export function carriedAfter(carried, answer) {
   if (keys.length === 0) return carried;
   const added = keys.map((key) => [key, [...carried[key], found[key]].slice(-REMEMBERED)]);
   return { ...carried, ...Object.fromEntries(added) };
+}
+
+/**
+ * What is carried after an answer to what was sent with `variables`, when it says that a carried id is unknown: it is of
+ * another database, or gone. The same object when it says nothing of the kind. The placeholder is what is newest then, so
+ * that ids from before are known again in the tabs that still have them.
+ */
+export function carriedAfterRefusal(carried, answer, variables) {
+  const isUnknown = (key) => carried[key].includes(variables?.[key]) && saysUnknown(answer, key);
+  // Without its order the cart is unknown as well.
+  const keys = isUnknown('orderId') ? ['orderId', 'cartId'] : isUnknown('cartId') ? ['cartId'] : [];
+  if (keys.length === 0) return carried;
+  const forgotten = keys.map((key) => [key, [...carried[key], PLACEHOLDERS[key]].slice(-REMEMBERED)]);
+  return { ...carried, ...Object.fromEntries(forgotten) };
+}
+
+/** Whether an answer says that there is nothing with the id of this variable. A gateway may be unknown, too. */
+function saysUnknown(answer, key) {
+  const refused = Object.values(answer?.data ?? {}).flatMap((field) => field?.userErrors ?? []);
+  const isRefused = refused.some(({ code, field }) => code === 'NOT_FOUND' && (!field || field.includes(key)));
+  return isRefused || Boolean(answer?.errors?.some(({ extensions }) => extensions?.code === 'NOT_FOUND'));
 }
 
 /** `variables`, a text, with the newest ids in place of placeholders and of earlier ids. */

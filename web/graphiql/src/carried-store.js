@@ -1,5 +1,5 @@
 // Holds the carried ids while the page is open, and remembers them for the next visit.
-import { carriedAfter, NOTHING_CARRIED } from './carried-ids.js';
+import { carriedAfter, carriedAfterRefusal, NOTHING_CARRIED, PLACEHOLDERS, whatIsMissing } from './carried-ids.js';
 import { recall, remember } from './storage.js';
 
 const KEY = 'carried';
@@ -10,9 +10,21 @@ export function carriedIds() {
   return carried;
 }
 
-/** Takes from an answer the ids that it brings. */
-export function carryFrom(answer) {
-  const next = carriedAfter(carried, answer);
+/**
+ * Takes from an answer the ids that it brings, and forgets those of `variables` that the server does not know. Returns the
+ * answer, with what to run first when an id was forgotten.
+ */
+export function carryFrom(answer, variables) {
+  keep(carriedAfter(carried, answer));
+  const next = carriedAfterRefusal(carried, answer, variables);
+  if (next === carried) return answer;
+  keep(next);
+  const key = 'orderId' in variables ? 'orderId' : 'cartId';
+  const message = `The server does not know the id that was sent. ${whatIsMissing({ [key]: PLACEHOLDERS[key] }, carried)}`;
+  return { ...answer, errors: [...(answer.errors ?? []), { message }] };
+}
+
+function keep(next) {
   if (next === carried) return;
   carried = next;
   remember(KEY, carried);

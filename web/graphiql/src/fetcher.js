@@ -9,8 +9,8 @@ import { subscribe } from './subscribe.js';
 const post = createGraphiQLFetcher({ url: HTTP_URL, enableIncrementalDelivery: false, fetch: ask });
 
 /**
- * A fetcher for GraphiQL that shows each answer to a POST to `onAnswer` as well. What `missing` says of the variables, if
- * anything, is the answer, and nothing is sent.
+ * A fetcher for GraphiQL that shows each answer to `onAnswer` first, with the variables that were sent; what that returns
+ * is the answer. What `missing` says of the variables, if anything, is the answer, and nothing is sent.
  */
 export function createFetcher({ onAnswer, missing }) {
   return async (params, { headers } = {}) => {
@@ -21,11 +21,10 @@ export function createFetcher({ onAnswer, missing }) {
     const operationName = operations.length === 1 ? operations[0].name?.value : params.operationName;
     const operation = operations.find(({ name }) => name?.value === operationName);
     if (operation?.operation === OperationTypeNode.SUBSCRIPTION) {
-      return subscribe({ ...params, operationName }, headers);
+      return subscribe({ ...params, operationName }, headers, (result) => onAnswer(result, params.variables));
     }
     const result = await post({ ...params, operationName }, { headers });
-    onAnswer(result);
-    return result;
+    return onAnswer(result, params.variables);
   };
 }
 

@@ -4,8 +4,8 @@ import { FORBIDDEN, socketFor } from './connection.js';
 
 const LOST = 'The connection to the server is lost. This goes on by itself when it is back.';
 
-/** The results, as an async iterator. It ends with an answer that says why when the subscription fails. */
-export function subscribe(params, headers) {
+/** The results, as an async iterator, each as `onResult` returns it. It ends with an answer that says why when the subscription fails. */
+export function subscribe(params, headers, onResult) {
   const client = socketFor(headers);
   let wasConnected = false;
   let isTold = false;
@@ -22,10 +22,10 @@ export function subscribe(params, headers) {
   const unsubscribe = client.subscribe(params, {
     next: (result) => {
       wasConnected = true;
-      results.put(result);
+      results.put(onResult(result));
     },
     error: (reason) => {
-      results.put({ errors: errorsOf(reason) });
+      results.put(onResult({ errors: errorsOf(reason) }));
       end();
     },
     complete: end,
