@@ -10,7 +10,7 @@ import { openShop } from './support/badge-shop.mjs';
 import { openDemo } from './support/demo-page.mjs';
 import { makeProduct, orderState, placeOrder, shipOrder, totalOf } from './support/shop-stock.mjs';
 
-const [, GREEN_MUG, , TEA, MINT, COFFEE] = DEMO_PRODUCTS;
+const [, GREEN_MUG, , TEA, MINT, COFFEE, , , , , HONEY] = DEMO_PRODUCTS;
 
 describe('the back office', () => {
   let browser;
@@ -128,6 +128,7 @@ describe('the back office', () => {
 
     await visit.page.locator('.adjust [type="submit"][aria-disabled="false"]').waitFor();
     await visit.stopClock();
+    await visit.passUndo();
     await visit.page.getByLabel('Units').press('Enter');
     await visit.page.getByLabel('Units').press('Enter');
     await visit.numbers({ total: 55 });
@@ -139,6 +140,92 @@ describe('the back office', () => {
     await visit.page.getByText('Taken back: 5 units, Coffee beans, 1 kg.').waitFor();
     await visit.numbers({ total: 50 });
     await visit.logRow(COFFEE, 4).getByText('correction').waitFor();
+    await visit.close();
+  });
+
+  test('receives once while Enter is held down, and takes back all that was received just now', async () => {
+    const visit = await openDemo(browser, shop);
+    await visit.holdClock();
+    await visit.choose(GREEN_MUG);
+    const before = await totalOf(shop, GREEN_MUG);
+    await visit.stopClock();
+    for (const place of [visit.page.getByLabel('Units'), visit.button(/^Receive 1 unit/)]) {
+      await place.focus();
+      const total = await totalOf(shop, GREEN_MUG);
+      await visit.page.keyboard.down('Enter');
+      await visit.numbers({ total: total + 1 });
+      for (let repeats = 0; repeats < 5; repeats += 1) {
+        await visit.passRepeat();
+        await visit.page.keyboard.down('Enter');
+      }
+      await visit.page.keyboard.up('Enter');
+      await visit.page.getByText('1 unit received: Green mug.').waitFor();
+    }
+    assert.equal(await totalOf(shop, GREEN_MUG), before + 2);
+    await visit.page.getByText('Undo takes back all of it: 2 units, Green mug.').waitFor();
+    await visit.passRepeat();
+    await visit.button('Undo receiving').click();
+    await visit.page.getByText('Taken back: 2 units, Green mug.').waitFor();
+    assert.equal(await totalOf(shop, GREEN_MUG), before);
+    await visit.close();
+  });
+
+  test('takes back once when the answers are lost and it is tried again', async () => {
+    const visit = await openDemo(browser, shop);
+    await visit.holdClock();
+    await visit.choose(HONEY);
+    const before = await totalOf(shop, HONEY);
+    await visit.receive(7);
+    await visit.numbers({ total: before + 7 });
+    let lost = 0;
+    await visit.page.route('**/graphql', async (route) => {
+      const isTakenBack = route.request().postData()?.includes('CORRECTION') && lost < 3;
+      if (!isTakenBack) return route.fallback();
+      lost += 1;
+      await route.fetch();
+      await route.abort();
+    });
+    const undo = visit.button('Undo receiving');
+    await visit.stopClock();
+    await undo.waitFor();
+    await visit.passRepeat();
+    await undo.click();
+    await visit.passUntil(visit.page.getByText('It is not known whether it was taken back.'));
+    await visit.passUndo();
+    await undo.click();
+    await visit.page.getByText(/^Taken back: 7 units/).waitFor();
+    assert.equal(lost, 3);
+    assert.equal(await totalOf(shop, HONEY), before);
+    visit.forgive();
+    await visit.close();
+  });
+
+  test('keeps the focus in the row where something was cancelled, kept or undone by keyboard', async () => {
+    const [visit, first] = await twoOrders();
+    const focused = () => visit.page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.dataset.order);
+    const presses = async (name) => {
+      await visit.button(name).focus();
+      await visit.page.keyboard.press('Enter');
+    };
+    const becomes = (wanted) =>
+      visit.page.waitForFunction(
+        (wanted) => (document.activeElement.ariaLabel ?? document.activeElement.dataset.order) === wanted,
+        wanted,
+        { polling: 20 },
+      ).catch(async () => assert.equal(await focused(), wanted));
+    await presses(`Cancel ${first.number}…`);
+    await becomes(`Keep it: ${first.number}`);
+    await visit.page.keyboard.press('Enter');
+    await becomes(first.number);
+    await presses(`Ship ${first.number}`);
+    await visit.passRepeat();
+    await presses(`Undo shipping ${first.number}`);
+    await becomes(first.number);
+    await presses(`Ship ${first.number}`);
+    await visit.button(`Undo shipping ${first.number}`).focus();
+    await visit.passUndo();
+    await visit.order(first.number).getByText('Shipped.', { exact: true }).waitFor();
+    await becomes(first.number);
     await visit.close();
   });
 

@@ -186,6 +186,22 @@ describe('several orders of one shopper', () => {
     await visit.close();
   });
 
+  test('are not blamed for another product of the same order', async () => {
+    const visit = await openDemo(browser, shop);
+    await visit.add(COFFEE);
+    await visit.checkOut();
+    await visit.pay();
+    await visit.orderSays('Paid: it is yours');
+    await visit.add(COFFEE);
+    await visit.add(MINT);
+    await visit.checkOut();
+    await placeOrder(shop, COFFEE, { quantity: 1 });
+    await setStock(shop, MINT, 0);
+    await visit.pay();
+    await visit.orderSays('Sorry, not enough left: the shop took some away. Nothing was charged.');
+    await visit.close();
+  });
+
   test('can be cancelled, and that can be undone', async () => {
     const visit = await openDemo(browser, shop);
     await visit.holdClock();

@@ -173,7 +173,12 @@ export class DemoPage {
     const axe = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
     const session = await this.page.context().newCDPSession(this.page);
     await session.send('Runtime.evaluate', { expression: axe });
-    const { violations } = await this.page.evaluate(() => window.axe.run());
+    const { violations } = await this.page.evaluate(() => {
+      // What fades in is judged as it is in the end.
+      const fading = document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations !== Infinity);
+      fading.forEach((one) => one.finish());
+      return window.axe.run();
+    });
     return violations.map(({ id, nodes }) => ({
       id,
       where: nodes.map(({ target, failureSummary }) => [target.flat().join(' '), failureSummary]),

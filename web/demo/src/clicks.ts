@@ -1,5 +1,6 @@
 // The second click of a double click was never meant for what has come under the pointer since the first one: a list may
-// have lost a row, or got one. It ends here.
+// have lost a row, or got one. It ends here. So does a key that is held down: the browser would press the button again and
+// again.
 
 export function guardClicks(): void {
   let last: Element | null = null;
@@ -14,6 +15,14 @@ export function guardClicks(): void {
       } else {
         last = target;
       }
+    },
+    { capture: true },
+  );
+  document.addEventListener(
+    'keydown',
+    (event) => {
+      const isPress = event.target instanceof Element && event.target.closest('button, a, summary, input');
+      if (event.repeat && event.key === 'Enter' && isPress) event.preventDefault();
     },
     { capture: true },
   );

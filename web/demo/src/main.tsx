@@ -8,7 +8,7 @@ import { access, choose, history, onRow, openLog, readHistory } from './office/l
 import * as office from './office/orders.js';
 import { Page } from './page.jsx';
 import * as cart from './shop/cart.js';
-import { followAgain, mine, takeUpOrders } from './shop/orders.js';
+import { dropCancels, followAgain, mine, takeUpOrders } from './shop/orders.js';
 import { listenToBadges, products, readProducts } from './shop/products.js';
 import './styles/base.css';
 import './styles/controls.css';
@@ -72,6 +72,7 @@ effect(() => {
   if (!ended.value) return;
   untracked(() => {
     office.dropPlans();
+    dropCancels();
     reconnect();
     void read();
   });

@@ -5,12 +5,13 @@ import { ended } from './api/access.js';
 import { connection, type Connection } from './api/live.js';
 import { ROOT } from './api/place.js';
 import { Office } from './office/office.jsx';
-import { waiting } from './office/orders.js';
+import { hasMore, left, waiting } from './office/orders.js';
 import { recall, remember, shopper } from './session.js';
 import { cartCount } from './shop/cart.js';
 import { products } from './shop/products.js';
 import { Shop } from './shop/shop.jsx';
 import { SignIn } from './sign-in.jsx';
+import { count, ENDED } from './words.js';
 
 /** Two columns need so much room. */
 const WIDE = matchMedia('(min-width: 980px)');
@@ -31,10 +32,22 @@ const hasTray = computed(() => products.value?.some(({ sku }) => sku === 'TRAY-O
 const isHinting = signal(recall('hint') !== 'gone');
 WIDE.addEventListener('change', ({ matches }) => (isWide.value = matches));
 
-const SIDES: readonly { id: Side; title: string; count: { value: number } }[] = [
-  { id: 'shop', title: 'Shop', count: cartCount },
-  { id: 'office', title: 'Back office', count: computed(() => waiting.value.length) },
+const SIDES: readonly { id: Side; title: string; count: { value: string } }[] = [
+  { id: 'shop', title: 'Shop', count: computed(() => counted(cartCount.value)) },
+  { id: 'office', title: 'Back office', count: computed(waitingCount) },
 ];
+
+/** Nothing where there is none. */
+function counted(number: number, isLeast = false): string {
+  return number > 0 ? `${count(number)}${isLeast ? '+' : ''}` : '';
+}
+
+/** How many orders wait, also of those that the list leaves out; `20+` when nobody knows how many these are. */
+function waitingCount(): string {
+  const shown = waiting.value.length;
+  if (!hasMore.value) return counted(shown);
+  return counted(shown + (left.value?.count ?? 0), left.value?.isLeast ?? true);
+}
 
 export function Page() {
   return (
@@ -75,7 +88,7 @@ function Header() {
 
 /** Told until somebody signs in again, or means to stay a guest. */
 function Ended() {
-  const why = ended.value === 'expired' ? 'Your sign-in has expired.' : 'The server does not accept your sign-in any more.';
+  const why = ended.value && ENDED[ended.value];
   const stay = () => {
     ended.value = null;
     remember('ended', null);
@@ -147,7 +160,7 @@ function Tabs() {
           onClick={() => (side.value = id)}
         >
           {title}
-          {count.value > 0 && <span class="count">{count.value}</span>}
+          {count.value && <span class="count">{count.value}</span>}
         </button>
       ))}
     </div>

@@ -1,5 +1,5 @@
-// A part of the page with a heading. When what had the focus goes away, the heading takes it, so that nobody who uses
-// the keyboard is thrown back to the top of the page.
+// A part of the page with a heading. When what had the focus goes away, the row that it was in takes it, or the next one,
+// or else the heading, so that nobody who uses the keyboard is thrown back to the top of the page.
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Notice } from './words.js';
@@ -26,10 +26,17 @@ function KeepFocus({ section, heading }: Elements) {
     const node = section.current;
     if (!node) return;
     let hadFocus = node.contains(document.activeElement);
-    const look = () => (hadFocus = node.contains(document.activeElement));
+    // The rows as they were, from the one with the focus on, and then those before it.
+    let rows: HTMLElement[] = [];
+    const look = () => {
+      hadFocus = node.contains(document.activeElement);
+      const all = [...node.querySelectorAll<HTMLElement>('li[data-order]')];
+      const at = all.findIndex((row) => row.contains(document.activeElement));
+      rows = at < 0 ? [] : [...all.slice(at), ...all.slice(0, at).reverse()];
+    };
     const observer = new MutationObserver(() => {
       const isLost = document.activeElement === null || document.activeElement === document.body;
-      if (hadFocus && isLost) heading.current?.focus();
+      if (hadFocus && isLost) (rows.find((row) => row.isConnected) ?? heading.current)?.focus();
     });
     observer.observe(node, { childList: true, subtree: true });
     document.addEventListener('focusin', look);

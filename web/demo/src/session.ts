@@ -5,7 +5,7 @@ import { ROOT } from './api/place.js';
 /** Shops under other paths of one origin remember other things. */
 const PREFIX = `onhand:demo:${ROOT.pathname}:`;
 
-type Key = 'cart' | 'items' | 'orders' | 'shopper' | 'address' | 'token' | 'ended' | 'hint';
+type Key = 'cart' | 'items' | 'orders' | 'shopper' | 'address' | 'token' | 'accepted' | 'ended' | 'hint';
 
 const kept = new Map<Key, string>();
 

@@ -1,4 +1,5 @@
 // What is said to people: amounts, times, names, and what a refusal or a failure means for them.
+import type { Ended } from './api/access.js';
 import { codeOf } from './api/request.js';
 import type { Action, Money, UserError } from './api/types.js';
 
@@ -68,6 +69,13 @@ export function actionWord(action: Action): string {
 export function plain(word: string): string {
   return word.toLowerCase().replaceAll('_', ' ');
 }
+
+/** Why somebody who had signed in is a guest again. */
+export const ENDED: Readonly<Record<Ended, string>> = {
+  expired: 'Your sign-in has expired.',
+  refused: 'The server does not accept your sign-in any more.',
+  unknown: 'The server does not accept this token.',
+};
 
 /** Maximum number of characters of a name within a sentence. */
 const MAX_NAME = 60;

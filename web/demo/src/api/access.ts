@@ -7,9 +7,19 @@ import { recall, remember } from '../session.js';
 export const token = signal(recall('token'));
 
 /** Why somebody who had signed in is a guest again. */
-export type Ended = 'expired' | 'refused';
+export type Ended = 'expired' | 'refused' | 'unknown';
 
 export const ended = signal<Ended | null>(asEnded(recall('ended')));
+
+/** Whether the server has taken the token, ever since it was pasted. */
+let wasAccepted = recall('accepted') !== null;
+
+/** Notes that the server has answered whoever sent this token. */
+export function noteAccepted(used: string): void {
+  if (wasAccepted || token.peek() !== used) return;
+  wasAccepted = true;
+  remember('accepted', 'yes');
+}
 
 /** The headers of a request. */
 export function headers(): Record<string, string> {
@@ -24,6 +34,7 @@ export function tellBadges(): void {
 /** Uses another token, or none, from now on. The page is loaded anew, because what it shows was for another. */
 export function signIn(next: string): void {
   remember('token', next || null);
+  remember('accepted', null);
   remember('ended', null);
   location.reload();
 }
@@ -38,7 +49,7 @@ export function asToken(pasted: string): string | null {
 /** The server does not accept `used` any more. Nothing happens when the page uses another one by now. */
 export function endSignIn(used: string): void {
   if (token.peek() !== used) return;
-  const why: Ended = isOver(used) ? 'expired' : 'refused';
+  const why: Ended = isOver(used) ? 'expired' : wasAccepted ? 'refused' : 'unknown';
   remember('token', null);
   remember('ended', why);
   token.value = null;
@@ -58,5 +69,5 @@ function isOver(jwt: string): boolean {
 }
 
 function asEnded(text: string | null): Ended | null {
-  return text === 'expired' || text === 'refused' ? text : null;
+  return text === 'expired' || text === 'refused' || text === 'unknown' ? text : null;
 }

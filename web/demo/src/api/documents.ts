@@ -2,6 +2,7 @@
 // the contract. There is nothing else: no endpoint of the page's own.
 import addToCart from './documents/add-to-cart.graphql?raw';
 import adjustStock from './documents/adjust-stock.graphql?raw';
+import available from './documents/available.graphql?raw';
 import cancelOrder from './documents/cancel-order.graphql?raw';
 import cartFields from './documents/cart-fields.graphql?raw';
 import cart from './documents/cart.graphql?raw';
@@ -60,6 +61,11 @@ export const SHORTAGE = operation<
   { stockTransactions: { nodes: ShortageRow[] } | null },
   { productIds: string[]; since: string }
 >(shortage);
+
+export const AVAILABLE = operation<
+  { nodes: (Pick<Product, 'id' | 'stock'> | null)[] },
+  { ids: string[] }
+>(available);
 
 type CartAnswer = Refusable<{ cart: Cart | null }>;
 export const CREATE_CART = operation<{ createCart: CartAnswer }, Input<{ items: Items }>>(createCart, cartFields);

@@ -1,5 +1,5 @@
 // Queries and mutations, by HTTP. Tells apart what went wrong, and never says that nothing happened when it may have.
-import { endSignIn, headers, token } from './access.js';
+import { endSignIn, headers, noteAccepted, token } from './access.js';
 import type { Input, Keyed, Operation } from './documents.js';
 import { API } from './place.js';
 
@@ -13,7 +13,7 @@ const PAUSES_MS = [400, 1_200];
 const PASSING: readonly string[] = ['NO_ANSWER', 'OVERLOADED', 'UNAVAILABLE', 'TIMEOUT'];
 
 /** How long the same input is the same intention when nobody knows what became of it. */
-const SAME_INTENTION_MS = 60_000;
+export const SAME_INTENTION_MS = 60_000;
 
 /** A request that was not answered with data. `code` is the server's, or NO_ANSWER. */
 export class Trouble extends Error {
@@ -100,6 +100,7 @@ async function send<Data, Variables>(operation: Operation<Data, Variables>, vari
     endSignIn(used);
     throw new Trouble('SIGN_IN_ENDED', first?.message ?? '');
   }
+  if (used) noteAccepted(used);
   if (first) throw new Trouble(code, first.message);
   if (!answer.data) throw new Trouble('UNKNOWN', 'an answer without data');
   return answer.data;

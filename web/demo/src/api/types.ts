@@ -94,6 +94,7 @@ export interface LogRow {
 /** A row that took units of a product. */
 export interface ShortageRow {
   readonly action: Action;
+  readonly quantity: number;
   readonly product: { readonly id: string };
   readonly order: { readonly id: string; readonly customer: { readonly email: string } | null } | null;
 }

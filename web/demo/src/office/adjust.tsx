@@ -76,6 +76,7 @@ export function Adjust() {
 function Back() {
   const last = undoable.value;
   if (!last) return null;
-  const subject = last.of.action === 'INCREMENT' ? 'receiving' : 'removing';
+  const isReceived = last.deltas.every((one) => one.units > 0);
+  const subject = isReceived ? 'receiving' : last.deltas.every((one) => one.units < 0) ? 'removing' : 'receiving and removing';
   return <Undoing what="Can be taken back for" isLimit subject={subject} at={last.at} onUndo={() => void undoAdjustment()} />;
 }

@@ -4,7 +4,8 @@ import { connection } from '../api/live.js';
 import type { LogRow } from '../api/types.js';
 import { More } from '../more.jsx';
 import { NotLive, Panel } from '../panel.jsx';
-import { actionWord, clock, count, name, plain } from '../words.js';
+import { hasMore } from '../shop/products.js';
+import { actionWord, clock, count, name, plain, ENDED } from '../words.js';
 import { Adjust } from './adjust.jsx';
 import { Chart } from './chart.jsx';
 import { access, choose, chosen, counted, hasOlderLog, isLogPart, log, logTrouble, showMoreLog, shownLog } from './log.js';
@@ -41,11 +42,6 @@ export function Office() {
   );
 }
 
-const ENDED = {
-  expired: 'Your sign-in has expired.',
-  refused: 'The server does not accept your sign-in any more.',
-};
-
 function Stock() {
   const all = counted.value;
   return (
@@ -70,6 +66,7 @@ function Stock() {
           </select>
         </label>
       )}
+      {all.length > 0 && hasMore.value && <p class="quiet">Listed are the products that the shop shows. It can show more.</p>}
       {all.length > 0 && <Chart />}
       {all.length > 0 && <Adjust />}
     </Panel>

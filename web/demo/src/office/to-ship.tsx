@@ -1,4 +1,5 @@
 // The orders that wait. Shipping is one press, held for some seconds; cancelling stands apart and is asked for first.
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { heldUntil } from '../api/hold.js';
 import { isUnderWay } from '../api/once.js';
 import { More } from '../more.jsx';
@@ -68,10 +69,10 @@ function RowOf({ row }: { row: Row }) {
   const canAct = isWaiting(row) && payment === 'PAID';
   const doing = deed === 'ship' ? 'shipping' : 'cancelling';
   return (
-    <li data-order={number} class={isWaiting(row) ? '' : 'finished'}>
+    <li data-order={number} tabIndex={-1} class={isWaiting(row) ? '' : 'finished'}>
       <div class="waiting-words">
         <p>
-          <strong>{number}</strong> {customer?.name && <bdi>{customer.name}</bdi>} <span>{money(total)}</span>
+          <strong>{number}</strong> {customer?.name && <bdi>{name(customer.name)}</bdi>} <span>{money(total)}</span>
         </p>
         <p class="quiet">{items.map((item) => `${count(item.quantity)} × ${name(item.name)}`).join(', ')}</p>
       </div>
@@ -111,13 +112,16 @@ function RowOf({ row }: { row: Row }) {
 /** The question before a paid order is cancelled. */
 function Sure({ row: { order } }: { row: Row }) {
   const { number, total } = order;
+  const keep = useRef<HTMLButtonElement>(null);
+  // The button that asked is gone.
+  useLayoutEffect(() => keep.current?.focus(), []);
   return (
     <div class="sure" role="group" aria-label={`Cancel ${number}?`}>
       <p>
         It is paid: {money(total)}. Cancelling frees its units. Paying the money back is a matter of its own.
       </p>
       <div class="row">
-        <button type="button" aria-label={`Keep it: ${number}`} onClick={() => ask(order, false)}>
+        <button ref={keep} type="button" aria-label={`Keep it: ${number}`} onClick={() => ask(order, false)}>
           Keep it
         </button>
         <button type="button" class="danger" aria-label={`Yes, cancel it: ${number}`} onClick={() => plan(order, 'cancel')}>

@@ -42,7 +42,7 @@ function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
     );
   }
   const until = heldUntil(deedOn(id));
-  const isPayable = isOpen(order);
+  const isPayable = isOpen(order) && !isHidden;
   return (
     <Panel id="order" className="order" title={`Order ${order.number}`}>
       <Steps order={order} />
@@ -58,7 +58,7 @@ function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
           </li>
         ))}
       </ul>
-      <Told notice={isHidden ? { tone: 'bad', text: hidden() } : (notice ?? state(order))} />
+      <Told notice={isHidden ? hiddenAfter(notice) : (notice ?? state(order))} />
       {isPayable && <Pay key={id} order={order} until={until} />}
       {!isPayable && (order.payment !== 'IN_PROGRESS' || isHidden) && <PutAway id={id} label="Shop on" />}
     </Panel>
@@ -69,10 +69,10 @@ function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
 function Short({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
   const until = heldUntil(deedOn(id));
   const number = order?.number ?? '';
-  const label = order && isOpen(order) ? 'Show it, to pay' : 'Show it';
+  const label = order && isOpen(order) && !isHidden ? 'Show it, to pay' : 'Show it';
   return (
     <Panel id={`order-${id}`} className="order short" title={order ? `Order ${number}` : 'Your order'}>
-      <Told notice={isHidden ? { tone: 'bad', text: hidden() } : order ? (notice ?? state(order)) : null} />
+      <Told notice={isHidden ? hiddenAfter(notice) : order ? (notice ?? state(order)) : null} />
       {order && until !== null && (
         <Undoing what="Cancelled" subject={`cancelling ${number}`} at={until} onUndo={() => undoCancel(order)} />
       )}
@@ -80,7 +80,7 @@ function Short({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
         <button type="button" aria-label={`${label}: order ${number}`} onClick={() => show(id)}>
           {label}
         </button>
-        {order && !isOpen(order) && order.payment !== 'IN_PROGRESS' && <PutAway id={id} label="Put away" number={number} />}
+        {order && (!isOpen(order) || isHidden) && order.payment !== 'IN_PROGRESS' && <PutAway id={id} label="Put away" number={number} />}
       </div>
     </Panel>
   );
@@ -167,6 +167,11 @@ function hidden(): string {
   return ended.value
     ? 'Your sign-in has ended, and this order belongs to it. Sign in again at the top to see how far it is.'
     : 'The server does not show this order to you. Sign in at the top if it is yours.';
+}
+
+/** The same after what became of the last thing that was done to the order. */
+function hiddenAfter(notice: Notice | null): Notice {
+  return { tone: 'bad', text: notice?.tone === 'bad' ? `${notice.text} ${hidden()}` : hidden() };
 }
 
 /** What an order is waiting for, in words. */

@@ -110,6 +110,11 @@ export function undoCancel({ id }: Order): void {
   if (undo(deedOn(id))) tell(id, 'good', 'It is not cancelled.');
 }
 
+/** Drops what is held, and says so: whoever wanted it may not do it any more. */
+export function dropCancels(): void {
+  for (const { id } of mine.peek()) if (drop(deedOn(id))) tell(id, 'bad', 'It was not cancelled.');
+}
+
 function followOrder(id: string): void {
   following.get(id)?.();
   const onRefused = (code: string) => {
