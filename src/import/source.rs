@@ -170,13 +170,11 @@ impl<R> Keeper<R> {
             file.write_all(&std::mem::take(&mut self.memory)).context(UNKEPT)?;
             self.file = Some(file);
         }
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).context(UNKEPT),
-            None => {
-                self.memory.extend_from_slice(bytes);
-                Ok(())
-            }
+        if let Some(file) = &mut self.file {
+            return file.write_all(bytes).context(UNKEPT);
         }
+        self.memory.extend_from_slice(bytes);
+        Ok(())
     }
 
     fn kept(self) -> Kept {
