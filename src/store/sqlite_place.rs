@@ -99,6 +99,14 @@ pub fn resolve(path: &Path) -> anyhow::Result<PathBuf> {
 pub fn lock(path: &Path) -> anyhow::Result<Lock> {
     // Not the other way round: who opens a database that this process has open, and closes it, takes SQLite's locks away.
     let locked = Lock { _beside: held(&beside(path, ".lock"), path)?, _database: held(path, path)? };
+    if has_names(path) {
+        // What a crash left in the write-ahead log stands beside one name only, and by another one it would be lost.
+        bail!(
+            "{} has several names (hard links), and SQLite keeps what was written last beside one of them: remove the others, \
+             or copy the file",
+            path.display()
+        );
+    }
     if fs::metadata(path).is_ok_and(|found| found.mode() & OTHERS != 0) {
         tracing::warn!(path = %path.display(), "everybody on this machine may read the database: `chmod o= FILE` ends that");
     }
@@ -118,21 +126,24 @@ fn held(file: &Path, database: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Whether a file that has several names (hard links) may be read by this one: beside a server only by the server's, for what
-/// was written last is in a file beside that.
+/// Whether a file that has several names (hard links) may be read by this one: only by the one that the write-ahead log stands
+/// beside, for that has what was written last.
 ///
 /// # Errors
-/// When a server has it open by another name.
+/// When the log may stand beside another name.
 pub fn check_name(path: &Path) -> anyhow::Result<()> {
-    let has_names = fs::metadata(path).is_ok_and(|found| found.nlink() > 1);
-    if has_names && is_held(path) && !is_held(&beside(path, ".lock")) {
-        bail!("a server has {} open by another of its names (a hard link): use that one", path.display());
+    if has_names(path) && !beside(path, "-wal").exists() {
+        bail!(
+            "{} has several names (hard links), and what was written last may stand beside another of its names: use that one, \
+             remove the others, or copy the file",
+            path.display()
+        );
     }
     Ok(())
 }
 
-fn is_held(file: &Path) -> bool {
-    File::open(file).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+fn has_names(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.nlink() > 1)
 }
 
 #[cfg(test)]
@@ -198,6 +209,11 @@ mod tests {
             let refused = super::lock(&folder.join(format!("hard-{exists}.db"))).err().map(|e| e.to_string());
             assert!(refused.is_some_and(|why| why.starts_with("another onhand is using")));
             drop(lock);
+            for name in [&file, &folder.join(format!("hard-{exists}.db"))] {
+                let refused = super::lock(name).err().map(|error| error.to_string());
+                assert!(refused.is_some_and(|why| why.contains("several names")), "{}", name.display());
+            }
+            fs::remove_file(folder.join(format!("hard-{exists}.db"))).expect("a name");
         }
         for bad in ["nowhere/shop.db", "sub", "same", "loop", ".."] {
             assert!(resolve(&folder.join(bad)).is_err(), "{bad}");
