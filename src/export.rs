@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::{ExportSettings, Exported, Format};
@@ -17,7 +17,7 @@ use crate::domain::transaction::StockTransaction;
 use crate::files;
 use crate::import::format_of;
 use crate::sheet::{COLUMNS, Cell, RowWriter};
-use crate::store::{Snapshot, open_read_only};
+use crate::store::{Snapshot, check_output, open_read_only};
 
 /// The columns of the log.
 const LOG_COLUMNS: [&str; 16] = [
@@ -46,26 +46,26 @@ type Rows = RowWriter<Box<dyn Write>>;
 /// # Errors
 /// When the database does not answer, or the file cannot be written; the message is for people.
 pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
+    let output = settings.output.as_deref().filter(|output| *output != Path::new("-"));
+    check_output(url, output.unwrap_or(Path::new("/dev/stdout")))?;
+    if let Some(folder) = output.filter(|output| output.is_dir()) {
+        bail!("cannot write {}: it is a folder", folder.display());
+    }
     let snapshot = Snapshot::begin(&open_read_only(url).await?).await?;
     let (products, transactions, _) = snapshot.counts().await?;
     let (columns, count) = match settings.what {
         Exported::Products => (&COLUMNS[..], products),
         Exported::Log => (&LOG_COLUMNS[..], transactions),
     };
-    let output = settings.output.as_deref().filter(|output| *output != Path::new("-"));
     let format = settings.format.or_else(|| output.and_then(format_of)).unwrap_or(Format::Csv);
     // A device or a pipe is written to as it is; a file appears when it is whole.
-    let device = output.filter(|output| fs::metadata(output).is_ok_and(|found| !found.is_file() && !found.is_dir()));
-    let part = output.filter(|_| device.is_none()).map(part_of);
-    if let Some(part) = &part {
-        // What an export that was broken off left there may be for everybody to read.
-        let _ = fs::remove_file(part);
-    }
-    let spool = if output.is_none() { spool() } else { None };
-    let to: Box<dyn Write> = match (part.as_deref().or(device), &spool) {
-        (Some(file), _) => Box::new(files::create(file).with_context(|| format!("cannot write {}", file.display()))?),
+    let device = output.filter(|output| files::is_device(output));
+    let part = output.filter(|_| device.is_none()).map(|output| Part::of(&files::target(output)));
+    let spool = if part.is_none() { spool() } else { None };
+    let to: Box<dyn Write> = match (&part, &spool) {
+        (Some(part), _) => Box::new(part.create()?),
         (None, Some(spool)) => Box::new(spool.try_clone().context("cannot write a temporary file")?),
-        (None, None) => Box::new(io::stdout()),
+        (None, None) => stream(device)?,
     };
     let bar = bar(count);
     let written = match settings.what {
@@ -74,12 +74,12 @@ pub async fn run(url: &str, settings: &ExportSettings) -> anyhow::Result<()> {
     };
     bar.finish_and_clear();
     drop(snapshot);
-    let written = written.and_then(|()| spool.map_or(Ok(()), print));
-    match (written, part, output) {
+    let written = written.and_then(|()| spool.map_or(Ok(()), |spool| copy(spool, device)));
+    match (written, part) {
         // Whoever reads it has seen enough.
-        (Err(error), None, _) if is_broken_pipe(&error) => Ok(()),
-        (Ok(()), Some(part), Some(output)) => keep(&part, output),
-        (written, ..) => written,
+        (Err(error), None) if is_broken_pipe(&error) => Ok(()),
+        (Ok(()), Some(part)) => part.keep(),
+        (written, _) => written,
     }
 }
 
@@ -186,24 +186,58 @@ fn spool() -> Option<File> {
     spool.inspect_err(|error| tracing::warn!(%error, "no temporary file; a slow reader keeps the snapshot open")).ok()
 }
 
-fn print(mut spool: File) -> anyhow::Result<()> {
+/// What is there to be written to: a device, or standard output.
+fn stream(device: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
+    let Some(device) = device.filter(|device| !files::is_standard_output(device)) else {
+        return Ok(Box::new(io::stdout()));
+    };
+    let opened = files::create(device).with_context(|| format!("cannot write {}", device.display()))?;
+    Ok(Box::new(opened))
+}
+
+fn copy(mut spool: File, device: Option<&Path>) -> anyhow::Result<()> {
     spool.rewind()?;
-    io::copy(&mut spool, &mut io::stdout())?;
-    Ok(io::stdout().flush()?)
+    let mut to = stream(device)?;
+    io::copy(&mut spool, &mut to)?;
+    Ok(to.flush()?)
 }
 
-/// Where a file is written until it is whole.
-fn part_of(output: &Path) -> PathBuf {
-    let mut part = output.as_os_str().to_owned();
-    part.push(".part");
-    PathBuf::from(part)
+/// Where a file is written until it is whole. It is removed when it does not become whole.
+struct Part {
+    part: PathBuf,
+    output: PathBuf,
 }
 
-/// Gives a file that is whole its name.
-fn keep(part: &Path, output: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write {}", output.display());
-    File::open(part).and_then(|file| file.sync_all()).with_context(cannot)?;
-    fs::rename(part, output).with_context(cannot)
+impl Part {
+    fn of(output: &Path) -> Self {
+        let mut part = output.as_os_str().to_owned();
+        part.push(".part");
+        Self { part: PathBuf::from(part), output: output.to_owned() }
+    }
+
+    fn create(&self) -> anyhow::Result<File> {
+        // What an export that was broken off left there may be for everybody to read.
+        let _ = fs::remove_file(&self.part);
+        files::create(&self.part).with_context(|| format!("cannot write {}", self.output.display()))
+    }
+
+    /// Gives a file that is whole its name, and the mode of the file that had it.
+    fn keep(self) -> anyhow::Result<()> {
+        let cannot = || format!("cannot write {}", self.output.display());
+        let written = File::open(&self.part).with_context(cannot)?;
+        if let Ok(before) = fs::metadata(&self.output) {
+            written.set_permissions(before.permissions()).with_context(cannot)?;
+        }
+        written.sync_all().with_context(cannot)?;
+        fs::rename(&self.part, &self.output).with_context(cannot)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // It is not there any more once it has its name.
+        let _ = fs::remove_file(&self.part);
+    }
 }
 
 fn bar(rows: u64) -> ProgressBar {

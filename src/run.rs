@@ -20,7 +20,7 @@ use crate::lines::Lines;
 use crate::live::Feed;
 use crate::server::{Door, Front, Gate, Wire, token};
 use crate::signals::{INTERRUPTED, Signals, TERMINATED};
-use crate::store::{Databases, Kind, is_file, migrate, open, open_read_only, shown};
+use crate::store::{Databases, Kind, damage, is_file, migrate, open, open_read_only, shown};
 use crate::supervision::Supervisor;
 use crate::verify::Report;
 use crate::{demo, export, graphql, import, listener, payment, probe, upkeep, verify};
@@ -63,25 +63,34 @@ impl From<bool> for End {
 pub async fn run(line: CommandLine) -> anyhow::Result<End> {
     match line.command.clone().unwrap_or(Command::Serve) {
         Command::Serve => Box::pin(serve(&line)).await.map(|()| End::Well),
+        Command::Migrate if is_file(&line.database_url) => {
+            Box::pin(to_its_end(bring_up_to_date(&line.database_url))).await
+        }
         Command::Migrate => Box::pin(until_signal(bring_up_to_date(&line.database_url))).await,
         Command::Schema => {
-            say(graphql::sdl().trim_end());
+            say(graphql::sdl().trim_end())?;
             Ok(End::Well)
         }
         Command::Health => {
             let health = probe::ask(&line.serve.listen).await;
-            say(&health.sentence);
+            // Its end says it, too, and that is what is looked at.
+            let _ = say(&health.sentence);
             Ok(health.is_ready.into())
         }
         Command::Token { role, sub, ttl } => {
-            say(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?);
+            say(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?)?;
             Ok(End::Well)
         }
         Command::Verify => {
             let verified = async {
-                let db = open_read_only(&line.database_url).await?;
-                let report = verify::verify(&db, true).await?;
-                tell(&report);
+                let report = match open_read_only(&line.database_url).await {
+                    Ok(db) => verify::verify(&db, true).await?,
+                    Err(error) => {
+                        let differences = vec![damage(&error).ok_or(error)?];
+                        Report { differences, ..Report::default() }
+                    }
+                };
+                tell(&report)?;
                 Ok(report.differences.is_empty())
             };
             Box::pin(until_signal(verified)).await
@@ -102,7 +111,7 @@ async fn bring_up_to_date(url: &str) -> anyhow::Result<bool> {
     let databases = open(url).await?;
     migrate(&databases).await?;
     databases.close().await;
-    say(&format!("{} is up to date.", shown(url)));
+    say(&format!("{} is up to date.", shown(url)))?;
     Ok(true)
 }
 
@@ -110,20 +119,33 @@ async fn bring_up_to_date(url: &str) -> anyhow::Result<bool> {
 /// when the work holds its thread, as writing to a pipe that nobody reads may. As the first process of a container, too,
 /// which the kernel does not end by itself.
 async fn until_signal(work: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<End> {
+    let (_watch, told) = watch()?;
+    tokio::select! {
+        biased;
+        done = work => done.map(End::from),
+        code = told => Ok(End::Stopped(code.unwrap_or(TERMINATED))),
+    }
+}
+
+/// Does some work to its end, which is near: Ctrl-C and SIGTERM end the process only when the work is not done soon after, or
+/// at a second one.
+async fn to_its_end(work: impl Future<Output = anyhow::Result<bool>>) -> anyhow::Result<End> {
+    let (_watch, _told) = watch()?;
+    work.await.map(End::from)
+}
+
+/// Tells of Ctrl-C or SIGTERM, and ends the process soon after it or at a second one, for as long as the handle lives.
+fn watch() -> anyhow::Result<(AbortOnDropHandle<()>, oneshot::Receiver<u8>)> {
     let mut signals = Signals::new()?;
     let (tell, told) = oneshot::channel();
-    let _watch = AbortOnDropHandle::new(tokio::spawn(async move {
+    let watch = AbortOnDropHandle::new(tokio::spawn(async move {
         let code = signals.next().await;
         // Nobody listens any more when the work is done.
         let _ = tell.send(code);
         let _ = timeout(MAX_HELD, signals.next()).await;
         std::process::exit(code.into());
     }));
-    tokio::select! {
-        biased;
-        done = work => done.map(End::from),
-        code = told => Ok(End::Stopped(code.unwrap_or(TERMINATED))),
-    }
+    Ok((watch, told))
 }
 
 /// What a server says to whoever looks, which it never waits for, and to its log.
@@ -360,27 +382,35 @@ impl Output {
     }
 }
 
-fn tell(report: &Report) {
+fn tell(report: &Report) -> anyhow::Result<()> {
     let Report { products, transactions, orders, differences, untold } = report;
     for difference in differences {
-        say(difference);
+        say(difference)?;
     }
     if *untold > 0 {
-        say(&format!("... and {untold} more"));
+        say(&format!("... and {untold} more"))?;
     }
     let found = differences.len() as u64 + *untold as u64;
     let verdict = if found == 0 { "no differences".to_owned() } else { counted(found, "difference") };
     let checked =
         [counted(*products, "product"), counted(*transactions, "stock transaction"), counted(*orders, "order")];
     let [products, transactions, orders] = checked;
-    say(&format!("checked {products}, {transactions} and {orders}: {verdict}"));
+    say(&format!("checked {products}, {transactions} and {orders}: {verdict}"))
 }
 
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Prints a line for whoever looks. Nobody may look any more: a closed pipe ends no server.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// Prints a line for whoever looks. Nobody may look any more: a closed pipe is no failure.
+///
+/// # Errors
+/// When it cannot be written, as on a disk that is full.
+fn say(line: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
 }

@@ -51,6 +51,7 @@ async fn a_quotation_mark_out_of_place_swallows_no_row() {
         ),
         ("MUG-BLUE,24,a\nTV-42,3,\"42\" TV\"\nMUG-GREEN,12,green\n", "begins on line 3"),
         ("MUG-BLUE,24,a\nTEAPOT,7,\"pot", "line 3 is never closed"),
+        ("MUG-BLUE,1,5\" pipe,\"x\nTEAPOT,2,foo 5\"\nMUG-GREEN,3,green\n", "begins on line 2"),
         ("MUG-BLUE,24, \"5 inch\nTEAPOT,7,pot\"\n", "begins on line 2"),
     ] {
         for line_break in ["\n", "\r\n", "\r"] {
@@ -361,4 +362,31 @@ async fn an_import_that_is_stopped_says_how_far_it_came() {
         let journal = place.folder().join("shop.db-wal");
         assert!(fs::metadata(journal).map_or(0, |file| file.len()) == 0, "the file has everything");
     }
+}
+
+#[tokio::test]
+async fn a_row_that_is_refused_keeps_no_good_one_away() {
+    let place = shop().await;
+    let row = |name: &str| {
+        json!({ "sku": "A1", "name": name, "price_amount": 1, "price_currency": "EUR" }).to_string() + "\n"
+    };
+    for options in [&["--mode", "create", "--dry-run"][..], &["--mode", "create"]] {
+        let (code, told) = import(&place, "twice.jsonl", row("\u{200b}") + &row("good") + &row("again"), options).await;
+        assert!(code == 1 && told.contains("3 rows, 1 created, 2 refused"), "{told}");
+        assert!(told.contains("\"line\":3,") && told.contains("This SKU is on line 2 already."), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_mean_one_product_are_not_both_done() {
+    let place = shop().await;
+    let cyrillic = "{\"sku\":\"COK-1\",\"name\":\"C\",\"price_amount\":1,\"price_currency\":\"EUR\"}\n";
+    assert_eq!(import(&place, "cok.jsonl", cyrillic, &["--mode", "create"]).await.0, 0);
+    let rows = "sku,stock\nMUG-BLUE,1\nMUG\u{2013}BLUE,2\nCOK-1,3\nСОК-1,4\n";
+    for options in [&["--mode", "set", "--dry-run"][..], &["--mode", "set"]] {
+        let (code, told) = import(&place, "set.csv", rows, options).await;
+        assert!(code == 1 && told.contains("4 rows, 2 set, 2 refused"), "{told}");
+        assert!(told.contains("line 2 already") && told.contains("line 4 already"), "{told}");
+    }
+    assert_eq!((total(&place, "MUG-BLUE").await, total(&place, "COK-1").await), (json!(1), json!(3)));
 }

@@ -39,6 +39,7 @@ mod metrics;
 mod missing;
 mod operations;
 mod outages;
+mod outputs;
 mod pages;
 mod payments;
 mod persisted;

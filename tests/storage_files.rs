@@ -103,12 +103,20 @@ async fn a_file_has_one_lock_by_whatever_name() {
     for arguments in [&["--listen", "127.0.0.1:0"][..], &["migrate"], &["verify"], &["export"]] {
         let (code, told) = at(&place, &hard, arguments).await;
         assert!(
-            code == 2 && (told.contains("another onhand") || told.contains("another of its names")),
+            code == 2 && (told.contains("another onhand") || told.contains("several names")),
             "{arguments:?}: {told}"
         );
     }
     assert!(server.stop("TERM").await.success());
+    // Nobody knows any more which of them it is beside, unless it is there.
     for name in names.iter().chain([&hard]) {
+        for arguments in [&["--listen", "127.0.0.1:0"][..], &["migrate"], &["verify"], &["export"]] {
+            let (code, told) = at(&place, name, arguments).await;
+            assert!(code == 2 && told.contains("several names"), "{name} {arguments:?}: {told}");
+        }
+    }
+    fs::remove_file(folder.join("hard.db")).expect("a name");
+    for name in &names {
         let (code, told) = at(&place, name, &["verify"]).await;
         assert!(code == 0 && told.contains("checked 12 products"), "{name}: {told}");
     }
@@ -205,6 +213,13 @@ async fn verify_looks_at_the_file_itself() {
         let (code, told) = run(&place, &["verify"]).await;
         assert!(code == 1 && told.contains("the file: ") && !told.contains("no differences"), "page {page}: {told}");
     }
+    for length in
+        [4096, 3 * 4096, sound.len() / 2, sound.len() / 4096 / 2 * 4096, sound.len() - 4096, sound.len() - 100]
+    {
+        fs::write(&file, &sound[..length]).expect("a file");
+        let (code, told) = run(&place, &["verify"]).await;
+        assert!(code == 1 && told.contains("the file: "), "cut to {length} bytes: {told}");
+    }
     fs::write(&file, &sound).expect("a file");
     let (code, told) = run(&place, &["verify"]).await;
     assert_eq!(code, 0, "{told}");
@@ -224,4 +239,32 @@ async fn verify_looks_at_the_file_itself() {
     .expect("a file");
     let (code, told) = run(&place, &["verify"]).await;
     assert!(code != 0 && !told.contains("no differences"), "{told}");
+}
+
+/// A process that is ended while it makes the tables leaves all of a change or nothing of it, and the next one goes on.
+#[tokio::test]
+async fn a_migration_that_is_broken_off_is_done_by_the_next() {
+    if is_postgres() {
+        return;
+    }
+    for signal in ["TERM", "KILL"] {
+        // So many pages are in the write-ahead log when it is ended.
+        for pages in [0, 1, 4, 8, 16, 24, 32, 48, 64] {
+            let place = Place::new().await;
+            let journal = place.folder().join("shop.db-wal");
+            let mut child = command(&place).arg("migrate").stdout(Stdio::null()).spawn().expect("a process");
+            let id = child.id().expect("it is running").to_string();
+            let is_far = || fs::metadata(&journal).is_ok_and(|found| found.len() >= pages * 4096);
+            while !is_far() && child.try_wait().expect("its state").is_none() {
+                tokio::task::yield_now().await;
+            }
+            // It may have ended meanwhile.
+            let _ = Command::new("kill").args(["-s", signal, &id]).stderr(Stdio::null()).status().await;
+            child.wait().await.expect("its end");
+            let (code, told) = run(&place, &["migrate"]).await;
+            assert_eq!(code, 0, "{signal} at {pages} pages: {told}");
+            let (code, told) = run(&place, &["verify"]).await;
+            assert_eq!(code, 0, "{signal} at {pages} pages: {told}");
+        }
+    }
 }

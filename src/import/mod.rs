@@ -16,14 +16,14 @@ mod stop;
 mod task;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
-use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -36,12 +36,13 @@ use crate::domain::Time;
 use crate::domain::party::Party;
 use crate::domain::product::Product;
 use crate::error::Error;
+use crate::files;
 use crate::run::{follow_replicas, prepared};
-use crate::store::{Store, open_read_only};
+use crate::store::{Store, check_output, open_read_only};
 use crate::writer::idempotency::{Key, Keyed};
 
 use memory::Memory;
-use plan::{Chunk, Plan, Planned};
+use plan::{Chunk, Plan, Planned, Seen};
 use preview::Preview;
 use results::{End, Ending, Outcome, Results};
 use source::Source;
@@ -69,13 +70,14 @@ const MAX_ENDING: Duration = Duration::from_secs(1);
 /// When the file cannot be read, the database cannot be opened, or nothing can be done any more; the message is for
 /// people. [`Interrupted`] when somebody stopped it.
 pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Result<bool> {
+    check_results(line, settings)?;
     let stop = Stop::on_signal()?;
     let source = stop.or(read_through(settings.clone())).await?;
     let who = settings.actor.clone().map_or(Party::System, Party::Staff);
     if settings.dry_run {
         let store = Store::patient(stop.or(open_read_only(&line.database_url)).await?);
         let mut this = Import { source: &source, who, run: Uuid::now_v7(), until: None, stop };
-        let results = Results::begin(settings, &source, this.run)?;
+        let results = this.begin(settings)?;
         let preview = Preview::new(store, line.access.public_stock);
         return this.preview(settings, results, preview).await;
     }
@@ -83,7 +85,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
         return Err(stop.interrupted().map_or_else(|| anyhow!("there is no database"), Into::into));
     };
     let mut this = Import { source: &source, who, run: Uuid::now_v7(), until: None, stop };
-    let results = Results::begin(settings, &source, this.run)?;
+    let results = this.begin(settings)?;
     let app_settings = Settings {
         times: line.serve.payment,
         public_stock: line.access.public_stock,
@@ -103,6 +105,18 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
     done
 }
 
+/// # Errors
+/// When the results would be written over what they are of.
+fn check_results(line: &CommandLine, settings: &ImportSettings) -> anyhow::Result<()> {
+    let standard = |path: &Path, stream: &str| if path == Path::new("-") { stream.into() } else { path.to_owned() };
+    let results = settings.results.as_deref().unwrap_or(Path::new("-"));
+    let (results, input) = (standard(results, "/dev/stdout"), standard(&settings.file, "/dev/stdin"));
+    if files::are_same(&results, &input) {
+        bail!("the results cannot be written to {}, which is imported", input.display());
+    }
+    check_output(&line.database_url, &results)
+}
+
 /// Reads through the file in a thread of its own, which the end of the process does not wait for: standard input may have
 /// no end.
 async fn read_through(settings: ImportSettings) -> anyhow::Result<Source> {
@@ -110,6 +124,12 @@ async fn read_through(settings: ImportSettings) -> anyhow::Result<Source> {
     // Nobody takes it any more when the import is to stop.
     thread::spawn(move || sender.send(Source::open(&settings)).ok());
     receiver.await.context("the file could not be read to its end")?
+}
+
+/// Some rows with the products that they mean.
+struct Found {
+    chunk: Chunk,
+    products: Result<BTreeMap<String, Product>, Error>,
 }
 
 /// One run of an import.
@@ -123,6 +143,17 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
+    fn begin(&self, settings: &ImportSettings) -> anyhow::Result<Results> {
+        // A named pipe is opened when somebody reads it.
+        self.stop.held("no row was looked at", || Results::begin(settings, self.source, self.run))
+    }
+
+    /// Writes what became of some rows.
+    fn tell(&self, results: &mut Results, outcomes: &[Outcome], read: u64) -> anyhow::Result<()> {
+        results.count(outcomes);
+        self.stop.held(&results.told(), || results.tell(outcomes, read))
+    }
+
     async fn preview(
         &mut self,
         settings: &ImportSettings,
@@ -134,7 +165,7 @@ impl Import<'_> {
         let mut plan = Plan::begin(self.source, settings.mode, memory.prefix)?;
         while let Some(Chunk { rows, read }) = plan.next()? {
             let outcomes = preview.rows(self, rows).await?;
-            block_in_place(|| results.tell(&outcomes, read))?;
+            self.tell(&mut results, &outcomes, read)?;
             if self.stop.is_wanted() {
                 break;
             }
@@ -147,13 +178,21 @@ impl Import<'_> {
         let memory = patiently(&stop, || Memory::begin(app, &self.who, &self.source.id, self.run)).await?;
         self.until = memory.until;
         let this = &*self;
-        let mut plan = Plan::begin(this.source, settings.mode, memory.prefix)?;
-        let next = || if stop.is_wanted() { None } else { plan.next().transpose() };
-        let mut done = stream::iter(std::iter::from_fn(next)).map(|chunk| this.rows(app, chunk)).buffered(MAX_CHUNKS);
+        let plan = Plan::begin(this.source, settings.mode, memory.prefix)?;
+        // One after the other: which row of a product is the first is told by their order.
+        let chunks = stream::unfold((plan, Seen::default()), |(mut plan, mut seen)| async move {
+            let chunk = if this.stop.is_wanted() { None } else { plan.next().transpose() };
+            let found = match chunk? {
+                Ok(chunk) => Ok(this.found(app, chunk, &mut seen).await),
+                Err(error) => Err(error),
+            };
+            Some((found, (plan, seen)))
+        });
+        let mut done = Box::pin(chunks.map(|found| this.rows(app, found)).buffered(MAX_CHUNKS));
         let ending = Ending::Import(&this.source.id);
         while let Some(chunk) = done.next().await {
             let (outcomes, read, stopped) = chunk?;
-            block_in_place(|| results.tell(&outcomes, read))?;
+            self.tell(&mut results, &outcomes, read)?;
             if let Some(error) = stopped.filter(|_| !stop.is_wanted()) {
                 results.finish(ending);
                 return Err(anyhow!(error)).context("the import was stopped before its end");
@@ -168,18 +207,28 @@ impl Import<'_> {
         let is_clean = results.finish(ending);
         match self.stop.interrupted().filter(|_| !results.is_whole()) {
             Some(interrupted) => Err(interrupted.into()),
-            None => Ok(is_clean),
+            None if results.is_whole() => Ok(is_clean),
+            None => bail!("the file changed while it was read"),
         }
+    }
+
+    /// Looks up the products of some rows, and refuses those whose product stood before.
+    async fn found(&self, app: &App, mut chunk: Chunk, seen: &mut Seen) -> Found {
+        let products = patiently(&self.stop, || look_up(&app.store, &chunk.rows)).await;
+        if let Ok(products) = &products {
+            seen.refuse_repeated(&mut chunk.rows, products);
+        }
+        Found { chunk, products }
     }
 
     /// Does some rows. What became of them, and what stops the import if something does.
     async fn rows(
         &self,
         app: &App,
-        chunk: anyhow::Result<Chunk>,
+        found: anyhow::Result<Found>,
     ) -> anyhow::Result<(Vec<Outcome>, u64, Option<Error>)> {
-        let Chunk { rows, read } = chunk?;
-        let products = match patiently(&self.stop, || look_up(&app.store, &rows)).await {
+        let Found { chunk: Chunk { rows, read }, products } = found?;
+        let products = match products {
             Ok(products) => products,
             Err(error) => return Ok((Vec::new(), read, Some(error))),
         };

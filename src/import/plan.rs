@@ -1,13 +1,15 @@
 //! Some rows of a file at a time, each as a command under a key of its own, or with what is wrong with it. It looks at
 //! nothing but the file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
+use crate::commands::RowTask;
 use crate::config::Mode;
 use crate::domain::payment::KeyId;
+use crate::domain::product::Product;
 use crate::domain::rejection::{Code, Refusal, Rejection};
 use crate::writer::MAX_BATCH;
 use crate::writer::idempotency::Key;
@@ -50,8 +52,38 @@ pub struct Plan<'a> {
     mode: Mode,
     /// What the key of a line has before its number.
     prefix: String,
-    /// Where SKUs stood that may be there once: half a digest, which two SKUs share once in 2^64 or so.
-    seen: HashMap<u128, u64>,
+}
+
+/// Where products stood of which a file may have one row each.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The line, by half a digest, which two products share once in 2^64 or so.
+    lines: HashMap<u128, u64>,
+}
+
+impl Seen {
+    /// Refuses rows whose product stood on a line before, whatever they call it. A row that is refused for itself keeps nobody
+    /// away. Called with all rows in their order, and the products that their keys find.
+    pub fn refuse_repeated(&mut self, rows: &mut [Planned], products: &BTreeMap<String, Product>) {
+        for row in rows {
+            let Ok((task, _)) = &row.todo else { continue };
+            let product = task.product(products);
+            let digest = match (&task.task, product) {
+                // What is not there yet has no other name than its SKU, and the row after it may find it made.
+                (RowTask::Create { new: Ok(_), .. }, _) | (RowTask::Create { .. }, Some(_)) => {
+                    Sha256::digest(task.sku_keys.first().map_or("", String::as_str))
+                }
+                (RowTask::Set { .. }, Some(product)) => Sha256::digest(product.id.to_string()),
+                (RowTask::Add(_) | RowTask::Create { .. } | RowTask::Set { .. }, _) => continue,
+            };
+            let half = u128::from_be_bytes(std::array::from_fn(|i| digest[i]));
+            let first = *self.lines.entry(half).or_insert(row.line);
+            if first != row.line {
+                let twice = Rejection::new(Code::AlreadyExists, format!("This SKU is on line {first} already."));
+                row.todo = Err(End::Refused(twice.at(["sku"]).into()));
+            }
+        }
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -60,7 +92,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// When the file cannot be read.
     pub fn begin(source: &'a Source, mode: Mode, prefix: String) -> anyhow::Result<Self> {
-        Ok(Self { rows: source.read()?, mode, prefix, seen: HashMap::new() })
+        Ok(Self { rows: source.read()?, mode, prefix })
     }
 
     /// The next rows; `None` after the last.
@@ -82,17 +114,8 @@ impl<'a> Plan<'a> {
         Ok((!chunk.rows.is_empty()).then_some(chunk))
     }
 
-    fn plan(&mut self, line: u64, record: &Record) -> Result<(Task, Key), Refusal> {
+    fn plan(&self, line: u64, record: &Record) -> Result<(Task, Key), Refusal> {
         let task = task(record, self.mode)?;
-        if self.mode != Mode::Add {
-            let digest = Sha256::digest(&task.sku_keys[0]);
-            let half = u128::from_be_bytes(std::array::from_fn(|i| digest[i]));
-            if let Some(first) = self.seen.insert(half, line) {
-                self.seen.insert(half, first);
-                let twice = Rejection::new(Code::AlreadyExists, format!("This SKU is on line {first} already."));
-                return Err(twice.at(["sku"]).into());
-            }
-        }
         let mutation = match self.mode {
             Mode::Create => "import create",
             Mode::Add => "import add",

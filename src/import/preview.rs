@@ -16,7 +16,7 @@ use crate::writer::world::{Unique, World};
 use uuid::Uuid;
 
 use super::memory::Memory;
-use super::plan::{Planned, SCOPE};
+use super::plan::{Planned, SCOPE, Seen};
 use super::results::{End, Outcome};
 use super::{Import, look_up};
 
@@ -29,13 +29,14 @@ pub struct Preview {
     random: Random,
     /// Stock as the rows so far would have left it: a product may be added to more than once.
     stocks: BTreeMap<ProductId, Stock>,
+    seen: Seen,
 }
 
 impl Preview {
     /// On what this store reads.
     pub fn new(store: Store, public_stock: PublicStock) -> Self {
         let (clock, random) = (Clock::system(), Random::unpredictable());
-        Self { store, public_stock, clock, random, stocks: BTreeMap::new() }
+        Self { store, public_stock, clock, random, stocks: BTreeMap::new(), seen: Seen::default() }
     }
 
     /// What is remembered of an import.
@@ -50,8 +51,9 @@ impl Preview {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn rows(&mut self, import: &Import<'_>, rows: Vec<Planned>) -> Result<Vec<Outcome>, Error> {
+    pub async fn rows(&mut self, import: &Import<'_>, mut rows: Vec<Planned>) -> Result<Vec<Outcome>, Error> {
         let products = look_up(&self.store, &rows).await?;
+        self.seen.refuse_repeated(&mut rows, &products);
         let mut world = self.load(&rows, &products).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
         for Planned { line, sku, todo } in rows {

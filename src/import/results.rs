@@ -115,7 +115,7 @@ impl Results {
     /// # Errors
     /// When the file cannot be written.
     pub fn begin(settings: &ImportSettings, source: &Source, run: Uuid) -> anyhow::Result<Self> {
-        let out = match settings.results.as_deref().filter(|path| *path != Path::new("-")) {
+        let out = match settings.results.as_deref().filter(|path| !is_standard(path)) {
             None => Out::Silent(source.format()),
             Some(path) => {
                 let file = files::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -130,14 +130,27 @@ impl Results {
         Ok(Self { out, shows_all, bar, run, sums: Sums::default(), rows: source.rows })
     }
 
-    /// Writes what became of some rows. Whoever read them may have gone away; that stops no import.
+    /// Adds some rows to the sums.
+    pub fn count(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            self.add(&outcome.end);
+        }
+    }
+
+    /// The sums, in words.
+    pub fn told(&self) -> String {
+        let told = self.sums.shown();
+        if self.is_whole() {
+            return told;
+        }
+        format!("stopped after {} of {} rows: {told}", self.sums.rows, self.rows)
+    }
+
+    /// Writes what became of some rows, which are in the sums already. Whoever read them may have gone away; that stops no import.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn tell(&mut self, outcomes: &[Outcome], read: u64) -> anyhow::Result<()> {
-        for outcome in outcomes {
-            self.count(&outcome.end);
-        }
         let (run, shows_all) = (self.run, self.shows_all);
         let mut shown = outcomes.iter().filter(|outcome| shows_all || outcome.end.needs_a_look()).peekable();
         if let (Out::Silent(format), true) = (&self.out, shown.peek().is_some()) {
@@ -169,10 +182,7 @@ impl Results {
     /// Tells the sums, on standard error: standard output has the results. `true` when no row was refused.
     pub fn finish(&self, ending: Ending<'_>) -> bool {
         self.bar.finish_and_clear();
-        let mut told = self.sums.shown();
-        if !self.is_whole() {
-            told = format!("stopped after {} of {} rows: {told}", self.sums.rows, self.rows);
-        }
+        let mut told = self.told();
         match ending {
             Ending::DryRun => told.push_str("; a dry run: nothing was changed"),
             Ending::Import(id) if self.sums.refused > 0 => {
@@ -190,7 +200,7 @@ impl Results {
         self.sums.refused == 0
     }
 
-    fn count(&mut self, end: &End) {
+    fn add(&mut self, end: &End) {
         let sums = &mut self.sums;
         sums.rows += 1;
         sums.archived += u64::from(matches!(end, End::Done(row) if row.is_archived));
@@ -218,6 +228,10 @@ impl End {
             Self::Refused(_) | Self::Bad(_) | Self::Failed => true,
         }
     }
+}
+
+fn is_standard(path: &Path) -> bool {
+    path == Path::new("-") || files::is_standard_output(path)
 }
 
 impl Out {

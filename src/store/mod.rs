@@ -35,14 +35,14 @@ use scan::Scanner;
 pub use bounded::PoolUse;
 pub use live_log::{LogPlace, LogRows};
 pub use log::{LogCursor, LogFilter};
-pub use open::{Databases, Kind, faults, is_file, migrate, open, open_read_only, shown};
+pub use open::{Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};
 pub use order::{OrderCursor, OrderFilter, OrderRecord};
 pub use page::{MAX_PAGE, Page, PageRequest};
 pub use postgres::{Bell, Change, Changed, FeedConnection, News, Poll, Postgres};
 pub use product::{ProductCursor, ProductFilter, ProductRecord};
 pub use scan::{MAX_SCAN_COST, MAX_SCANS, MAX_WAITING_SCANS};
 pub use snapshot::{OrderPage, Snapshot};
-pub use sqlite::SqliteFile;
+pub use sqlite::{SqliteFile, damage};
 
 /// Timeout of each statement of a query: more than PostgreSQL itself lets one take, so that only a network that has
 /// fallen silent is given up. A request has a shorter deadline of its own.

@@ -1,5 +1,6 @@
 //! Opens the database that an address means: a file, or a PostgreSQL that any number of servers share.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -8,6 +9,7 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::files;
 
 use super::postgres::Postgres;
 use super::scan::MAX_SCANS;
@@ -109,6 +111,22 @@ pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
         bail!("{} has no tables yet, or is not up to date: run `onhand migrate` first, as the owner", shown(url));
     }
     Ok(db)
+}
+
+/// Refuses to write something else over the database, or over a file that belongs to it.
+///
+/// # Errors
+/// When the output is one of them.
+pub fn check_output(url: &str, output: &Path) -> anyhow::Result<()> {
+    let Place::Sqlite(name) = place(url)? else { return Ok(()) };
+    let path = sqlite_place::resolve(&name)?;
+    for kind in ["", "-wal", "-shm", "-journal", ".lock"] {
+        let own = sqlite_place::beside(&path, kind);
+        if files::are_same(output, &own) {
+            bail!("{} belongs to the database: nothing else may be written there", own.display());
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with the database itself, whatever its rows say; at most about `most` sentences. PostgreSQL checks its pages when

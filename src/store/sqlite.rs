@@ -162,19 +162,31 @@ pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>,
                 faults.push(format!("the file: rows of {table} refer to rows of {parent} that are not there"));
             }
         }
-        Err(error) if is_damage(&error) && !faults.is_empty() => {}
+        Err(error) if is_damage(&error) => {
+            if faults.is_empty() {
+                faults.push(format!("the file: {error}"));
+            }
+        }
         Err(error) => return Err(error),
     }
     Ok(faults)
 }
 
-/// Whether SQLite says that a file is malformed, or no database.
+/// What a failure to open a database says of its file, when that is to blame.
+#[must_use]
+pub fn damage(error: &anyhow::Error) -> Option<String> {
+    let found = error.downcast_ref::<DbErr>().filter(|error| is_damage(error))?;
+    Some(format!("the file: {found}"))
+}
+
+/// Whether SQLite says that a file is malformed, shorter than it should be, or no database.
 fn is_damage(error: &DbErr) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
+    const SHORT_READ: i32 = 522;
     let code = sql_state(error).and_then(|code| code.parse::<i32>().ok());
     // The first byte is the kind, the others say more.
-    code.is_some_and(|code| [CORRUPT, NOT_A_DATABASE].contains(&(code & 0xff)))
+    code.is_some_and(|code| code == SHORT_READ || [CORRUPT, NOT_A_DATABASE].contains(&(code & 0xff)))
 }
 
 /// So many connections that read.
