@@ -41,6 +41,24 @@ describe('the cart of the demo shop', () => {
     });
   }
 
+  test('leaves the page as high as it is, whether it is in sight or not', async () => {
+    const visit = await openDemo(browser, shop, { size: [768, 640], reducedMotion: 'reduce' });
+    await visit.add(GREEN_MUG);
+    const heights = await visit.page.evaluate(async () => {
+      const seen = new Set();
+      const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+      for (let from = 0; from < 600; from += 20) {
+        scrollTo(0, document.documentElement.scrollHeight - innerHeight - from);
+        await nextFrame();
+        await nextFrame();
+        seen.add(document.documentElement.scrollHeight);
+      }
+      return [...seen];
+    });
+    assert.equal(heights.length, 1, `heights of the page: ${heights}`);
+    await visit.close();
+  });
+
   test('has one more after a double click, and one order after another', async () => {
     const visit = await openDemo(browser, shop);
     const before = await countOrders(shop);

@@ -120,7 +120,8 @@ function CartBar() {
     const timer = setTimeout(() => (told.value = null), TOLD_MS);
     return () => clearTimeout(timer);
   }, [notice.value]);
-  if (isCartSeen.value) return null;
+  // Always there: it takes part in the gaps of the shop.
+  if (isCartSeen.value) return <div class="cart-bar" />;
   const goTo = () => {
     const heading = document.getElementById(inCart ? 'cart' : 'order');
     heading?.focus({ preventScroll: true });
