@@ -12,8 +12,9 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 use unicode_script::{Script, UnicodeScript};
 use unicode_security::skeleton;
 
-/// Characters that show nothing, although Unicode does not ignore them: the empty Braille pattern and the null note head.
-const BLANKS: [char; 2] = ['\u{2800}', '\u{1d159}'];
+/// Characters that show nothing, although Unicode does not ignore them: the empty Braille pattern, the null note
+/// head and the Khitan filler.
+const BLANKS: [char; 3] = ['\u{2800}', '\u{1d159}', '\u{16fe4}'];
 
 /// Alphabets with letters that look like Latin ones.
 const LIKE_LATIN: [Script; 6] =
@@ -22,20 +23,47 @@ const LIKE_LATIN: [Script; 6] =
 /// Latin letters, and what looks like them in Cyrillic and in Greek; in lower case, for case makes no difference to a SKU.
 const TWINS: [[&str; 2]; 2] = [["abcehijkmopstxy", "авсеніјкморѕтху"], ["abehikmnoptxyz", "αβεηικμνορτχυζ"]];
 
-/// Compatibility forms that look like what they stand for: ligatures, full and half width, Roman numerals, letters of mathematics.
+/// Compatibility forms that look like what they stand for: ligatures, full and half width, Roman numerals, radicals of Chinese, letters of mathematics.
 /// Others, such as ² and ℃, do not.
-const FORMS: [(char, char); 10] = [
+const FORMS: [(char, char); 12] = [
     ('\u{132}', '\u{140}'),
     ('\u{1c4}', '\u{1cc}'),
     ('\u{1f1}', '\u{1f3}'),
     ('\u{2024}', '\u{2026}'),
     ('\u{2160}', '\u{217f}'),
+    ('\u{2e80}', '\u{2ef3}'),
+    ('\u{2f00}', '\u{2fd5}'),
     ('\u{fb00}', '\u{fb4f}'),
     ('\u{fb50}', '\u{fdff}'),
     ('\u{fe50}', '\u{fefc}'),
     ('\u{ff00}', '\u{ffef}'),
     ('\u{1d400}', '\u{1d7ff}'),
 ];
+
+/// Letters and signs of other uses that look like ordinary signs.
+const SIGNS: [(char, char); 15] = [
+    ('\u{1c0}', '|'),
+    ('\u{1c3}', '!'),
+    ('\u{2b9}', '\''),
+    ('\u{2bb}', '\''),
+    ('\u{2bc}', '\''),
+    ('\u{2bd}', '\''),
+    ('\u{2c8}', '\''),
+    ('\u{2d0}', ':'),
+    ('\u{2f8}', ':'),
+    ('\u{a4f8}', '.'),
+    ('\u{a4fd}', ':'),
+    ('\u{2027}', '\u{b7}'),
+    ('\u{2219}', '\u{b7}'),
+    ('\u{22c5}', '\u{b7}'),
+    ('\u{2a2f}', '\u{d7}'),
+];
+
+/// Letters of phonetic alphabets, some of which look like ordinary ones.
+const PHONETIC: [(char, char); 2] = [('\u{250}', '\u{2af}'), ('\u{1d00}', '\u{1d7f}')];
+
+/// What Arabic writes, and what Persian writes that looks like it: digits, and letters.
+const ARABIC: [[&str; 2]; 2] = [["٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹"], ["يك", "یک"]];
 
 /// Whether a character shows nothing by itself and takes no room either.
 #[must_use]
@@ -74,6 +102,9 @@ pub fn confusing(sku: &str) -> Option<String> {
             return Some(format!("The sku has {c:?} (U+{code:04X}), which looks like {plain:?}: use that."));
         }
     }
+    if mixes_arabic(sku) {
+        return Some("The sku mixes digits or letters of Arabic with those of Persian, which look alike.".to_owned());
+    }
     confusing_word(sku)
 }
 
@@ -93,26 +124,50 @@ pub fn meant(sku: &str) -> String {
 /// SKUs that look like this one and are written in another alphabet as a whole.
 #[must_use]
 pub fn twins(sku: &str) -> Vec<String> {
-    let letters = || sku.chars().filter(|c| c.is_alphabetic());
-    if letters().next().is_none() {
-        return Vec::new();
-    }
     let mut twins = Vec::new();
-    if letters().any(is_like_latin) {
+    if sku.chars().any(|c| c.is_alphabetic() && is_like_latin(c)) {
         let latin: String = sku.chars().map(|c| latin(c).unwrap_or(c)).collect();
-        twins.extend((!latin.contains(is_like_latin)).then_some(latin));
-    } else {
-        for [latin, others] in TWINS {
-            let twin = |c: char| {
-                let at = latin.chars().position(|letter| letter == c.to_ascii_lowercase());
-                at.and_then(|at| others.chars().nth(at))
-            };
-            if letters().all(|c| twin(c).is_some()) {
-                twins.push(sku.chars().map(|c| twin(c).unwrap_or(c)).collect());
-            }
+        if !latin.contains(is_like_latin) {
+            // Cyrillic looks like Greek where both look like Latin.
+            twins.extend(of_latin(&latin));
+            twins.insert(0, latin);
+        }
+    } else if sku.chars().any(char::is_alphabetic) {
+        twins = of_latin(sku);
+    }
+    if sku.chars().any(|c| ARABIC.iter().flatten().any(|all| all.contains(c))) {
+        let [digits, letters] = ARABIC;
+        for (to_digits, to_letters) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            twins.push(sku.chars().map(|c| same(c, digits, to_digits)).map(|c| same(c, letters, to_letters)).collect());
         }
     }
+    let itself = sku.to_lowercase();
+    twins.retain(|twin| twin.to_lowercase() != itself);
     twins
+}
+
+/// How a text of Latin letters is written in Cyrillic and in Greek, where all of it looks the same.
+fn of_latin(sku: &str) -> Vec<String> {
+    let in_others = TWINS.iter().filter_map(|[latin, others]| {
+        let twin = |c: char| {
+            let at = latin.chars().position(|letter| letter == c.to_ascii_lowercase());
+            at.and_then(|at| others.chars().nth(at))
+        };
+        let is_whole = sku.chars().filter(|c| c.is_alphabetic()).all(|c| twin(c).is_some());
+        is_whole.then(|| sku.chars().map(|c| twin(c).unwrap_or(c)).collect())
+    });
+    in_others.collect()
+}
+
+/// A character as one of two ways to write it has it.
+fn same(c: char, ways: [&str; 2], to: usize) -> char {
+    let at = ways.iter().find_map(|way| way.chars().position(|other| other == c));
+    at.and_then(|at| ways.get(to)?.chars().nth(at)).unwrap_or(c)
+}
+
+/// Whether a text has both ways to write Arabic digits, or letters.
+fn mixes_arabic(sku: &str) -> bool {
+    ARABIC.iter().any(|ways| ways.iter().all(|way| sku.chars().any(|c| way.contains(c))))
 }
 
 /// What a character looks just like, and is not: another space, another form of the same letter, other punctuation.
@@ -126,6 +181,12 @@ fn plain(c: char) -> Option<String> {
     if FORMS.iter().any(|(first, last)| (*first..=*last).contains(&c)) {
         let plain: String = std::iter::once(c).nfkc().collect();
         return (plain != c.to_string()).then_some(plain);
+    }
+    if let Some((_, plain)) = SIGNS.iter().find(|(sign, _)| *sign == c) {
+        return Some(plain.to_string());
+    }
+    if PHONETIC.iter().any(|(first, last)| (*first..=*last).contains(&c)) {
+        return prototype(c).filter(char::is_ascii_alphabetic).map(String::from);
     }
     let is_sign =
         matches!(c.general_category_group(), GeneralCategoryGroup::Punctuation | GeneralCategoryGroup::Symbol);
@@ -206,6 +267,17 @@ mod tests {
             ("LOUIS-\u{2163}", "LOUIS-IV"),
             ("\u{1d40c}UG", "MUG"),
             ("A\u{2026}", "A..."),
+            ("O\u{2bc}NEIL", "O'NEIL"),
+            ("A\u{2d0}1", "A:1"),
+            ("A\u{1c3}", "A!"),
+            ("A\u{1c0}B", "A|B"),
+            ("A\u{a4f8}1", "A.1"),
+            ("A\u{22c5}B", "A\u{b7}B"),
+            ("10\u{2a2f}20", "10×20"),
+            ("\u{2f00}-1", "\u{4e00}-1"),
+            ("\u{2ef3}-1", "\u{9f9f}-1"),
+            ("M\u{16fe4}UG", "MUG"),
+            ("m\u{251}\u{261}", "mag"),
         ] {
             assert!(confusing(sku).is_some(), "{sku:?}");
             assert_eq!(meant(sku), plain, "{sku:?}");
@@ -252,6 +324,19 @@ mod tests {
     fn words_of_another_alphabet_have_twins() {
         assert_eq!(twins("СОК-1"), ["COK-1"]);
         assert!(twins("COK-1").contains(&"сок-1".to_owned()));
+        for [one, other] in [["ТОР", "ΤΟΡ"], ["كوب-٥", "كوب-۵"], ["كيك-٥", "کیک-۵"], ["يك-۵", "یک-٥"], ["٥-٥", "۵-۵"]]
+        {
+            for [one, other] in [[one, other], [other, one]] {
+                let twins = twins(one);
+                assert!(
+                    twins.iter().any(|twin| twin.to_lowercase() == other.to_lowercase()),
+                    "{one}, {other}: {twins:?}"
+                );
+            }
+        }
+        for sku in ["٥۵", "ي ی"] {
+            assert!(confusing(sku).is_some(), "{sku:?}");
+        }
         assert!(twins("MAT").contains(&"ματ".to_owned()));
         for alone in ["MUG-BLUE", "КРАСНЫЙ", "12-3", "10kΩ", "杯子"] {
             assert!(twins(alone).is_empty(), "{alone:?}: {:?}", twins(alone));
