@@ -86,7 +86,7 @@ async fn in_production_metrics_are_for_staff() {
     shop.close().await;
 }
 
-const TOKEN: &str = "a token that only the collector of metrics has";
+const TOKEN: &str = "a-token-that-only-the-collector-of-metrics-has";
 
 #[tokio::test]
 async fn the_token_of_metrics_reads_them_and_nothing_else() {
