@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 /** What the badge may weigh when it is compressed, in bytes. */
-const MAX_GZIPPED = 11_000;
+const MAX_GZIPPED = 11_500;
 
 const FOLDER = new URL('../../web/stock-badge/', import.meta.url);
 const SCRIPT = new URL('dist/stock-badge.js', FOLDER);
