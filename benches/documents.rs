@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::{Request, Variables};
+use domain::actor::Actor;
+use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::PaymentTimes;
-use onhand::domain::party::Party;
-use onhand::domain::stock::PublicStock;
+use onhand::database::{migrate, open};
 use onhand::graphql::document::Delivery;
 use onhand::graphql::{ApiSchema, Budget, Documents, Limits, Viewer, prepare, schema};
-use onhand::store::{migrate, open};
 use onhand::writer::MAX_QUEUED;
 use serde_json::{Map, Value, json};
 
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<(), String> {
-    let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
+    let viewer = Viewer { actor: Actor::Guest, client: (&Actor::Guest).into(), public_stock: PublicStock::Exact };
     let document = documents.read(SKIPPED).map_err(|faults| format!("{faults:?}"))?;
     documents.admit(&document, (None, None), &viewer, Delivery::Once).map_err(|faults| format!("{faults:?}"))?;
     let mut request = Request::new(SKIPPED).variables(Variables::default());
@@ -91,7 +91,7 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
 
 /// What every request goes through before it is executed.
 fn look(documents: &Documents, text: &str, variables: &Map<String, Value>) -> Result<(), String> {
-    let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
+    let viewer = Viewer { actor: Actor::Guest, client: (&Actor::Guest).into(), public_stock: PublicStock::Exact };
     let document = documents.read(text).map_err(|faults| format!("{faults:?}"))?;
     documents
         .admit(&document, (None, Some(variables)), &viewer, Delivery::Once)

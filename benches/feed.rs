@@ -10,16 +10,16 @@ mod place;
 
 use std::time::{Duration, Instant};
 
+use domain::actor::Actor;
+use domain::commands::{AdjustStock, CreateProduct, NewProduct, ProductInput, StockChange};
+use domain::id::ProductId;
+use domain::stock::{Action, PublicStock};
+use domain::transaction::Reason;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
-use onhand::commands::{AdjustStock, CreateProduct, NewProduct, ProductInput, StockChange};
 use onhand::config::PaymentTimes;
-use onhand::domain::id::ProductId;
-use onhand::domain::party::Party;
-use onhand::domain::stock::{Action, PublicStock};
-use onhand::domain::transaction::Reason;
+use onhand::database::{Kind, migrate, open};
 use onhand::live::Feed;
-use onhand::store::{Kind, migrate, open};
 use onhand::writer::MAX_QUEUED;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -55,9 +55,9 @@ async fn main() -> Outcome<()> {
         let rounds: &[(usize, usize)] = if has_bell { &ROUNDS } else { &[UNRUNG] };
         for (products, changes) in rounds {
             let (mut took, mut told) = round(&here, &there, *products, *changes).await?;
-            let bell = if has_bell { "yes" } else { "no" };
+            let notifier = if has_bell { "yes" } else { "no" };
             let [took, to_other] = [&mut took, &mut told].map(|times| format!("{} {}", at(times, 50), at(times, 99)));
-            println!("{bell:>9} {products:>9}  {took:>22}  {to_other:>22}  {:>8}", told.len());
+            println!("{notifier:>9} {products:>9}  {took:>22}  {to_other:>22}  {:>8}", told.len());
         }
         stop.cancel();
     }
@@ -81,9 +81,9 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
     if let Kind::Postgres(postgres) = &databases.kind {
         let links = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
         let feed = Feed::begin(postgres.clone(), links).await?;
-        tokio::spawn(feed.follow(app.bell.clone(), stop.clone()));
+        tokio::spawn(feed.follow(app.notifier.clone(), stop.clone()));
         if has_bell {
-            tokio::spawn(app.bell.clone().carry(postgres.clone(), stop.clone()));
+            tokio::spawn(app.notifier.clone().carry(postgres.clone(), stop.clone()));
         }
     }
     Ok(app)
@@ -122,7 +122,7 @@ async fn one(here: &App, there: &App, product: ProductId, changes: usize) -> Out
         let adjust = AdjustStock::check(vec![change], Reason::Received, None, None, false);
         let adjust = adjust.map_err(|refusal| format!("{refusal:?}"))?;
         let began = Instant::now();
-        here.writer.submit(&Party::System, adjust).await?;
+        here.writer.submit(&Actor::System, adjust).await?;
         let answered = Instant::now();
         took.push(answered - began);
         // It may have been faster than the answer.
@@ -143,7 +143,7 @@ async fn product(app: &App, sku: &str) -> Outcome<ProductId> {
         ..ProductInput::default()
     };
     let product = NewProduct::check(&input).map_err(|refusal| format!("{refusal:?}"))?;
-    Ok(app.writer.submit(&Party::System, CreateProduct(product)).await?)
+    Ok(app.writer.submit(&Actor::System, CreateProduct(product)).await?.product.id)
 }
 
 /// The time that so many of a hundred stay below.

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use onhand::store::LogFilter;
+use onhand::read::LogFilter;
 use serde_json::{Value, json};
 
 use support::{Shop, Socket, is_postgres};

@@ -10,17 +10,17 @@ mod place;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use domain::actor::Actor;
+use domain::commands::{BeginPayment, CartChange, CheckOut, CreateCart, CreateProduct, NewProduct, ProductInput};
+use domain::id::{OrderId, ProductId};
+use domain::payment::Method;
+use domain::stock::PublicStock;
 use futures_util::{StreamExt, stream};
 use onhand::app::{App, Settings};
+use onhand::cli::follow_replicas;
 use onhand::clock::Clock;
-use onhand::commands::{BeginPayment, CartChange, CheckOut, CreateCart, CreateProduct, NewProduct, ProductInput};
 use onhand::config::PaymentTimes;
-use onhand::domain::id::{OrderId, ProductId};
-use onhand::domain::party::Party;
-use onhand::domain::payment::Method;
-use onhand::domain::stock::PublicStock;
-use onhand::run::follow_replicas;
-use onhand::store::{migrate, open};
+use onhand::database::{migrate, open};
 use onhand::writer::MAX_QUEUED;
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
@@ -99,21 +99,21 @@ async fn product(app: &App, units: usize) -> Outcome<ProductId> {
         ..ProductInput::default()
     };
     let product = NewProduct::check(&input).map_err(|refusal| format!("{refusal:?}"))?;
-    Ok(app.writer.submit(&Party::System, CreateProduct(product)).await?)
+    Ok(app.writer.submit(&Actor::System, CreateProduct(product)).await?.product.id)
 }
 
 async fn orders(app: &App, product: ProductId, count: usize) -> Outcome<Vec<OrderId>> {
     let made = stream::iter(0..count).map(|_| async move {
         let items = vec![CartChange { product, quantity: 1 }];
-        let cart = app.writer.submit(&Party::Guest, CreateCart { items }).await?;
-        let check_out = CheckOut::check(cart, None)?;
-        app.writer.submit(&Party::Guest, check_out).await
+        let cart = app.writer.submit(&Actor::Guest, CreateCart { items }).await?;
+        let check_out = CheckOut::check(cart.id, None)?;
+        app.writer.submit(&Actor::Guest, check_out).await.map(|record| record.order.id)
     });
-    let made: Vec<Result<OrderId, onhand::error::Error>> = made.buffer_unordered(256).collect().await;
+    let made: Vec<Result<OrderId, onhand::database::error::Error>> = made.buffer_unordered(256).collect().await;
     Ok(made.into_iter().collect::<Result<_, _>>()?)
 }
 
-async fn pay(app: App, order: OrderId) -> Result<(), onhand::error::Error> {
+async fn pay(app: App, order: OrderId) -> Result<(), onhand::database::error::Error> {
     let begin = BeginPayment {
         order,
         gateway: "manual".to_owned(),
@@ -122,13 +122,13 @@ async fn pay(app: App, order: OrderId) -> Result<(), onhand::error::Error> {
         lease: app.times.pay_lease,
         key: None,
     };
-    app.writer.submit(&Party::System, begin).await.map(|_| ())
+    app.writer.submit(&Actor::System, begin).await.map(|_| ())
 }
 
 /// Does all of these, so many at a time.
 async fn all<T, F>(at_once: usize, what: Vec<T>, each: impl Fn(T) -> F) -> Outcome<()>
 where
-    F: Future<Output = Result<(), onhand::error::Error>> + Send + 'static,
+    F: Future<Output = Result<(), onhand::database::error::Error>> + Send + 'static,
 {
     let results: Vec<_> =
         stream::iter(what).map(|one| tokio::spawn(each(one))).buffer_unordered(at_once).collect().await;

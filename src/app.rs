@@ -7,12 +7,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::PaymentTimes;
-use crate::domain::stock::PublicStock;
+use crate::database::{Databases, Notifier};
 use crate::live::{FeedAge, Hub};
 use crate::payment::Gateways;
-use crate::store::{Bell, Databases, Store};
+use crate::read::Store;
 use crate::supervision::Supervisor;
 use crate::writer::{Connection, Links, Writer, WriterHealth};
+use domain::stock::PublicStock;
 
 /// What an app is started with.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,7 @@ pub struct App {
     /// Where changes are announced.
     pub hub: Hub,
     /// What tells other replicas that there is something new, and hears it from them.
-    pub bell: Bell,
+    pub notifier: Notifier,
     /// How late the feed between replicas is.
     pub feed_age: FeedAge,
     /// Who takes the money.
@@ -64,10 +65,11 @@ impl App {
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let Settings { times, public_stock, has_sandbox, max_queued } = settings;
         let hub = Hub::default();
-        let bell = Bell::default();
+        let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
         let writer_health = WriterHealth::default();
-        let links = Links { hub: hub.clone(), bell: bell.clone(), clock: clock.clone(), health: writer_health.clone() };
+        let links =
+            Links { hub: hub.clone(), notifier: notifier.clone(), clock: clock.clone(), health: writer_health.clone() };
         let (writer, task) = Writer::start(Connection::of(databases), links, public_stock, max_queued);
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
@@ -78,7 +80,7 @@ impl App {
             writer,
             writer_health,
             hub,
-            bell,
+            notifier,
             feed_age,
             gateways,
             times,

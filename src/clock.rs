@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{TimeDelta, Utc};
 
-use crate::domain::Time;
-use crate::domain::random::whole_microseconds;
+use domain::Time;
+use domain::random::whole_microseconds;
 
 /// Where the time comes from.
 #[derive(Clone)]

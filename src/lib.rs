@@ -8,66 +8,76 @@
 //! 3. **Charged at most once.** While a payment's outcome is unknown its units stay allocated, and nothing else pays.
 //! 4. **Acknowledged is kept.** Nothing is answered or published before it is committed to disk.
 //! 5. **The log folds to the stock.** Rows of a product are numbered without gaps and never changed.
-//! 6. **Live means the last value.** The present state first, then only newer ones, always the last one.
+//! 6. **Live means the last value.** The current state first, then only newer ones, always the last one.
 //!
-//! # Reading order
+//! # Modules, from the bottom up
 //!
-//! - [`domain`]: the words and the rules, as plain values. Pure.
-//! - [`commands`]: what can be done, a file per verb: which rows it needs, and one function that decides. Pure.
+//! Each uses those above it in this list and none below it; a test checks that.
+//!
+//! - [`domain`], a crate of its own: the rules, as plain values. Pure. Its [`commands`](domain::commands) are what can be
+//!   done, a file per verb: which rows a command needs, and one function that decides on its [`world`](domain::world).
+//! - [`clock`], [`filesystem`], [`supervision`]: the time, private files, the tasks that the server cannot do without.
+//! - [`config`], [`observability`]: settings; logs, metrics and traces.
+//! - [`database`]: how it is opened; rows in both directions; load and save for the writer.
+//! - [`read`]: queries, a file per noun.
+//! - [`live`]: what subscribers follow.
 //! - [`writer`]: the only code that begins a transaction, and the only code that publishes.
-//! - [`store`]: read queries.
-//! - [`live`]: what subscribers watch.
-//! - [`payment`]: gateways, paying around them, and the recovery of what stayed open.
-//! - [`clock`], [`app`]: the time, and all of these together.
-//! - [`graphql`]: decode, call, encode.
+//! - [`payment`]: gateways, paying around them, and the recovery of payments whose outcome is open.
+//! - [`files`]: products and stock from files and back.
+//! - [`app`]: all of these together.
+//! - [`graphql`]: decode, call, encode. A folder per noun.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
-//! - [`verify`], [`probe`], [`upkeep`], [`demo`]: what the command line and the clock ask for.
-//! - [`import`], [`export`], [`sheet`]: files of products, row by row, in and out.
-//! - [`config`], [`run`], [`listener`], [`supervision`]: settings, the life of the process, the socket it listens on, and the
-//!   tasks that it cannot do without.
-//! - [`error`]: what crosses layers when something does not happen.
-//! - [`telemetry`], [`logs`], [`lines`], [`spans`]: what an operator sees, in numbers, in lines and in traces.
+//! - [`cli`]: what the command line asks for.
 //!
 //! # One mutation, from end to end
 //!
 //! `shipOrder` arrives as a POST. `server::http` checks its form, `server::operation` its size before anything parses
-//! it. `graphql::order::mutations` decodes the input into a [`commands::ShipOrder`] and submits it to the
-//! [`writer::Writer`], where it waits with whatever else has come while the last commit was under way. The writer begins
-//! one transaction for them all, loads the rows that they name, and lets each decide in order of arrival: `ShipOrder`
-//! checks the state of its order, moves stock through `commands::ledger`, which also writes the log's row, and stages a
-//! shipment. What a refused command staged is undone, and its neighbours never see it. The writer saves the changed rows
-//! with a few statements, commits, publishes the new stock and the order's new version to the [`live::Hub`], and only
-//! then answers. The resolver reads the order back, so that an answer is never older than what was committed.
+//! it. `graphql::order::mutations` decodes the input into a [`ShipOrder`](domain::commands::ShipOrder) and submits it to
+//! the [`Writer`](writer::Writer), where it waits with whatever else has come while the last commit was under way. The
+//! writer begins one transaction for them all, loads the rows that they name, and lets each decide in order of arrival:
+//! `ShipOrder` checks the state of its order, moves stock through the ledger, which also writes the log's row, and stages
+//! a shipment. What a rejected command staged is undone, and its neighbours never see it. The writer saves the changed
+//! rows with a few statements, commits, publishes the new stock and the order's new version to the [`Hub`](live::Hub),
+//! and only then answers, with the order as it was committed. The resolver encodes it; nothing is read back.
 //!
 //! # One badge, from end to end
 //!
 //! A browser subscribes to `stockChanged` over `server::socket`. [`live::stock_changes`] registers with the hub, then
-//! reads the present state, then follows: whatever is committed in between is in one or the other. Each watched product
+//! reads the current state, then follows: whatever is committed in between is in one or the other. Each watched product
 //! has one slot with its newest state; a reader that is slow finds the newest there, and nothing waits for it.
 //!
 //! # Several replicas
 //!
 //! On SQLite the process is alone, and its transaction is the lock. On PostgreSQL the writers of several processes meet in
-//! the database: `writer::load` locks the rows that may change in one fixed order, and what somebody holds for too long is
-//! set aside (`writer::held`) and queued for on a connection of its own (`writer::patient`). A writer writes down what it changed in the same transaction and rings the doorbell after the
-//! commit; [`live::Feed`] of every other process looks what became visible since its last look, reads the stock that
-//! somebody watches there, and tells it to its hub. `store::postgres` is the only place with SQL as text.
+//! the database: `database::load` locks the rows that may change in one fixed order; commands whose rows somebody holds
+//! for too long are set aside (`database::lock_conflicts`) and wait on a connection of their own (`writer::patient`). A
+//! writer records what it changed in the same transaction and notifies the others after the commit; the
+//! [`Feed`](live::Feed) of every other process polls what became visible, reads the stock that somebody watches there, and
+//! publishes it to its hub. `database::postgres` is the only place with SQL as text.
 
 #![warn(missing_docs)]
 
-pub mod domain;
+pub mod clock;
 
-pub mod commands;
+pub mod filesystem;
 
-pub mod writer;
+pub mod supervision;
 
-pub mod store;
+pub mod config;
+
+pub mod observability;
+
+pub mod database;
+
+pub mod read;
 
 pub mod live;
 
+pub mod writer;
+
 pub mod payment;
 
-pub mod clock;
+pub mod files;
 
 pub mod app;
 
@@ -75,38 +85,4 @@ pub mod graphql;
 
 pub mod server;
 
-pub mod verify;
-
-pub mod files;
-
-pub mod sheet;
-
-pub mod import;
-
-pub mod export;
-
-pub mod probe;
-
-pub mod upkeep;
-
-pub mod demo;
-
-pub mod config;
-
-pub mod run;
-
-pub mod listener;
-
-pub mod supervision;
-
-pub mod signals;
-
-pub mod error;
-
-pub mod telemetry;
-
-pub mod logs;
-
-pub mod lines;
-
-pub mod spans;
+pub mod cli;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+use onhand::cli::{self, End};
 use onhand::config::{Command, CommandLine, Given, LogFormat, NotGiven};
-use onhand::logs::Log;
-use onhand::run::{self, End};
+use onhand::observability::logs::Log;
 use tokio::runtime::Builder;
 
 #[global_allocator]
@@ -40,7 +40,7 @@ async fn answer() -> ExitCode {
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
-            run::run(line).await
+            cli::run(line).await
         }
         Err(error) => Err(error),
     };

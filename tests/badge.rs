@@ -1,6 +1,6 @@
 //! The script of the stock badge, as a shop's page of another origin gets it. What it does there, the browser tests tell.
 
-use onhand::domain::stock::PublicStock;
+use domain::stock::PublicStock;
 use reqwest::header::{HeaderMap, IF_NONE_MATCH};
 
 use crate::support::Shop;

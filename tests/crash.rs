@@ -130,7 +130,7 @@ async fn verify_says_what_differs() {
     let place = Place::new().await;
     let server = Process::start(&place).await;
     assert!(server.stop("TERM").await.success());
-    let databases = onhand::store::open(&place.url).await.expect("the database");
+    let databases = onhand::database::open(&place.url).await.expect("the database");
     sea_orm::ConnectionTrait::execute_unprepared(
         &databases.write,
         "UPDATE stock SET total = total + 1 WHERE total = 24",

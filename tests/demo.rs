@@ -1,7 +1,7 @@
 //! The demo shop as a browser is given it: whole, under a strict policy, and in production only when it is wanted. What it
 //! does, the browser tests tell.
 
-use onhand::domain::stock::PublicStock;
+use domain::stock::PublicStock;
 
 use crate::support::Shop;
 

@@ -15,7 +15,7 @@ const UNIT: &str = "deploy/onhand.service";
 #[test]
 fn the_alerts_are_about_numbers_that_exist_and_say_what_is_wrong() {
     let rules: Value = serde_yaml_ng::from_str(&read(RULES)).expect("YAML");
-    let code = read("src/telemetry.rs");
+    let code = read("src/observability/metrics.rs");
     let page = read("docs/operations.md");
     let alerts: Vec<&Value> = rules["groups"]
         .as_sequence()

@@ -1,8 +1,8 @@
 //! Errors of execution: few and short over every transport, and null goes no further than it must.
 
+use domain::stock::PublicStock;
 use futures_util::future::join_all;
 use onhand::config::Role;
-use onhand::domain::stock::PublicStock;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 

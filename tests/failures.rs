@@ -1,10 +1,10 @@
 //! When something is wrong with us: what clients are told, and that it is no more than that.
 
+use domain::actor::Actor;
+use domain::commands::ArchiveProduct;
+use domain::product::Status;
 use futures_util::future::join_all;
-use onhand::commands::ArchiveProduct;
-use onhand::domain::party::Party;
-use onhand::domain::product::Status;
-use onhand::error::Error;
+use onhand::database::error::Error;
 use onhand::writer::MAX_QUEUED;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn a_full_queue_refuses_at_once_and_what_waited_too_long_is_not_executed()
     let commands = (0..MAX_QUEUED + 3_000).map(|_| {
         let writer = shop.app.writer.clone();
         tokio::spawn(async move {
-            writer.submit(&Party::System, ArchiveProduct { product: mug, to: Status::Archived }).await
+            writer.submit(&Actor::System, ArchiveProduct { product: mug, to: Status::Archived }).await
         })
     });
     let ends = join_all(commands.collect::<Vec<_>>()).await;

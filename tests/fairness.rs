@@ -1,15 +1,15 @@
 //! What one client floods the writer with neither fills its queue for others nor delays them.
 
+use domain::actor::Actor;
+use domain::client::ClientKey;
+use domain::commands::{AdjustStock, StockChange};
+use domain::id::ProductId;
+use domain::stock::Action;
+use domain::transaction::Reason;
 use entity::stock_transaction;
 use futures_util::future::join_all;
 use futures_util::poll;
-use onhand::commands::{AdjustStock, StockChange};
-use onhand::domain::client::ClientKey;
-use onhand::domain::id::ProductId;
-use onhand::domain::party::Party;
-use onhand::domain::stock::Action;
-use onhand::domain::transaction::Reason;
-use onhand::error::Error;
+use onhand::database::error::Error;
 use onhand::writer::{MAX_BATCH, MAX_QUEUED, Submitter};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, TransactionTrait};
 
@@ -30,7 +30,7 @@ async fn a_flood_of_one_client_neither_fills_the_queue_nor_delays_others() {
     let mut waiting = Vec::new();
     let mut refused = 0;
     for _ in 0..MAX_QUEUED {
-        let by = Submitter { party: Party::System, client: ClientKey::Customer("flood".into()) };
+        let by = Submitter { actor: Actor::System, client: ClientKey::Customer("flood".into()) };
         let mut flood = Box::pin(writer.submit(by, one_more(mug)));
         match poll!(&mut flood) {
             std::task::Poll::Ready(Err(Error::Overloaded)) => refused += 1,
@@ -41,7 +41,7 @@ async fn a_flood_of_one_client_neither_fills_the_queue_nor_delays_others() {
     assert!(refused > 0, "one client does not fill the queue");
     let mut others = Vec::new();
     for name in ["ada", "bob", "eve"] {
-        let by = Submitter::from(&Party::Staff(name.to_owned()));
+        let by = Submitter::from(&Actor::Staff(name.to_owned()));
         let mut other = Box::pin(writer.submit(by, one_more(mug)));
         assert!(poll!(&mut other).is_pending(), "there is room for others");
         others.push(other);

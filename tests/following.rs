@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use onhand::domain::id::ProductId;
-use onhand::store::{LogFilter, LogPlace};
+use domain::id::ProductId;
+use onhand::read::{LogFilter, LogPlace};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use onhand::domain::party::Party;
-use onhand::domain::stock::PublicStock;
+use domain::actor::Actor;
+use domain::stock::PublicStock;
 use onhand::graphql::document::Delivery;
 use onhand::graphql::{Documents, Limits, Viewer};
 use rand::rngs::StdRng;
@@ -176,7 +176,7 @@ fn play(documents: &Documents, corpus: &[String], seed: u64) -> Option<(String, 
         change(&mut text, corpus, &mut chance);
     }
     let variables = values(&mut chance);
-    let viewer = Viewer { party: Party::Guest, client: (&Party::Guest).into(), public_stock: PublicStock::Exact };
+    let viewer = Viewer { actor: Actor::Guest, client: (&Actor::Guest).into(), public_stock: PublicStock::Exact };
     let begun = Instant::now();
     let read = documents.read(&text);
     let admitted =

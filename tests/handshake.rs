@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::stock::PublicStock;
 use onhand::config::Role;
-use onhand::domain::stock::PublicStock;
 use onhand::server::{Seats, Wire};
 use serde_json::{Value, json};
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::actor::Actor;
+use domain::commands::{AdjustStock, StockChange};
+use domain::payment::KeyId;
+use domain::stock::Action;
+use domain::transaction::Reason;
+use domain::world::idempotency::{Key, Keyed};
 use futures_util::future::join_all;
-use onhand::commands::{AdjustStock, StockChange};
-use onhand::domain::party::Party;
-use onhand::domain::payment::KeyId;
-use onhand::domain::stock::Action;
-use onhand::domain::transaction::Reason;
-use onhand::upkeep::{self, Lifetimes};
-use onhand::writer::idempotency::{Key, Keyed};
+use onhand::writer::retention::{self, Lifetimes};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -141,7 +141,7 @@ async fn an_open_payment_answers_under_its_key_once_it_is_settled() {
 
 async fn round(shop: &Shop, cart_lifetime: Duration) {
     let lifetimes = Lifetimes::with_carts(cart_lifetime);
-    upkeep::round(&shop.app, &lifetimes, &CancellationToken::new()).await.expect("a round");
+    retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new()).await.expect("a round");
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_batch_never_reads_the_keys_of_others() {
         let command = AdjustStock::check(vec![change], Reason::Correction, None, None, false).expect("a sound change");
         let key = Key { id: KeyId { scope, key }, mutation: "adjustStock", fingerprint: String::new() };
         let writer = shop.app.writer.clone();
-        tokio::spawn(async move { writer.submit(&Party::System, Keyed { key: Some(key), command }).await })
+        tokio::spawn(async move { writer.submit(&Actor::System, Keyed { key: Some(key), command }).await })
     };
     let guests = (1..=GUESTS).map(|n| adjust(format!("guest:{n}"), format!("key {n}")));
     let all: Vec<_> = guests.chain([adjust("subject:busy".to_owned(), "another".to_owned())]).collect();

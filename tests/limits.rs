@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use onhand::domain::stock::PublicStock;
+use domain::stock::PublicStock;
 use onhand::graphql::document::limits as max;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! What an operator sees at `/metrics`.
 
+use domain::stock::PublicStock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use onhand::clock::Clock;
 use onhand::config::{Access, Role};
-use onhand::domain::stock::PublicStock;
 use serde_json::json;
 
 use crate::support::{Client, SECRET, Shop, Socket, Wanted, eventually, with_tokens};

@@ -1,7 +1,7 @@
 //! Rows that somebody deleted around the foreign keys: they take no other rows with them, and `verify` tells of them.
 
-use onhand::domain::id::{OrderId, ProductId};
-use onhand::verify::verify;
+use domain::id::{OrderId, ProductId};
+use onhand::cli::verify::verify;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use serde_json::{Value, json};
 

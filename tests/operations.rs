@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use onhand::config::CommandLine;
-use onhand::upkeep::{self, EXPIRED_CART_LIFETIME, KEY_LIFETIME, Lifetimes};
+use onhand::writer::retention::{self, EXPIRED_CART_LIFETIME, KEY_LIFETIME, Lifetimes};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_yaml_ng::Value;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ fn the_settings_that_are_named_exist() {
         command.get_arguments().filter_map(|setting| Some(setting.get_env()?.to_str()?.to_owned())).collect();
     for file in NAMING {
         for word in words(&read(file)).into_iter().filter(|word| word.starts_with("ONHAND_")) {
-            assert!(settings.contains(word), "{file} names {word}, which is no setting of src/config.rs any more");
+            assert!(settings.contains(word), "{file} names {word}, which is no setting of src/config any more");
         }
     }
 }
@@ -45,13 +45,13 @@ fn every_number_is_explained_and_none_that_is_not_there() {
         ends.unwrap_or(word).to_owned()
     };
     let told: BTreeSet<String> = words(section).into_iter().filter(is_number).map(plain).collect();
-    let code = read("src/telemetry.rs");
+    let code = read("src/observability/metrics.rs");
     let there: BTreeSet<String> = words(&code).into_iter().filter(is_number).map(ToOwned::to_owned).collect();
     let missing: Vec<_> = there.difference(&told).collect();
     let stale: Vec<_> = told.difference(&there).collect();
     assert!(
         missing.is_empty() && stale.is_empty(),
-        "{PAGE}, \"What to watch\", must name the numbers of src/telemetry.rs.\nAdd: {missing:?}\nRemove: {stale:?}"
+        "{PAGE}, \"What to watch\", must name the numbers of src/observability/metrics.rs.\nAdd: {missing:?}\nRemove: {stale:?}"
     );
 }
 
@@ -175,7 +175,9 @@ async fn the_rights_that_the_page_grants_are_enough_to_serve() {
     everything_happens(&shop).await;
     let lifetimes = Lifetimes { change: Duration::ZERO, ..Lifetimes::with_carts(Duration::ZERO) };
     shop.advance(EXPIRED_CART_LIFETIME + KEY_LIFETIME);
-    upkeep::round(&shop.app, &lifetimes, &CancellationToken::new()).await.expect("the rights to delete what is over");
+    retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new())
+        .await
+        .expect("the rights to delete what is over");
     for forbidden in ["CREATE TABLE mine ()", "TRUNCATE stock", "DELETE FROM stock_transaction", "DROP TABLE cart"] {
         assert!(serving.execute_unprepared(forbidden).await.is_err(), "{forbidden}");
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::actor::Actor;
+use domain::commands::DeferPayment;
+use domain::id::OrderId;
 use futures_util::future::join_all;
-use onhand::commands::DeferPayment;
 use onhand::config::PaymentTimes;
-use onhand::domain::id::OrderId;
-use onhand::domain::party::Party;
 use serde_json::json;
 
 use crate::support::{Shop, codes, eventually, paid, patient_times, short_times};
@@ -204,7 +204,7 @@ async fn a_payment_keeps_why_it_took_nothing() {
         assert_eq!(codes(&told), [code]);
         let record = shop.app.store.order(order.parse().expect("an id")).await.expect("a database").expect("an order");
         let refusal = record.payments[0].refusal().expect("a refusal");
-        assert_eq!((refusal.code.word(), json!(refusal.message)), (code, told["userErrors"][0]["message"].clone()));
+        assert_eq!((refusal.code.as_str(), json!(refusal.message)), (code, told["userErrors"][0]["message"].clone()));
     }
     shop.close().await;
 }
@@ -223,11 +223,11 @@ async fn a_payment_is_put_back_by_who_has_it() {
         record.payments.into_iter().next().expect("a payment")
     };
     let before = look().await;
-    let until = before.watch.leased_until + Duration::from_hours(5);
-    for (lease, changes) in [(before.created_at, false), (before.watch.leased_until, true)] {
+    let until = before.recovery.leased_until + Duration::from_hours(5);
+    for (lease, changes) in [(before.created_at, false), (before.recovery.leased_until, true)] {
         let defer = DeferPayment { payment: before.id, lease, until };
-        shop.app.writer.submit(&Party::System, defer).await.expect("an answer");
-        assert_eq!(look().await.watch.look_at == until, changes);
+        shop.app.writer.submit(&Actor::System, defer).await.expect("an answer");
+        assert_eq!(look().await.recovery.next_poll_at == until, changes);
     }
     shop.close().await;
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use onhand::cli::demo;
 use onhand::config::CommandLine;
-use onhand::demo;
 use onhand::payment::Behaviour;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -79,7 +79,7 @@ fn its_configuration_lists_exactly_the_settings() {
         let flag = setting.get_long().map(|flag| format!("--{flag}"));
         let default = setting.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
         let (Some(variable), Some(flag)) = (variable, flag) else {
-            panic!("src/config.rs: `{name}` needs a variable (`env`) and a flag (`long`)");
+            panic!("src/config: `{name}` needs a variable (`env`) and a flag (`long`)");
         };
         settings.insert([variable, flag, default.unwrap_or_else(|| "-".to_owned())]);
     }
@@ -88,7 +88,7 @@ fn its_configuration_lists_exactly_the_settings() {
     let stale: Vec<_> = documented.difference(&settings).map(row).collect();
     assert!(
         missing.is_empty() && stale.is_empty() && rows.len() == settings.len(),
-        "README.md, \"Configuration\", does not have exactly the settings of src/config.rs.\nAdd: {missing:#?}\nRemove: {stale:#?}"
+        "README.md, \"Configuration\", does not have exactly the settings of src/config.\nAdd: {missing:#?}\nRemove: {stale:#?}"
     );
     for row in rows {
         assert!(!row[3].is_empty(), "README.md, \"Configuration\": say what {} means", row[0]);

@@ -1,7 +1,7 @@
 //! What a refusal tells, and whom: staff are told which item, shoppers never are.
 
+use domain::stock::PublicStock;
 use onhand::config::Role;
-use onhand::domain::stock::PublicStock;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Shop, codes};

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use domain::actor::Actor;
+use domain::commands::ClaimPayment;
+use domain::id::ProductId;
 use futures_util::future::join_all;
-use onhand::commands::ClaimPayment;
 use onhand::config::PaymentTimes;
-use onhand::domain::id::ProductId;
-use onhand::domain::party::Party;
-use onhand::store::{Changed, News, Poll};
+use onhand::database::{Changed, News, Poll};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 
@@ -459,7 +459,7 @@ async fn a_payment_whose_outcome_is_open_is_one_replicas_to_recover() {
     let payment = a.read_order(&order).await["payments"][0]["id"].as_str().expect("an id").to_owned();
     let claim = async |at: usize| {
         let claim = ClaimPayment { payment: payment.parse().expect("an id"), lease };
-        shop_at(&shops, at).app.writer.submit(&Party::System, claim).await.expect("an answer")
+        shop_at(&shops, at).app.writer.submit(&Actor::System, claim).await.expect("an answer")
     };
     assert!(claim(1).await.is_none(), "the attempt itself holds it");
     for round in 0..5 {

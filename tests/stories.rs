@@ -1,7 +1,7 @@
 //! The order flow, told as stories.
 
+use domain::stock::PublicStock;
 use onhand::config::Role;
-use onhand::domain::stock::PublicStock;
 use serde_json::json;
 
 use crate::support::{Shop, codes, paid};

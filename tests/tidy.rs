@@ -32,13 +32,16 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What the server is built of, without the simulation, which is a test that lives beside the commands.
+/// What the server is built of, above the domain.
 fn sources() -> Vec<(String, String)> {
-    files("src", "rs").into_iter().filter(|(path, _)| !path.ends_with("/simulation.rs")).collect()
+    files("src", "rs")
 }
 
 fn rust_files() -> Vec<(String, String)> {
-    ["src", "entity/src", "migration/src", "tests"].iter().flat_map(|folder| files(folder, "rs")).collect()
+    ["src", "domain/src", "entity/src", "migration/src", "tests"]
+        .iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .collect()
 }
 
 /// The code of a file: without comments, and without its unit tests.
@@ -55,16 +58,95 @@ fn offenders(words: &[&str], allowed: &[&str]) -> Vec<String> {
     outside.map(|(path, _)| path).collect()
 }
 
+/// What the domain is made of: values, randomness that is handed in, and what Unicode and ISO 4217 know.
+const PURE: [&str; 12] = [
+    "chrono",
+    "fast32",
+    "icu_properties",
+    "iso_currency",
+    "rand",
+    "serde",
+    "thiserror",
+    "unicase",
+    "unicode-normalization",
+    "unicode-properties",
+    "unicode-script",
+    "uuid",
+];
+
 #[test]
-fn domain_and_commands_are_pure() {
-    let pure =
-        ["src/domain", "src/commands", "src/writer/world.rs", "src/writer/table.rs", "src/writer/idempotency.rs"];
-    let impure = ["sea_orm", "async_graphql", "axum", "tokio", "tracing", "std::fs", "std::env", "entity::", "::now()"];
-    for (path, text) in sources().iter().filter(|(path, _)| pure.iter().any(|place| path.starts_with(place))) {
-        for word in impure {
-            assert!(!code(text).contains(word), "{path} uses {word}, but it decides without I/O, clock or database");
+fn the_domain_is_pure() {
+    let manifest = fs::read_to_string(root().join("domain/Cargo.toml")).expect("a manifest");
+    let (_, dependencies) = manifest.split_once("[dependencies]").expect("dependencies");
+    let names = dependencies.lines().filter_map(|line| line.split(['.', ' ']).next()).filter(|name| !name.is_empty());
+    let others: Vec<&str> = names.filter(|name| !PURE.contains(name) && *name != "unicode-security").collect();
+    assert_eq!(
+        others,
+        Vec::<&str>::new(),
+        "the domain needs no database, no GraphQL, no HTTP and nothing asynchronous"
+    );
+    for (path, text) in files("domain/src", "rs").iter().filter(|(path, _)| !path.ends_with("/simulation.rs")) {
+        for word in ["std::fs", "std::env", "std::net::Tcp", "std::thread", "Instant", "::now()"] {
+            assert!(!code(text).contains(word), "{path} uses {word}, but it decides without I/O and clock");
         }
     }
+}
+
+/// Modules from the bottom up: each may use those before it, and none after it. Those of one step know nothing of each
+/// other.
+const ORDER: [&[&str]; 11] = [
+    &["clock", "filesystem", "supervision", "config"],
+    &["observability"],
+    &["database"],
+    &["read"],
+    &["live"],
+    &["writer"],
+    &["payment", "files"],
+    &["app"],
+    &["graphql"],
+    &["server"],
+    &["cli"],
+];
+
+/// Arrows that still go up.
+const STILL_UP: [&str; 10] = [
+    "src/config/limits.rs uses graphql",
+    "src/config/limits.rs uses server",
+    "src/config/limits.rs uses writer",
+    "src/files/import/memory.rs uses app",
+    "src/files/import/mod.rs uses app",
+    "src/files/import/mod.rs uses cli",
+    "src/files/import/stop.rs uses cli",
+    "src/observability/metrics.rs uses database",
+    "src/payment/pay.rs uses app",
+    "src/payment/recovery.rs uses app",
+];
+
+#[test]
+fn modules_use_only_those_below_them() {
+    let step = |module: &str| ORDER.iter().position(|modules| modules.contains(&module));
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let own = path.trim_start_matches("src/").split(['/', '.']).next().unwrap_or_default().to_owned();
+        if ["lib", "main"].contains(&own.as_str()) {
+            continue;
+        }
+        let here = step(&own).unwrap_or_else(|| panic!("{path}: add `{own}` to ORDER"));
+        let code = code(&text);
+        for used in code.split("crate::").skip(1) {
+            let used: Vec<&str> = match used.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap_or_default().split(',').collect(),
+                None => vec![used],
+            };
+            for module in used {
+                let name = module.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                if name != own && step(name).is_none_or(|there| there >= here) {
+                    wrong.push(format!("{path} uses {name}"));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, STILL_UP, "the arrows go down: see ORDER");
 }
 
 #[test]
@@ -76,20 +158,20 @@ fn each_library_stays_where_it_belongs() {
     let compiler = ["apollo_compiler"];
     assert_eq!(offenders(&compiler, &["src/graphql/document"]), none, "only what reads documents knows the compiler");
     let queries = ["entity::", "EntityTrait", "QueryFilter", "sea_query"];
-    assert_eq!(offenders(&queries, &["src/store", "src/writer"]), none, "only store and writer hold queries");
-    let sql = ["Statement::", "execute_unprepared", "query_one_raw", "SELECT ", "INSERT INTO"];
-    let may_say = ["src/store/postgres", "src/store/sqlite.rs", "src/store/bounded.rs"];
-    assert_eq!(offenders(&sql, &may_say), none, "queries are SeaORM's, not text");
     assert_eq!(
-        offenders(&["std::env", "env ="], &["src/config.rs", "src/config/"]),
+        offenders(&queries, &["src/database", "src/read", "src/writer"]),
         none,
-        "only config reads the environment"
+        "only database, read and writer hold queries"
     );
+    let sql = ["Statement::", "execute_unprepared", "query_one_raw", "SELECT ", "INSERT INTO"];
+    let may_say = ["src/database/postgres", "src/database/sqlite", "src/database/bounded.rs"];
+    assert_eq!(offenders(&sql, &may_say), none, "queries are SeaORM's, not text");
+    assert_eq!(offenders(&["std::env", "env ="], &["src/config/"]), none, "only config reads the environment");
     let clock = ["Utc::now", "SystemTime"];
     assert_eq!(offenders(&clock, &["src/clock.rs"]), none, "the time comes from the app's clock");
     assert_eq!(offenders(&[".publish("], &["src/writer", "src/live"]), none, "only the writer publishes");
     let transactions = [".begin()", "begin_with"];
-    let may_begin = ["src/writer", "src/store/snapshot.rs"];
+    let may_begin = ["src/writer", "src/read/snapshot.rs"];
     assert_eq!(offenders(&transactions, &may_begin), none, "only the writer begins transactions");
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use domain::stock::PublicStock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use onhand::clock::Clock;
 use onhand::config::{Access, Role};
-use onhand::domain::stock::PublicStock;
 use reqwest::Response;
 use serde_json::{Value, json};
 

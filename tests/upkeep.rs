@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use domain::id::ProductId;
 use entity::{cart, cart_item, idempotency_key};
 use futures_util::future::join_all;
 use onhand::clock::Clock;
-use onhand::domain::id::ProductId;
-use onhand::upkeep::{self, EXPIRED_CART_LIFETIME, Lifetimes};
+use onhand::writer::retention::{self, EXPIRED_CART_LIFETIME, Lifetimes};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ const REST_OF_MONTH: Duration = Duration::from_hours(29 * 24);
 const MANY: u64 = 3_001;
 
 async fn round(shop: &Shop, lifetimes: Lifetimes) {
-    upkeep::round(&shop.app, &lifetimes, &CancellationToken::new()).await.expect("a round");
+    retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new()).await.expect("a round");
 }
 
 async fn count<E: EntityTrait>(shop: &Shop) -> u64
@@ -170,7 +170,7 @@ async fn a_deleted_cart_is_one_that_never_was() {
     let gone = shop.cart(&[(&mug, 1)]).await;
     shop.advance(MONTH + EXPIRED_CART_LIFETIME + Duration::from_secs(1));
     round(&shop, Lifetimes::with_carts(MONTH)).await;
-    let never = onhand::domain::id::CartId(Uuid::new_v4()).to_string();
+    let never = domain::id::CartId(Uuid::new_v4()).to_string();
     let mut answers = Vec::new();
     for id in [&gone, &never] {
         let read = "query($id: ID!) { cart(id: $id) { id } node(id: $id) { id } nodes(ids: [$id]) { id } }";

@@ -34,7 +34,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// Reads "127.0.0.1:8000", "8000", ":8000", "localhost", "[::1]:8000" and the like.
+/// Reads "127.0.0.1:8000", "8000", ":8000", "localhost", "\[::1\]:8000" and the like.
 pub fn listen(text: &str) -> Result<Listen, String> {
     let example = || "this is an address and a port, such as 127.0.0.1:8000, 0.0.0.0:8000 or 8000".to_owned();
     if text.contains("://") || text.contains('/') {

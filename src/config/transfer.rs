@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::domain::text::{self, MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH};
+use domain::text::{self, MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH};
 
 /// Longest name that a run of an import is given, in characters.
 pub const MAX_RUN_LENGTH: usize = 100;

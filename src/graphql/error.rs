@@ -3,12 +3,12 @@
 use async_graphql::{ErrorExtensionValues, Response, ServerError, SimpleObject};
 use uuid::Uuid;
 
-use crate::domain::rejection::{Refusal, Rejection};
-use crate::domain::words::words;
-use crate::error::Error;
-use crate::telemetry;
+use crate::database::error::Error;
+use crate::observability::metrics;
+use domain::codes;
+use domain::rejection::{Rejection, Rejections};
 
-words! {
+codes! {
     /// Why a request, or a field of it, was not answered: `extensions.code`.
     Code {
         /// The document is no GraphQL.
@@ -47,9 +47,9 @@ words! {
 impl Code {
     /// An error with this code.
     pub fn error(self, message: impl Into<String>) -> async_graphql::Error {
-        telemetry::refusal(self.word());
+        metrics::refusal(self.as_str());
         let mut error = async_graphql::Error::new(message);
-        error.extensions.get_or_insert_default().set("code", self.word());
+        error.extensions.get_or_insert_default().set("code", self.as_str());
         error
     }
 }
@@ -108,9 +108,9 @@ pub struct UserError {
 }
 
 /// A refusal as clients see it.
-pub fn user_errors(refusal: Refusal) -> Vec<UserError> {
+pub fn user_errors(refusal: Rejections) -> Vec<UserError> {
     let tell = |Rejection { code, message, field }| {
-        telemetry::refusal(code.word());
+        metrics::refusal(code.as_str());
         UserError { code: code.into(), message, field }
     };
     refusal.into_iter().map(tell).collect()
@@ -118,7 +118,7 @@ pub fn user_errors(refusal: Refusal) -> Vec<UserError> {
 
 /// Why the business refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
-#[graphql(remote = "crate::domain::rejection::Code")]
+#[graphql(remote = "domain::rejection::Code")]
 pub enum UserErrorCode {
     /// There is not enough available.
     InsufficientStock,
@@ -159,8 +159,8 @@ pub fn finish(mut response: Response) -> Response {
     for error in &mut response.errors {
         if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
             let code = code_of(error, has_data);
-            telemetry::refusal(code.word());
-            error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code.word());
+            metrics::refusal(code.as_str());
+            error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", code.as_str());
         }
     }
     response

@@ -7,11 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::domain::id::IdError;
-use crate::domain::party::Party;
-use crate::domain::payment::KeyId;
-use crate::domain::text::MAX_KEY_LENGTH;
-use crate::writer::idempotency::Key;
+use domain::actor::Actor;
+use domain::id::IdError;
+use domain::payment::KeyId;
+use domain::text::MAX_KEY_LENGTH;
+use domain::world::idempotency::Key;
 
 use super::{Code, Viewer};
 
@@ -87,9 +87,9 @@ pub fn idempotency_key<I: InputType>(
     // Input objects write their fields in the order of the schema, so equal inputs make equal texts.
     let digest = Sha256::digest(input.to_value().to_string());
     let fingerprint = URL_SAFE_NO_PAD.encode(digest);
-    let scope = match &viewer.party {
-        Party::Guest => format!("guest:{}", thing.map_or("", |id| id.as_str())),
-        party => format!("subject:{}", party.actor()),
+    let scope = match &viewer.actor {
+        Actor::Guest => format!("guest:{}", thing.map_or("", |id| id.as_str())),
+        actor => format!("subject:{}", actor.log_name()),
     };
     let id = KeyId { scope, key: key.clone() };
     Ok(Some(Key { id, mutation, fingerprint }))

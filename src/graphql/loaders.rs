@@ -11,13 +11,15 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::parser::types::OperationType;
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 
-use crate::domain::cart::Cart;
-use crate::domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId};
-use crate::domain::stock::Stock;
-use crate::domain::transaction::StockTransaction;
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::live::Coalesced;
-use crate::store::{OrderRecord, ProductRecord, Store};
+use crate::read::Store;
+use domain::cart::Cart;
+use domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId};
+use domain::order::OrderRecord;
+use domain::product::ProductRecord;
+use domain::stock::Stock;
+use domain::transaction::StockTransaction;
 
 use super::error::failure;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
 
-use crate::domain::id::{
+use domain::id::{
     CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId, split,
 };
 
@@ -91,7 +91,7 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
     Ok(match kind {
         ProductId::KIND => load(context, ProductId(uuid)).await?.map(|it| Node::Product(Product(it))),
         StockId::KIND => load(context, StockId(uuid)).await?.map(|it| Node::Stock(Stock(it))),
-        StockTransactionId::KIND if !who.party.is_staff() => None,
+        StockTransactionId::KIND if !who.actor.is_staff() => None,
         StockTransactionId::KIND => {
             load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(it.into()))
         }

@@ -5,7 +5,7 @@ use async_graphql::connection::{Connection, Edge};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{MAX_PAGE, Page, PageRequest};
+use crate::read::{MAX_PAGE, Page, PageRequest};
 
 use super::{Code, cursor};
 

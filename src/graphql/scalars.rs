@@ -3,9 +3,9 @@
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use chrono::SecondsFormat;
 
-use crate::domain::money::MAX_AMOUNT;
-use crate::domain::random::whole_microseconds;
-use crate::domain::{Time, is_writable};
+use domain::money::MAX_AMOUNT;
+use domain::random::whole_microseconds;
+use domain::{Time, is_writable};
 
 /// A moment in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

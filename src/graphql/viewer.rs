@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_graphql::Context;
 
-use crate::domain::cart::Cart;
-use crate::domain::client::ClientKey;
-use crate::domain::id::{CartId, OrderId};
-use crate::domain::order::Order;
-use crate::domain::party::Party;
-use crate::domain::stock::PublicStock;
-use crate::store::OrderRecord;
 use crate::writer::Submitter;
+use domain::actor::Actor;
+use domain::cart::Cart;
+use domain::client::ClientKey;
+use domain::id::{CartId, OrderId};
+use domain::order::Order;
+use domain::order::OrderRecord;
+use domain::stock::PublicStock;
 
 use super::Code;
 use super::loaders::load;
@@ -21,7 +21,7 @@ use super::loaders::load;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     /// Who they are.
-    pub party: Party,
+    pub actor: Actor,
     /// As which client they are counted.
     pub client: ClientKey,
     /// What those who are not staff see of counts.
@@ -47,31 +47,31 @@ impl Viewer {
     /// # Errors
     /// `UNAUTHENTICATED` for guests, `FORBIDDEN` for customers.
     pub fn must_be_staff_for(&self, what: &str) -> async_graphql::Result<()> {
-        match self.party {
-            Party::System | Party::Staff(_) => Ok(()),
-            Party::Customer(_) => Err(Code::Forbidden.error(format!("{what} is for staff only."))),
-            Party::Guest => Err(Code::Unauthenticated.error(format!("{what} is for staff only; sign in."))),
+        match self.actor {
+            Actor::System | Actor::Staff(_) => Ok(()),
+            Actor::Customer(_) => Err(Code::Forbidden.error(format!("{what} is for staff only."))),
+            Actor::Guest => Err(Code::Unauthenticated.error(format!("{what} is for staff only; sign in."))),
         }
     }
 
     /// What this viewer sees of counts.
     pub const fn sees(&self) -> PublicStock {
-        if self.party.is_staff() { PublicStock::Exact } else { self.public_stock }
+        if self.actor.is_staff() { PublicStock::Exact } else { self.public_stock }
     }
 
     /// Whether this viewer may reach the parts of an order by their own ids. A guest reaches them through the order.
     pub fn owns(&self, order: &Order) -> bool {
-        match &self.party {
-            Party::System | Party::Staff(_) => true,
-            Party::Customer(subject) => order.owner.as_ref() == Some(subject),
-            Party::Guest => false,
+        match &self.actor {
+            Actor::System | Actor::Staff(_) => true,
+            Actor::Customer(subject) => order.owner.as_ref() == Some(subject),
+            Actor::Guest => false,
         }
     }
 }
 
 impl From<&Viewer> for Submitter {
     fn from(viewer: &Viewer) -> Self {
-        Self { party: viewer.party.clone(), client: viewer.client.clone() }
+        Self { actor: viewer.actor.clone(), client: viewer.client.clone() }
     }
 }
 
@@ -81,7 +81,7 @@ impl From<&Viewer> for Submitter {
 /// When the database does not answer.
 pub async fn cart(context: &Context<'_>, id: CartId) -> async_graphql::Result<Option<Cart>> {
     let found: Option<Cart> = load(context, id).await?;
-    Ok(found.filter(|cart| Viewer::of(context).party.may_use(cart.owner.as_deref())))
+    Ok(found.filter(|cart| Viewer::of(context).actor.may_use(cart.owner.as_deref())))
 }
 
 /// An order, if this viewer may use it.
@@ -94,5 +94,5 @@ pub async fn order(context: &Context<'_>, id: OrderId) -> async_graphql::Result<
 
 /// An order that was loaded together with others, if this viewer may use it.
 pub fn usable_order(context: &Context<'_>, found: Option<Arc<OrderRecord>>) -> Option<Arc<OrderRecord>> {
-    found.filter(|found| Viewer::of(context).party.may_use(found.order.owner.as_deref()))
+    found.filter(|found| Viewer::of(context).actor.may_use(found.order.owner.as_deref()))
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::error::Error;
+use crate::database::error::Error;
 
 /// Maximum number of reads of one kind that are under way.
 const MAX_RUNNING: usize = 2;

@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::id::ProductId;
-use crate::error::Error;
-use crate::store::postgres::Postgres;
-use crate::store::{Bell, Change, Changed, FeedConnection, MAX_PAGE, News, Poll, Store};
+use crate::database::error::Error;
+use crate::database::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
+use crate::read::{MAX_PAGE, Store};
+use domain::id::ProductId;
 
 use super::Hub;
 
@@ -69,10 +69,10 @@ impl Feed {
     }
 
     /// Follows until it is told to stop.
-    pub async fn follow(mut self, bell: Bell, stop: CancellationToken) {
+    pub async fn follow(mut self, notifier: Notifier, stop: CancellationToken) {
         while !stop.is_cancelled() {
             tokio::select! {
-                () = bell.rung() => {}
+                () = notifier.notified() => {}
                 () = sleep(POLL_EVERY) => {}
                 () = stop.cancelled() => return,
             }
@@ -89,7 +89,8 @@ impl Feed {
     }
 
     async fn poll(&mut self) -> Result<(), Error> {
-        let Poll { news, at, store } = self.connection.poll().await?;
+        let Poll { news, at, session } = self.connection.poll().await?;
+        let store = Store::bounded(session);
         self.clock.follow(at);
         let is_same = match news {
             News::Changes(changes) => self.tell(&store, &changes).await?,

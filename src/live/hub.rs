@@ -7,12 +7,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::domain::id::{OrderId, ProductId};
-use crate::domain::stock::Stock;
-use crate::store::OrderRecord;
-use crate::writer::world::World;
+use domain::id::{OrderId, ProductId};
+use domain::order::OrderRecord;
+use domain::stock::Stock;
 
 use super::Coalesced;
+
+/// What a batch has committed, as far as somebody may follow it.
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    /// New states of stock records.
+    pub stocks: Vec<&'a Stock>,
+    /// Orders, and their new versions.
+    pub orders: Vec<(OrderId, i32)>,
+    /// Whether the log has new rows.
+    pub has_log_rows: bool,
+}
+
+impl Changes<'_> {
+    /// Returns whether other replicas have something to read. Carts and rejections are no news to them.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.stocks.is_empty() && self.orders.is_empty()
+    }
+}
 
 /// Where the writer publishes and subscribers listen. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -29,14 +47,14 @@ struct Topics {
 
 impl Hub {
     /// Announces what a batch has committed.
-    pub fn publish(&self, world: &World) {
-        for stock in world.stocks.changes() {
+    pub fn publish(&self, changes: &Changes<'_>) {
+        for stock in &changes.stocks {
             self.0.stocks.publish(stock.product, stock.version, stock);
         }
-        for order in world.orders.changes() {
-            self.0.orders.publish(order.id, order.version, &());
+        for (order, version) in &changes.orders {
+            self.0.orders.publish(*order, *version, &());
         }
-        if !world.log.rows().is_empty() {
+        if changes.has_log_rows {
             self.0.log.send_replace(());
         }
     }

@@ -10,5 +10,5 @@ mod streams;
 
 pub use coalesced::Coalesced;
 pub use feed::{Feed, FeedAge, MAX_FEED_AGE};
-pub use hub::Hub;
+pub use hub::{Changes, Hub};
 pub use streams::{LogFilter, LogPlace, log_tail, order_changes, stock_changes};

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt};
 
-use crate::domain::id::{OrderId, ProductId};
-use crate::domain::party::Party;
-use crate::domain::stock::{PublicStock, Stock};
-use crate::domain::transaction::StockTransaction;
-use crate::error::Error;
-use crate::store::{OrderRecord, Store};
-use crate::telemetry;
+use crate::database::error::Error;
+use crate::observability::metrics;
+use crate::read::Store;
+use domain::actor::Actor;
+use domain::id::{OrderId, ProductId};
+use domain::order::OrderRecord;
+use domain::stock::{PublicStock, Stock};
+use domain::transaction::StockTransaction;
 
 use super::{Coalesced, Hub};
 
-pub use crate::store::{LogFilter, LogPlace};
+pub use crate::read::{LogFilter, LogPlace};
 
 /// How long a subscription waits before it reads again after the database did not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -37,7 +38,7 @@ pub fn stock_changes(
     products: Vec<ProductId>,
     sees: PublicStock,
 ) -> impl Stream<Item = Stock> + Send + use<> {
-    let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.shown_version };
+    let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
         let known = persist(|| store.stocks(&products)).await;
@@ -55,7 +56,7 @@ pub fn stock_changes(
         while let Some((_, stock)) = newer.next().await {
             let last = sent.entry(stock.product).or_default();
             if version(&stock) > *last {
-                telemetry::merged(u64::from(version(&stock).abs_diff(*last)) - 1);
+                metrics::merged(u64::from(version(&stock).abs_diff(*last)) - 1);
                 *last = version(&stock);
                 yield stock;
             }
@@ -65,7 +66,7 @@ pub fn stock_changes(
     }
 }
 
-/// An order now, then whenever anything of it changes; `None` when for this party there is none.
+/// An order now, then whenever anything of it changes; `None` when for this actor there is none.
 ///
 /// # Errors
 /// Whatever reading it for the first time gives.
@@ -73,7 +74,7 @@ pub async fn order_changes(
     store: Store,
     hub: &Hub,
     id: OrderId,
-    who: &Party,
+    who: &Actor,
 ) -> Result<Option<impl Stream<Item = OrderRecord> + Send + use<>>, Error> {
     let (mut topic, reads) = (hub.watch_order(id), hub.order_reads());
     let usable = |record: &OrderRecord| who.may_use(record.order.owner.as_deref());

@@ -8,16 +8,16 @@ mod pay;
 mod recovery;
 mod sandbox;
 
-pub use pay::{Paid, PayRequest, RESULTS, pay};
+pub use pay::{PayRequest, RESULTS, pay};
 pub use recovery::recover;
 pub use sandbox::Behaviour;
 
 use crate::clock::Clock;
-use crate::domain::id::PaymentId;
-use crate::domain::money::Money;
-use crate::domain::payment::Outcome;
-use crate::store::Store;
+use crate::read::Store;
 use crate::writer::Writer;
+use domain::id::PaymentId;
+use domain::money::Money;
+use domain::payment::Outcome;
 
 use sandbox::Sandbox;
 

@@ -9,15 +9,14 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::app::App;
-use crate::commands::{BeginPayment, Begun, PayAnswer, SettlePayment, Settled};
-use crate::domain::id::{OrderId, PaymentId};
-use crate::domain::payment::{Method, Outcome, Payment, Status};
-use crate::domain::rejection::{Refusal, Rejection};
-use crate::error::Error;
-use crate::store::OrderRecord;
-use crate::telemetry;
+use crate::database::error::Error;
+use crate::observability::metrics;
 use crate::writer::Submitter;
-use crate::writer::idempotency::Key;
+use domain::commands::{BeginPayment, Begun, Paid, PayAnswer, SettlePayment, Settled};
+use domain::id::{OrderId, PaymentId};
+use domain::payment::{Method, Outcome, Status};
+use domain::rejection::Rejection;
+use domain::world::idempotency::Key;
 
 use super::{Behaviour, Charged, Gateway};
 
@@ -44,25 +43,6 @@ pub struct PayRequest {
     pub who: Submitter,
 }
 
-/// How paying an order ended, or how far it is: order, payment and errors of one moment.
-#[derive(Debug)]
-pub struct Paid {
-    /// The order with all its payments.
-    pub record: OrderRecord,
-    /// The attempt; `None` when none was begun.
-    pub payment: Option<PaymentId>,
-    /// What went wrong.
-    pub errors: Refusal,
-}
-
-impl Paid {
-    /// The attempt itself.
-    #[must_use]
-    pub fn payment(&self) -> Option<&Payment> {
-        self.record.payments.iter().find(|payment| Some(payment.id) == self.payment)
-    }
-}
-
 /// Pays an order, and answers when the outcome is known or the time for an answer is over. In the latter case the
 /// payment is still in progress and its units stay allocated.
 ///
@@ -84,30 +64,31 @@ pub async fn pay(app: &App, request: PayRequest) -> Result<Paid, Error> {
         key: request.key,
     };
     let due = Instant::now() + app.times.pay_answer;
-    loop {
-        let work = (begin.clone(), gateway.clone(), behaviour, request.who.clone());
-        let answer = answer(app, work, due).await?;
-        let is_running = answer.is_running();
-        let paid = paid(app, answer).await?;
-        if !is_running || paid.payment().is_some_and(|payment| payment.status.is_open()) {
-            return Ok(paid);
-        }
-        // The attempt that was under way has ended since: what it left behind is the answer, or another attempt.
-        if Instant::now() >= due {
-            return Err(Error::TimedOut);
-        }
+    match answer(app, begin, gateway, behaviour, request.who, due).await? {
+        Answer::Now(paid) => Ok(*paid),
+        Answer::Before(kept) => read_again(app, kept).await,
     }
 }
 
-/// Has an attempt made, and answers at the latest when it is due.
+/// The answer to a request to pay.
+enum Answer {
+    /// What was committed.
+    Now(Box<Paid>),
+    /// What was kept of an earlier answer under the same idempotency key.
+    Before(PayAnswer),
+}
+
+/// Has a payment made, and answers at the latest when it is due. What is not known by then is in progress.
 async fn answer(
     app: &App,
-    (begin, gateway, behaviour, who): (BeginPayment, Gateway, Behaviour, Submitter),
+    begin: BeginPayment,
+    gateway: Gateway,
+    behaviour: Behaviour,
+    who: Submitter,
     due: Instant,
-) -> Result<PayAnswer, Error> {
+) -> Result<Answer, Error> {
     let (reply, answer) = oneshot::channel();
     let begun = Arc::new(OnceLock::new());
-    let order = begin.order;
     let work = attempt(app.clone(), begin, gateway, behaviour, who, Arc::clone(&begun));
     app.tasks.spawn(async move {
         // A caller that has gone away does not want to know; the work is done all the same.
@@ -115,30 +96,20 @@ async fn answer(
     });
     match timeout_at(due, answer).await {
         Ok(answered) => answered.unwrap_or(Err(Error::TimedOut)),
-        Err(_) => begun.get().map(|payment| open(order, *payment)).ok_or(Error::TimedOut),
+        Err(_) => begun.get().cloned().map(Box::new).map(Answer::Now).ok_or(Error::TimedOut),
     }
 }
 
-/// Reads the order and its payments of one moment. A payment that was open when it was answered may have ended by then,
-/// and its errors are told.
-async fn paid(app: &App, answer: PayAnswer) -> Result<Paid, Error> {
-    let PayAnswer { payment, order, errors } = answer;
+/// Reads the order and its payments for an answer that was kept.
+async fn read_again(app: &App, kept: PayAnswer) -> Result<Paid, Error> {
+    let PayAnswer { payment, order, errors } = kept;
     let record = app.store.order(order).await.map_err(|error| match error {
         // Something may have happened: that nothing was executed would not be true.
         Error::Unavailable => Error::TimedOut,
         error => error,
     })?;
     let record = record.ok_or_else(|| anyhow!("{order} is missing"))?;
-    let mut paid = Paid { record, payment, errors };
-    if paid.errors.is_empty() {
-        paid.errors = paid.payment().and_then(Payment::refusal).into_iter().collect();
-    }
-    Ok(paid)
-}
-
-/// The answer while the outcome is open.
-const fn open(order: OrderId, payment: PaymentId) -> PayAnswer {
-    PayAnswer { payment: Some(payment), order, errors: Vec::new() }
+    Ok(Paid { record, payment, errors })
 }
 
 /// Begins, asks and settles. An outcome that stays open is recovery's from then on.
@@ -148,29 +119,29 @@ async fn attempt(
     gateway: Gateway,
     behaviour: Behaviour,
     who: Submitter,
-    begun: Arc<OnceLock<PaymentId>>,
-) -> Result<PayAnswer, Error> {
-    let order = begin.order;
-    let (payment, amount) = match app.writer.submit(&who, begin).await? {
-        Begun::Ask { payment, amount } => (payment, amount),
-        Begun::Answered(answer) => return Ok(answer),
+    begun: Arc<OnceLock<Paid>>,
+) -> Result<Answer, Error> {
+    let (open, payment, amount) = match app.writer.submit(&who, begin).await? {
+        Begun::Ask { paid, payment, amount } => (paid, payment, amount),
+        Begun::Answered(paid) => return Ok(Answer::Now(Box::new(paid))),
+        Begun::Before(kept) => return Ok(Answer::Before(kept)),
     };
-    begun.get_or_init(|| payment);
+    let open = begun.get_or_init(|| open);
     let asked = timeout(app.times.pay_gateway, gateway.charge(payment, amount, behaviour)).await;
-    telemetry::gateway(gateway.name(), result(asked.as_ref().ok()));
+    metrics::gateway(gateway.name(), result(asked.as_ref().ok()));
     let Ok(Charged::Certain(outcome)) = asked else {
         tracing::warn!(%payment, "a gateway left the outcome of a payment open");
-        return Ok(open(order, payment));
+        return Ok(Answer::Now(Box::new(open.clone())));
     };
     let settled = settle(&app, payment, outcome.clone(), &who).await;
     if behaviour == Behaviour::Twice {
         // The second answer finds the payment settled and changes nothing.
         settle(&app, payment, outcome, &who).await;
     }
-    Ok(match settled {
-        Some(Settled::Now(answer)) => answer,
-        Some(Settled::Before(_)) | None => open(order, payment),
-    })
+    Ok(Answer::Now(Box::new(match settled {
+        Some(Settled::Now(paid) | Settled::Before(paid)) => paid,
+        None => open.clone(),
+    })))
 }
 
 /// Every word for how a call of a gateway ended.
@@ -195,11 +166,14 @@ pub async fn settle(app: &App, payment: PaymentId, outcome: Outcome, who: &Submi
     let is_charged = matches!(outcome, Outcome::Charged { .. });
     for _ in 0..SETTLE_TRIES {
         match app.writer.submit(who, SettlePayment { payment, outcome: outcome.clone() }).await {
-            Ok(Settled::Before(status @ (Status::Declined | Status::Voided))) if is_charged => {
-                tracing::error!(%payment, ?status, "money arrived after its units were released: refund it");
-                return Some(Settled::Before(status));
+            Ok(settled) => {
+                if let (Settled::Before(paid), true) = (&settled, is_charged)
+                    && let Some(Status::Declined | Status::Voided) = paid.payment().map(|payment| payment.status)
+                {
+                    tracing::error!(%payment, "money arrived after its units were released: refund it");
+                }
+                return Some(settled);
             }
-            Ok(settled) => return Some(settled),
             Err(error) => tracing::warn!(%payment, %error, "a payment could not be settled"),
         }
         sleep(SETTLE_RETRY).await;

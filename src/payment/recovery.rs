@@ -10,12 +10,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::commands::{ClaimPayment, DeferPayment};
-use crate::domain::id::PaymentId;
-use crate::domain::party::Party;
-use crate::domain::payment::{Outcome, Payment, Status};
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::writer::Submitter;
+use domain::actor::Actor;
+use domain::commands::{ClaimPayment, DeferPayment};
+use domain::id::PaymentId;
+use domain::payment::{Outcome, Payment, Status};
 
 use super::pay::settle;
 use super::{Gateway, Known};
@@ -57,7 +57,7 @@ async fn round(app: &App) -> Result<(), Error> {
 
 async fn look(app: &App, id: PaymentId) -> Result<(), Error> {
     let claim = ClaimPayment { payment: id, lease: app.times.pay_lease };
-    let Some(payment) = app.writer.submit(&Party::System, claim).await? else {
+    let Some(payment) = app.writer.submit(&Actor::System, claim).await? else {
         return Ok(());
     };
     let Some(gateway) = app.gateways.find(&payment.gateway) else {
@@ -67,7 +67,7 @@ async fn look(app: &App, id: PaymentId) -> Result<(), Error> {
     match ask(app, &gateway, &payment).await {
         Some(outcome) => {
             tracing::info!(payment = %id, ?outcome, "recovery settles a payment");
-            settle(app, id, outcome, &Submitter::from(&Party::System)).await;
+            settle(app, id, outcome, &Submitter::from(&Actor::System)).await;
             Ok(())
         }
         None => put_back(app, &payment).await,
@@ -99,8 +99,9 @@ async fn bounded(app: &App, call: impl Future<Output = Known>) -> Known {
 
 /// Looks again later: after twice as long each time, within bounds.
 async fn put_back(app: &App, payment: &Payment) -> Result<(), Error> {
-    let doubled = 1_u32.checked_shl(payment.watch.looks.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
+    let doubled = 1_u32.checked_shl(payment.recovery.polls.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
     let pause = app.times.pay_retry.saturating_mul(doubled).min(app.times.pay_retry_max);
-    let defer = DeferPayment { payment: payment.id, lease: payment.watch.leased_until, until: app.clock.now() + pause };
-    app.writer.submit(&Party::System, defer).await
+    let defer =
+        DeferPayment { payment: payment.id, lease: payment.recovery.leased_until, until: app.clock.now() + pause };
+    app.writer.submit(&Actor::System, defer).await
 }

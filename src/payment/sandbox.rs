@@ -5,16 +5,16 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::commands::{CancelCharge, RecordCharge};
-use crate::domain::Time;
-use crate::domain::id::PaymentId;
-use crate::domain::money::Money;
-use crate::domain::party::Party;
-use crate::domain::payment::{Action, Outcome};
-use crate::domain::rejection::Rejection;
-use crate::domain::sandbox::{Charge, Fate};
-use crate::store::Store;
+use crate::read::Store;
 use crate::writer::Writer;
+use domain::Time;
+use domain::actor::Actor;
+use domain::commands::{CancelCharge, RecordCharge};
+use domain::id::PaymentId;
+use domain::money::Money;
+use domain::payment::{Action, Outcome};
+use domain::rejection::Rejection;
+use domain::sandbox::{Charge, Fate};
 
 use super::{Charged, Known};
 
@@ -119,7 +119,7 @@ impl Sandbox {
             return std::future::pending().await;
         };
         let record = RecordCharge { payment, fate, after, amount: amount.amount };
-        let Ok(charge) = self.writer.submit(&Party::System, record).await else {
+        let Ok(charge) = self.writer.submit(&Actor::System, record).await else {
             return Charged::Open;
         };
         match behaviour {
@@ -144,7 +144,7 @@ impl Sandbox {
 
     /// Sees to it that nothing will be charged under this key any more, also when the request comes later.
     pub async fn cancel(&self, payment: PaymentId) -> Known {
-        match self.writer.submit(&Party::System, CancelCharge(payment)).await {
+        match self.writer.submit(&Actor::System, CancelCharge(payment)).await {
             Ok(fate) => known(payment, fate),
             Err(_) => Known::Silent,
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::graphql::Stopped;
-use crate::telemetry;
+use crate::observability::metrics;
 
 use super::connections::Connection;
 use super::person::Person;
@@ -131,7 +131,7 @@ impl Table {
         let slow = self.waiting.iter().filter(|(_, waiting)| which(waiting) && waiting.untaken_for() >= grace);
         let slowest = slow.max_by_key(|(_, waiting)| waiting.untaken_for()).map(|(number, _)| *number);
         let Some(waiting) = slowest.and_then(|number| self.waiting.remove(&number)) else { return false };
-        telemetry::slow_reader();
+        metrics::slow_reader();
         tracing::debug!(
             bytes = waiting.bytes,
             "ended a connection that does not read its answer: others need the memory"

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::config::{Access, Role};
-use crate::domain::Time;
-use crate::domain::party::Party;
-use crate::telemetry::{self, TokenFault};
+use crate::observability::metrics::{self, TokenFault};
+use domain::Time;
+use domain::actor::Actor;
 
 use super::key_set::{Key, KeySet};
 
@@ -42,7 +42,7 @@ const LEEWAY: u64 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Who.
-    pub party: Party,
+    pub actor: Actor,
     /// When the token expires; never without one.
     pub expires_at: Option<Time>,
     /// The thumbprint of the key that the token is signed with, when it is one of a set.
@@ -192,22 +192,22 @@ impl Gate {
 
     fn identify(&self, authorization: Option<&str>) -> Result<Identity, TokenFault> {
         let Kind::Tokens { keys, issuer, audience } = &self.0.kind else {
-            return Ok(Identity { party: Party::Staff(DEVELOPER.to_owned()), expires_at: None, key: None });
+            return Ok(Identity { actor: Actor::Staff(DEVELOPER.to_owned()), expires_at: None, key: None });
         };
         // Some clients send the header with nothing in it when nobody has signed in.
         let Some(authorization) = authorization.filter(|value| !value.trim().is_empty()) else {
-            return Ok(Identity { party: Party::Guest, expires_at: None, key: None });
+            return Ok(Identity { actor: Actor::Guest, expires_at: None, key: None });
         };
         let token = bearer(authorization)?;
         if self.is_metrics_token(Some(token)) {
             return Err(TokenFault::MetricsOnly);
         }
         let (key, claims) = keys.check(token, issuer, audience)?;
-        let party = party(&claims.sub, claims.role.as_deref())?;
+        let actor = actor(&claims.sub, claims.role.as_deref())?;
         let since = Duration::try_from_secs_f64(claims.exp.floor()).map_err(|_| TokenFault::Claims)?;
         let since = chrono::Duration::from_std(since).map_err(|_| TokenFault::Claims)?;
         let expires_at = Time::UNIX_EPOCH.checked_add_signed(since).ok_or(TokenFault::Claims)?;
-        Ok(Identity { party, expires_at: Some(expires_at), key })
+        Ok(Identity { actor, expires_at: Some(expires_at), key })
     }
 
     /// Waits until the key of a token is withdrawn from the set; for ever without one.
@@ -221,8 +221,8 @@ impl Gate {
 
 /// Counts a token that is not good. The log is told why, and nothing of the token.
 fn refused(fault: TokenFault) -> BadToken {
-    telemetry::token_refused(fault);
-    tracing::debug!(reason = fault.word(), "a token was refused");
+    metrics::token_refused(fault);
+    tracing::debug!(reason = fault.as_str(), "a token was refused");
     BadToken
 }
 
@@ -261,13 +261,13 @@ impl fmt::Debug for Gate {
 }
 
 /// Who a subject with this role is; nobody when the subject is unfit for a log or the role is none of ours.
-fn party(subject: &str, role: Option<&str>) -> Result<Party, TokenFault> {
+fn actor(subject: &str, role: Option<&str>) -> Result<Actor, TokenFault> {
     let is_fit =
         !subject.trim().is_empty() && subject.chars().count() <= MAX_SUBJECT && !subject.chars().any(char::is_control);
     match role {
         _ if !is_fit => Err(TokenFault::Subject),
-        Some("staff") => Ok(Party::Staff(subject.to_owned())),
-        Some("customer") | None => Ok(Party::Customer(subject.to_owned())),
+        Some("staff") => Ok(Actor::Staff(subject.to_owned())),
+        Some("customer") | None => Ok(Actor::Customer(subject.to_owned())),
         Some(_) => Err(TokenFault::Role),
     }
 }
@@ -350,9 +350,9 @@ pub async fn token(
         iss: access.issuer.clone().unwrap_or_default(),
         aud: access.audience.clone().unwrap_or_default().into(),
         exp: (now + lifetime - Time::UNIX_EPOCH).as_seconds_f64().floor(),
-        role: Some(role.word().to_owned()),
+        role: Some(role.as_str().to_owned()),
     };
-    if party(subject, Some(role.word())).is_err() {
+    if actor(subject, Some(role.as_str())).is_err() {
         bail!("a subject has 1 to 255 characters and no control characters");
     }
     Ok(encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes()))?)

@@ -44,7 +44,7 @@ impl Served {
     pub fn admit(&self, address: IpAddr, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
         let identity = self.front.gate.admit_headers(headers);
         let person = match &identity {
-            Ok(identity) => Person::of(&identity.party, address),
+            Ok(identity) => Person::of(&identity.actor, address),
             Err(BadToken) => Person::guests(address),
         };
         self.begin(&person).map_err(|refused| Box::new(too_much(refused)))?;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use crate::telemetry;
+use crate::observability::metrics;
 
 use super::person::{is_proxy, network};
 
@@ -227,13 +227,13 @@ impl Table {
         }
         self.next += 1;
         self.connections.insert(self.next, connection);
-        telemetry::connections(self.connections.len());
+        metrics::connections(self.connections.len());
         self.next
     }
 
     fn remove(&mut self, number: u64) {
         let Some(removed) = self.connections.remove(&number) else { return };
-        telemetry::connections(self.connections.len());
+        metrics::connections(self.connections.len());
         self.ending -= usize::from(removed.gives_way.load(Ordering::Acquire));
         if let Some(address) = removed.address
             && let Some(open) = self.per_address.get_mut(&address)

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::graphql::{Code, Stopped};
-use crate::telemetry;
+use crate::observability::metrics;
 
 use super::answer_memory::UnsentAnswer;
 use super::caller::Caller;
@@ -114,7 +114,7 @@ pub fn stream(
 }
 
 fn next(answer: &Answer, most: usize) -> Event {
-    telemetry::event();
+    metrics::event();
     let text = encode::text(answer, most).or_else(|_| {
         let too_large = Answer::of_stopped(OperationType::Subscription, Stopped::TooLarge, most);
         encode::text(&too_large, most)

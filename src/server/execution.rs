@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 
 use crate::graphql::{ApiSchema, Budget, Stopped};
-use crate::telemetry::{self, Open};
+use crate::observability::metrics::{self, Open};
 
 use super::Served;
 use super::operation::{Accepted, Answer, answer};
@@ -33,7 +33,7 @@ pub async fn execute(schema: &ApiSchema, request: Request, budget: &Budget) -> R
 
 /// Counts an operation with one answer.
 pub fn count(kind: OperationType) {
-    telemetry::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
+    metrics::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
 }
 
 /// The results of an operation, one at a time: the next is worked out when the last one was taken. What has one answer is

@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use crate::graphql::document::Delivery;
 use crate::graphql::{Code, Stopped};
-use crate::telemetry;
+use crate::observability::metrics;
 
 use super::caller::Caller;
 use super::connections::Connection;
@@ -214,7 +214,7 @@ async fn execute(served: &Served, envelope: Envelope, operation: Operation) -> R
 fn not_whole(served: &Served, headers: &HeaderMap, kind: OperationType, why: EncodeError) -> Response {
     let answer = match why {
         EncodeError::TooLate => {
-            telemetry::refusal(Code::Timeout.word());
+            metrics::refusal(Code::Timeout.as_str());
             return refuse(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, UNKNOWN_OUTCOME);
         }
         EncodeError::Stopped(stopped) => Answer::of_stopped(kind, stopped, served.front.wire.room.answer),

@@ -8,11 +8,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::domain::party::Party;
-use crate::domain::rejection;
 use crate::graphql::Code;
+use crate::observability::{lines, metrics as telemetry};
 use crate::payment::{GATEWAYS, RESULTS};
-use crate::{lines, telemetry};
+use domain::actor::Actor;
+use domain::rejection;
 
 use super::auth::BadToken;
 use super::refusal::{refuse, unauthorized};
@@ -41,8 +41,8 @@ fn handle() -> Option<&'static PrometheusHandle> {
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_commands".to_owned()), &COMMANDS));
         let handle = builder.and_then(PrometheusBuilder::install_recorder).ok();
         telemetry::describe();
-        let codes = Code::ALL.iter().map(|code| code.word());
-        let rejections = rejection::Code::ALL.iter().map(|code| code.word());
+        let codes = Code::ALL.iter().map(|code| code.as_str());
+        let rejections = rejection::Code::ALL.iter().map(|code| code.as_str());
         telemetry::begin(codes.chain(rejections), &GATEWAYS, &RESULTS);
         handle
     };
@@ -54,8 +54,8 @@ pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Respon
     let gate = &served.front.gate;
     if !gate.may_read_metrics(&headers) {
         match gate.admit_headers(&headers) {
-            Ok(identity) if identity.party.is_staff() => {}
-            Ok(Identity { party: Party::Guest, .. }) => return unauthorized("Metrics are for staff; send a token."),
+            Ok(identity) if identity.actor.is_staff() => {}
+            Ok(Identity { actor: Actor::Guest, .. }) => return unauthorized("Metrics are for staff; send a token."),
             Ok(_) => return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Metrics are for staff."),
             Err(BadToken) => return served.bad_token(&headers),
         }

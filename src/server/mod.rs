@@ -5,6 +5,7 @@
 mod answer_memory;
 mod assets;
 mod auth;
+pub mod bind;
 mod caching;
 mod caller;
 mod connections;
@@ -108,7 +109,7 @@ impl Served {
 
     /// What somebody sees.
     fn viewer(&self, identity: Identity, person: Person) -> Viewer {
-        Viewer { party: identity.party, client: person, public_stock: self.app.public_stock }
+        Viewer { actor: identity.actor, client: person, public_stock: self.app.public_stock }
     }
 }
 

@@ -11,7 +11,7 @@ use tracing::{Span, field};
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::document::{Admitted, Delivery};
 use crate::graphql::{Budget, Code, Stopped, Viewer, finish, prepare};
-use crate::spans;
+use crate::observability::traces;
 
 use super::Served;
 use super::answer_memory::{AnswerReservation, UnsentAnswer};
@@ -156,7 +156,7 @@ fn called<'a>(asked: Option<&'a str>, document: &'a ExecutableDocument) -> &'a s
 /// The span of an operation: its kind and its name, never its text or its variables.
 fn span(kind: OperationType, operation: &str) -> Span {
     let span = tracing::info_span!("operation", %kind, operation, otel.name = field::Empty);
-    spans::name(&span, || format!("{kind} {operation}").trim_end().to_owned());
+    traces::name(&span, || format!("{kind} {operation}").trim_end().to_owned());
     span
 }
 

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 /// As whom somebody is counted, and by which part of an address.
-pub use crate::domain::client::{ClientKey as Person, network};
+pub use domain::client::{ClientKey as Person, network};
 
 /// Where proxies say for whom they ask, each adding an address on the right.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

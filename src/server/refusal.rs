@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::graphql::Code;
-use crate::telemetry;
+use crate::observability::metrics;
 
 use super::listen::MAX_HEAD;
 use super::operation::Operation;
@@ -30,7 +30,7 @@ const AROUND_HEADER: usize = ": \r\n".len();
 
 /// An error of the transport.
 pub fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
-    let body = serde_json::json!({ "errors": [{ "message": message, "extensions": { "code": code.word() } }] });
+    let body = serde_json::json!({ "errors": [{ "message": message, "extensions": { "code": code.as_str() } }] });
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
@@ -191,7 +191,7 @@ pub fn told(refused: TooMuch) -> (Code, String) {
             (rate_limited(), message)
         }
         TooMuch::Ever { cost, most } => {
-            telemetry::refusal(Code::LimitExceeded.word());
+            metrics::refusal(Code::LimitExceeded.as_str());
             let points =
                 |thousandths: u64| format!("{}.{:03}", thousandths / u64::from(POINT), thousandths % u64::from(POINT));
             let message = format!(
@@ -202,7 +202,7 @@ pub fn told(refused: TooMuch) -> (Code, String) {
             (Code::LimitExceeded, message)
         }
         TooMuch::Rows { most } => {
-            telemetry::refusal(Code::LimitExceeded.word());
+            metrics::refusal(Code::LimitExceeded.as_str());
             let message =
                 format!("One request writes at most {most} rows of carts. Nothing was executed; send fewer items.");
             (Code::LimitExceeded, message)
@@ -221,7 +221,7 @@ pub fn sockets_told(person: &Person, most: usize) -> String {
 
 /// The code, which is counted.
 fn rate_limited() -> Code {
-    telemetry::refusal(Code::RateLimited.word());
+    metrics::refusal(Code::RateLimited.as_str());
     Code::RateLimited
 }
 

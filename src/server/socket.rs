@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
-use crate::domain::party::Party;
 use crate::graphql::document::Delivery;
 use crate::graphql::{Code, Stopped};
-use crate::telemetry::{self, Open};
+use crate::observability::metrics::{self, Open};
+use domain::actor::Actor;
 
 use super::auth::BadToken;
 use super::caller::Caller;
@@ -107,7 +107,7 @@ pub fn upgrade(
             return *refused;
         }
     };
-    let person = announced.as_ref().map_or_else(|| Person::guests(address), |one| Person::of(&one.party, address));
+    let person = announced.as_ref().map_or_else(|| Person::guests(address), |one| Person::of(&one.actor, address));
     if let Err(refused) = served.begin(&person) {
         return too_much(refused);
     }
@@ -143,7 +143,7 @@ fn announced(served: &Served, headers: &HeaderMap) -> Result<Option<Identity>, B
         return Err(Box::new(unauthorized("This token has expired.")));
     }
     // Without a token in the header nobody has said yet who they are.
-    Ok(Some(identity).filter(|identity| identity.party != Party::Guest))
+    Ok(Some(identity).filter(|identity| identity.actor != Actor::Guest))
 }
 
 async fn run(
@@ -289,7 +289,7 @@ impl Connection {
                         End::closed(4403, BAD_TOKEN)
                     }
                 })?;
-                if announced.is_some_and(|announced| announced.party != identity.party) {
+                if announced.is_some_and(|announced| announced.actor != identity.actor) {
                     let why = "Forbidden: this is somebody else than the token of the handshake says";
                     return Err(End::closed(4403, why));
                 }
@@ -299,7 +299,7 @@ impl Connection {
         if identity.is_over(self.served.app.clock.now()) {
             return Err(End::closed(4403, "Forbidden: this token has expired"));
         }
-        let person = Person::of(&identity.party, self.address);
+        let person = Person::of(&identity.actor, self.address);
         if person != self.person {
             self.seat = self.served.seat(&person).map_err(|most| End::closed(4429, sockets_told(&person, most)))?;
             self.person = person;
@@ -350,7 +350,7 @@ impl Connection {
         };
         self.served.begin(&self.person).map_err(refuse)?;
         let operation = operation.map_err(|(code, message)| {
-            telemetry::refusal(code.word());
+            metrics::refusal(code.as_str());
             errors(code, &message)
         })?;
         let most = self.served.front.wire.room.operations;
@@ -358,7 +358,7 @@ impl Connection {
             return Err(errors(Code::LimitExceeded, &format!("At most {most} operations run on one socket.")));
         }
         let Some(place) = self.served.front.wire.requests.take() else {
-            telemetry::refusal(Code::Overloaded.word());
+            metrics::refusal(Code::Overloaded.as_str());
             return Err(errors(Code::Overloaded, OVERLOADED));
         };
         let reservation = self.served.reservation(&self.person, &self.below);
@@ -386,7 +386,7 @@ impl Connection {
             }
             Event::Result(_, answer) if answer.is_broken_off => self.finish(End::closed(1013, "Try again later")),
             Event::Result(kind, answer) => {
-                telemetry::event();
+                metrics::event();
                 let most = self.served.front.wire.room.answer;
                 let encode = |payload| encode::text(&Next { kind: "next", id: &id, payload }, most);
                 let mut text = encode(&answer);
@@ -455,5 +455,5 @@ fn members(payload: &serde_json::Map<String, Value>) -> impl Iterator<Item = (&S
 
 /// The payload of an error with one cause.
 fn errors(code: Code, message: &str) -> Value {
-    json!([{ "message": message, "extensions": { "code": code.word() } }])
+    json!([{ "message": message, "extensions": { "code": code.as_str() } }])
 }

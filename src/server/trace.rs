@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Request, Response};
 use opentelemetry_http::HeaderExtractor;
 use tracing::{Span, field};
 
-use crate::spans;
+use crate::observability::traces;
 
 use super::{API_PATH, API_PATH_WITH_SLASH};
 
@@ -32,10 +32,10 @@ pub fn span<B>(request: &Request<B>) -> Span {
     let id = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let (method, path) = (request.method(), request.uri().path());
     let span = tracing::info_span!("request", id, %method, path, otel.name = field::Empty, otel.kind = field::Empty);
-    spans::adopt(&span, &HeaderExtractor(request.headers()));
+    traces::adopt(&span, &HeaderExtractor(request.headers()));
     // The collector groups by name, so only a path that is ours is in it.
     let known = if matches!(path, API_PATH | API_PATH_WITH_SLASH) { API_PATH } else { "" };
-    spans::name(&span, || format!("{method} {known}").trim_end().to_owned());
+    traces::name(&span, || format!("{method} {known}").trim_end().to_owned());
     span
 }
 
@@ -43,7 +43,7 @@ pub fn span<B>(request: &Request<B>) -> Span {
 pub fn finished<B>(response: &Response<B>, took: Duration, span: &Span) {
     let status = response.status();
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    spans::tell(span, "http.response.status_code", status.as_u16().into());
+    traces::tell(span, "http.response.status_code", status.as_u16().into());
     if status.is_server_error() {
         tracing::info!(status = status.as_u16(), millis, "answered");
     } else {

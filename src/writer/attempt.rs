@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tracing::Span;
 
-use crate::commands::Footprint;
-use crate::store::postgres::Timeouts;
+use crate::database::load::Locks;
+use crate::database::postgres::Timeouts;
+use domain::commands::Footprint;
 
 use super::batch::Role;
 use super::job::Job;
-use super::load::Locks;
 
 /// How long a batch waits for rows that another transaction holds before it is loaded without them.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
@@ -90,17 +90,8 @@ impl Attempt {
 }
 
 fn union(jobs: &[Box<dyn Job>]) -> Footprint {
-    jobs.iter().map(|job| job.footprint()).fold(Footprint::default(), |mut all, one| {
-        all.keys.extend(one.keys);
-        all.carts.extend(one.carts);
-        all.orders.extend(one.orders);
-        all.payments.extend(one.payments);
-        all.products.extend(one.products);
-        all.catalogue.extend(one.catalogue);
-        all.seen.extend(one.seen);
-        all.skus.extend(one.skus);
-        all.slugs.extend(one.slugs);
-        all.charges.extend(one.charges);
+    jobs.iter().fold(Footprint::default(), |mut all, job| {
+        all.absorb(job.footprint());
         all
     })
 }

@@ -15,23 +15,25 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use crate::clock::Clock;
-use crate::domain::random::Random;
-use crate::domain::stock::PublicStock;
-use crate::error::{DatabaseErrorKind, is_answered, kind};
-use crate::live::Hub;
-use crate::store::Bell;
-use crate::store::postgres::begin_info;
-use crate::telemetry;
+use crate::database::Notifier;
+use crate::database::commit_token::{self, Outcome, Token};
+use crate::database::error::{DatabaseErrorKind, is_answered, kind};
+use crate::database::load::{Loaded, Locks, load};
+use crate::database::lock_conflicts::conflicts_of;
+use crate::database::postgres::begin_info;
+use crate::database::prune::{Prune, Pruned};
+use crate::database::save::save;
+use crate::live::{Changes, Hub};
+use crate::observability::metrics;
+use domain::random::Random;
+use domain::stock::PublicStock;
 
+use super::MAX_BATCH;
 use super::attempt::{Attempt, Group, SHORT_STATEMENT_TIMEOUT};
-use super::commit_token::{self, Outcome, Token};
 use super::connection::Connection;
 use super::health::WriterHealth;
 use super::job::{End, Job};
-use super::load::{Loaded, Locks, load};
 use super::patient::Patient;
-use super::prune::{Prune, Pruned};
-use super::{MAX_BATCH, save};
 
 /// How often the same commands are tried again after they came into another transaction's way, or after the database
 /// went away before they were committed.
@@ -55,7 +57,7 @@ pub struct Links {
     /// Where subscribers of this replica listen.
     pub hub: Hub,
     /// What tells other replicas that there is something new.
-    pub bell: Bell,
+    pub notifier: Notifier,
     /// Where the time comes from.
     pub clock: Clock,
     /// Whether the database takes what is committed.
@@ -194,7 +196,7 @@ impl Batches {
             let began = Instant::now();
             let span = attempt.span();
             let attempted = self.attempt(&mut attempt).instrument(span).await;
-            telemetry::batch(attempt.jobs.len(), began.elapsed());
+            metrics::batch(attempt.jobs.len(), began.elapsed());
             match attempted {
                 Ok(loaded) => self.finish(attempt, &loaded),
                 Err(Failed::Before(error)) => self.retry(&error, attempt, &mut waiting).await,
@@ -262,9 +264,9 @@ impl Batches {
         }
         let is_probe = attempt.jobs.is_empty();
         let mut loaded = load(transaction, footprint, attempt.locks).await?;
-        if !loaded.held.is_nothing() {
+        if !loaded.conflicts.is_empty() {
             for job in std::mem::take(&mut attempt.jobs) {
-                let rows = loaded.held.of(&job.footprint(), &loaded.world);
+                let rows = conflicts_of(&job.footprint(), &loaded);
                 if rows.is_empty() {
                     attempt.jobs.push(job);
                 } else {
@@ -274,12 +276,12 @@ impl Batches {
         }
         let now = self.links.clock.now();
         for job in &mut attempt.jobs {
-            job.decide(&mut loaded.world, now, self.public_stock, &mut self.random);
+            job.decide(&mut loaded.tables, now, self.public_stock, &mut self.random);
         }
         let token = Token { new: self.random.secret_uuid(), earlier: self.earlier, now };
-        let is_written = is_probe || loaded.world.has_changes();
+        let is_written = is_probe || loaded.tables.has_changes();
         if is_written {
-            save::changes(transaction, &loaded, token).await?;
+            save(transaction, &loaded, token).await?;
         }
         Ok((loaded, is_written.then_some(token.new)))
     }
@@ -310,12 +312,16 @@ impl Batches {
 
     /// Tells subscribers, and other replicas, what was committed.
     fn announce(&self, loaded: &Loaded) {
-        let Links { hub, bell, .. } = &self.links;
-        let world = &loaded.world;
-        hub.publish(world);
-        // A batch of carts and refusals is no news to other replicas.
-        if world.stocks.changes().next().is_some() || world.orders.changes().next().is_some() {
-            bell.ring();
+        let Links { hub, notifier, .. } = &self.links;
+        let tables = &loaded.tables;
+        let changes = Changes {
+            stocks: tables.stocks.changes().collect(),
+            orders: tables.orders.changes().map(|order| (order.id, order.version)).collect(),
+            has_log_rows: !tables.log.rows().is_empty(),
+        };
+        hub.publish(&changes);
+        if !changes.is_empty() {
+            notifier.notify();
         }
     }
 

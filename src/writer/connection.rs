@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use crate::store::{Databases, Kind, Postgres, SqliteFile};
+use crate::database::{Databases, Kind, Postgres, SqliteFile};
 
 /// Longest time for the statements of a batch, for its commit and for its rollback, each: more than PostgreSQL itself
 /// lets a statement take.

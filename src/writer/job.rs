@@ -8,16 +8,15 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::commands::{Command, Context, Footprint};
-use crate::domain::Time;
-use crate::domain::id::OperationId;
-use crate::domain::party::Party;
-use crate::domain::random::Random;
-use crate::domain::rejection::{Code, Refusal, Rejection};
-use crate::domain::stock::PublicStock;
-use crate::error::Error;
-
-use super::world::World;
+use crate::database::error::Error;
+use domain::Time;
+use domain::actor::Actor;
+use domain::commands::{Command, Context, Footprint};
+use domain::id::OperationId;
+use domain::random::Random;
+use domain::rejection::{Code, Rejection, Rejections};
+use domain::stock::PublicStock;
+use domain::world::Tables;
 
 /// How a job ends.
 #[derive(Debug, Clone, Copy)]
@@ -43,14 +42,14 @@ pub trait Job: Send {
     /// Whether its caller's time is over.
     fn is_late(&self, now: Instant) -> bool;
     /// Decides; what it staged is kept when it is accepted and undone when it is refused or panics.
-    fn decide(&mut self, world: &mut World, now: Time, public_stock: PublicStock, random: &mut Random);
+    fn decide(&mut self, tables: &mut Tables, now: Time, public_stock: PublicStock, random: &mut Random);
     /// Answers its caller.
     fn answer(self: Box<Self>, end: End);
 }
 
 struct Pending<C: Command> {
     command: C,
-    who: Party,
+    actor: Actor,
     deadline: Instant,
     decided: Option<Result<C::Answer, Error>>,
     reply: oneshot::Sender<Result<C::Answer, Error>>,
@@ -61,9 +60,9 @@ struct Pending<C: Command> {
 pub type Answer<C> = oneshot::Receiver<Result<<C as Command>::Answer, Error>>;
 
 /// A job for the queue, and where its answer will come.
-pub fn queue_up<C: Command>(command: C, who: Party, deadline: Instant) -> (Box<dyn Job>, Answer<C>) {
+pub fn queue_up<C: Command>(command: C, actor: Actor, deadline: Instant) -> (Box<dyn Job>, Answer<C>) {
     let (reply, answer) = oneshot::channel();
-    (Box::new(Pending { command, who, deadline, decided: None, reply, span: Span::current() }), answer)
+    (Box::new(Pending { command, actor, deadline, decided: None, reply, span: Span::current() }), answer)
 }
 
 impl<C: Command> Job for Pending<C> {
@@ -79,25 +78,25 @@ impl<C: Command> Job for Pending<C> {
         now >= self.deadline
     }
 
-    fn decide(&mut self, world: &mut World, now: Time, public_stock: PublicStock, random: &mut Random) {
+    fn decide(&mut self, tables: &mut Tables, now: Time, public_stock: PublicStock, random: &mut Random) {
         let operation = OperationId(random.ordered_uuid(now));
         let decide = || {
-            let mut context = Context { now, who: &self.who, public_stock, operation, random };
-            self.command.decide(world, &mut context)
+            let mut context = Context { now, actor: &self.actor, public_stock, operation, random };
+            self.command.decide(&mut tables.world(), &mut context)
         };
         // A panic leaves at most staged changes behind, and those are undone below.
         let decided = catch_unwind(AssertUnwindSafe(decide));
         self.decided = Some(match decided {
             Ok(Ok(answer)) => {
-                world.keep();
+                tables.keep();
                 Ok(answer)
             }
             Ok(Err(refusal)) => {
-                world.undo();
+                tables.undo();
                 Err(Error::Refused(refusal))
             }
             Err(_) => {
-                world.undo();
+                tables.undo();
                 Err(Error::Failure(anyhow::anyhow!("a decision panicked: {}", std::any::type_name::<C>())))
             }
         });
@@ -116,6 +115,6 @@ impl<C: Command> Job for Pending<C> {
     }
 }
 
-fn taken() -> Refusal {
+fn taken() -> Rejections {
     Rejection::new(Code::AlreadyExists, "Somebody else took this name at the same moment.").into()
 }

@@ -5,21 +5,14 @@
 
 mod attempt;
 mod batch;
-mod commit_token;
 mod connection;
 mod health;
-mod held;
 mod job;
-mod keys;
-mod load;
+mod maintenance;
 mod patient;
-mod prune;
 mod queue;
-mod save;
 
-pub mod idempotency;
-pub mod table;
-pub mod world;
+pub mod retention;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,21 +21,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::commands::Command;
-use crate::domain::client::ClientKey;
-use crate::domain::party::Party;
-use crate::domain::stock::PublicStock;
-use crate::error::Error;
-use crate::telemetry;
+use crate::database::error::Error;
+use crate::observability::metrics;
+use domain::actor::Actor;
+use domain::client::ClientKey;
+use domain::commands::Command;
+use domain::stock::PublicStock;
 
+pub use crate::database::prune::{Prune, Pruned};
 pub use batch::Links;
 use batch::{Batches, Role};
 pub use connection::Connection;
 pub use health::WriterHealth;
 use job::{End, Job};
+use maintenance::{Maintenance, Request};
 use patient::Patient;
-use prune::{Maintenance, Request};
-pub use prune::{Prune, Pruned};
 use queue::{Receiver, Sender, Turned, queue};
 
 /// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
@@ -69,15 +62,15 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Submitter {
     /// Who they are.
-    pub party: Party,
+    pub actor: Actor,
     /// Whose turn in the queue it takes.
     pub client: ClientKey,
 }
 
 /// Somebody whose address is not known.
-impl From<&Party> for Submitter {
-    fn from(party: &Party) -> Self {
-        Self { party: party.clone(), client: party.into() }
+impl From<&Actor> for Submitter {
+    fn from(actor: &Actor) -> Self {
+        Self { actor: actor.clone(), client: actor.into() }
     }
 }
 
@@ -141,10 +134,10 @@ impl Writer {
     /// `Refused` by the business; `Overloaded` when the queue, or the client's part of it, is full, `Unavailable` when it was not executed,
     /// `TimedOut` when nobody knows; `Failure` when something is wrong with us.
     pub async fn submit<C: Command>(&self, by: impl Into<Submitter>, command: C) -> Result<C::Answer, Error> {
-        let Submitter { party, client } = by.into();
+        let Submitter { actor, client } = by.into();
         let deadline = Instant::now() + MAX_WAIT;
         let rows = command.rows();
-        let (job, answer) = job::queue_up(command, party, deadline);
+        let (job, answer) = job::queue_up(command, actor, deadline);
         self.queue.send(client, rows, job).map_err(|turned| match turned {
             Turned::Full => Error::Overloaded,
             Turned::Closed => Error::Unavailable,
@@ -203,7 +196,7 @@ async fn work(
             batches.close().await;
             return Ok(());
         }
-        telemetry::queued(waiting.len());
+        metrics::queued(waiting.len());
         if let Err(reason) = batches.process(jobs.unwrap_or_default()).await {
             batch::end(waiting.close(), End::NotExecuted);
             return Err(reason);

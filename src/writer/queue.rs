@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::client::ClientKey;
+use domain::client::ClientKey;
 
 /// One client has at most one part in so many of the queue.
 pub const QUEUE_SHARE: usize = 4;

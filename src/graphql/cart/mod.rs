@@ -5,10 +5,10 @@ mod types;
 
 use async_graphql::{Context, ID, Object};
 
-use crate::domain::id::CartId;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::id;
 use crate::graphql::viewer;
+use domain::id::CartId;
 
 pub use mutations::CartMutations;
 pub use types::Cart;

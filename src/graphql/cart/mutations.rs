@@ -3,14 +3,13 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::app::App;
-use crate::commands::{CartChange, Command, CreateCart, UpdateCart};
-use crate::domain::cart::MAX_ITEMS;
-use crate::domain::id::CartId;
 use crate::graphql::Viewer;
 use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::{at_most, id, idempotency_key};
-use crate::graphql::viewer::cart;
-use crate::writer::idempotency::Keyed;
+use crate::graphql::viewer;
+use domain::cart::{self, MAX_ITEMS};
+use domain::commands::{CartChange, Command, CreateCart, UpdateCart};
+use domain::world::idempotency::{Keyed, Once};
 
 use super::types::Cart;
 
@@ -90,7 +89,14 @@ impl CartMutations {
             &input,
         )?;
         let command = UpdateCart::Add(id(&input.cart_id)?, changes(&input.items)?);
-        submit(context, Keyed { key, command }).await
+        let app = context.data_unchecked::<App>();
+        let added = app.writer.submit(Viewer::of(context), Keyed { key, command }).await;
+        let cart = match refusable(added)? {
+            Ok(Once::Now(cart)) => Some(cart),
+            Ok(Once::Before(id)) => viewer::cart(context, id).await?,
+            Err(user_errors) => return Ok(CartPayload { cart: None, user_errors }),
+        };
+        Ok(CartPayload { cart: cart.map(Cart::from), user_errors: Vec::new() })
     }
 
     /// Sets quantities; 0 removes the item. A product that comes twice in one call is refused as INVALID_INPUT.
@@ -108,10 +114,13 @@ fn changes(items: &[CartItemInput]) -> async_graphql::Result<Vec<CartChange>> {
     items.iter().map(|item| Ok(CartChange { product: id(&item.product_id)?, quantity: item.quantity })).collect()
 }
 
-async fn submit<C: Command<Answer = CartId>>(context: &Context<'_>, command: C) -> async_graphql::Result<CartPayload> {
+async fn submit<C: Command<Answer = cart::Cart>>(
+    context: &Context<'_>,
+    command: C,
+) -> async_graphql::Result<CartPayload> {
     let app = context.data_unchecked::<App>();
     Ok(match refusable(app.writer.submit(Viewer::of(context), command).await)? {
-        Ok(id) => CartPayload { cart: cart(context, id).await?.map(Cart::from), user_errors: Vec::new() },
+        Ok(cart) => CartPayload { cart: Some(cart.into()), user_errors: Vec::new() },
         Err(user_errors) => CartPayload { cart: None, user_errors },
     })
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use tokio::sync::OnceCell;
 
-use crate::domain::{cart, money};
 use crate::graphql::Viewer;
 use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
@@ -13,7 +12,8 @@ use crate::graphql::loaders::{OrderOfCart, load, load_many};
 use crate::graphql::order::Order;
 use crate::graphql::product::{Money, Product};
 use crate::graphql::scalars::{DateTime, Long};
-use crate::store::ProductRecord;
+use domain::product::ProductRecord;
+use domain::{cart, money};
 
 /// What a shopper means to buy.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Cart {
 
     /// How many units are in it.
     async fn total_quantity(&self) -> Long {
-        Long(self.cart.lines.iter().map(|line| i64::from(line.quantity)).sum())
+        Long(self.cart.items.iter().map(|item| i64::from(item.quantity)).sum())
     }
 
     /// What it costs now. Null while the cart is empty, and while its prices do not add up to one amount.
@@ -77,8 +77,8 @@ impl Cart {
                 return Ok(None);
             }
             let found = load(context, OrderOfCart(self.cart.id)).await?;
-            let party = &Viewer::of(context).party;
-            Ok(found.filter(|found| party.may_use(found.order.owner.as_deref())).map(Order))
+            let actor = &Viewer::of(context).actor;
+            Ok(found.filter(|found| actor.may_use(found.order.owner.as_deref())).map(Order))
         })
         .await
     }
@@ -97,9 +97,9 @@ impl Cart {
 impl Cart {
     async fn priced(&self, context: &Context<'_>) -> async_graphql::Result<&[CartItem]> {
         let priced = self.priced.get_or_try_init(async || {
-            let mut products = load_many(context, self.cart.lines.iter().map(|line| line.product)).await?;
+            let mut products = load_many(context, self.cart.items.iter().map(|item| item.product)).await?;
             let found =
-                self.cart.lines.iter().filter_map(|line| Some(CartItem::of(line, products.remove(&line.product)?)));
+                self.cart.items.iter().filter_map(|item| Some(CartItem::of(item, products.remove(&item.product)?)));
             Ok::<_, async_graphql::Error>(found.collect())
         });
         priced.await.map(Vec::as_slice)
@@ -123,13 +123,13 @@ pub struct CartItem {
 }
 
 impl CartItem {
-    fn of(line: &cart::Line, record: ProductRecord) -> Self {
+    fn of(item: &cart::Item, record: ProductRecord) -> Self {
         let price = record.product.price;
-        // A price that rose since may take a line out of range; it then shows the largest amount, and check-out refuses.
-        let subtotal = price.times(line.quantity).unwrap_or(money::Money { amount: money::MAX_AMOUNT, ..price });
+        // A price that rose since may take an item out of range; it then shows the largest amount, and check-out refuses.
+        let subtotal = price.times(item.quantity).unwrap_or(money::Money { amount: money::MAX_AMOUNT, ..price });
         Self {
             product: Product(record),
-            quantity: line.quantity,
+            quantity: item.quantity,
             unit_price: price.into(),
             subtotal: subtotal.into(),
             price,
@@ -139,7 +139,7 @@ impl CartItem {
 
 /// How far a cart has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::cart::Status")]
+#[graphql(remote = "domain::cart::Status")]
 pub enum CartStatus {
     /// Being filled.
     Open,

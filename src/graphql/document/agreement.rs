@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 
 use super::guard::{Kind, token};
 use super::*;
-use crate::domain::client::ClientKey;
-use crate::domain::party::Party;
-use crate::domain::stock::PublicStock;
 use crate::graphql::{ApiSchema, builder};
+use domain::actor::Actor;
+use domain::client::ClientKey;
+use domain::stock::PublicStock;
 
 /// How many changed documents are compared.
 const CHANGED: u64 = 1_500;
@@ -81,7 +81,7 @@ static STRICT: LazyLock<ApiSchema> =
 
 /// What we find wrong with a document and its variables.
 fn found(text: &str, variables: &Map<String, Value>) -> Faults {
-    let viewer = Viewer { party: Party::System, client: ClientKey::System, public_stock: PublicStock::Exact };
+    let viewer = Viewer { actor: Actor::System, client: ClientKey::System, public_stock: PublicStock::Exact };
     let read = DOCUMENTS.read(text);
     read.and_then(|document| DOCUMENTS.admit(&document, (None, Some(variables)), &viewer, Delivery::Once))
         .err()

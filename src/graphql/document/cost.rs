@@ -8,7 +8,7 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 
 use crate::graphql::keys::MAX_IDS;
 use crate::graphql::page::DEFAULT_PAGE;
-use crate::store::MAX_PAGE;
+use crate::read::MAX_PAGE;
 
 /// Rows of a list that nobody pages, such as the items of an order.
 pub const TYPICAL_ROWS: u64 = 5;

@@ -83,6 +83,6 @@ impl Limits {
     /// What one operation of this viewer may cost.
     #[must_use]
     pub const fn budget(&self, viewer: &Viewer) -> u64 {
-        if viewer.party.is_staff() { self.cost_for_staff } else { self.cost_for_shoppers }
+        if viewer.actor.is_staff() { self.cost_for_staff } else { self.cost_for_shoppers }
     }
 }

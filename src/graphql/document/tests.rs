@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::party::Party;
-use crate::domain::stock::PublicStock;
+use domain::actor::Actor;
+use domain::stock::PublicStock;
 
 static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents::new(Limits::default()).unwrap());
 
 /// What becomes of a document and its variables: the code and the message of the first error, or nothing.
-fn refusal(text: &str, variables: &Value, party: Party) -> Option<(String, String)> {
+fn refusal(text: &str, variables: &Value, actor: Actor) -> Option<(String, String)> {
     let documents = &*DOCUMENTS;
-    let viewer = Viewer { client: (&party).into(), party, public_stock: PublicStock::Exact };
+    let viewer = Viewer { client: (&actor).into(), actor, public_stock: PublicStock::Exact };
     let read = documents.read(text);
     let faults = read
         .and_then(|document| documents.admit(&document, (None, variables.as_object()), &viewer, Delivery::Once))
@@ -29,7 +29,7 @@ fn refusal(text: &str, variables: &Value, party: Party) -> Option<(String, Strin
 }
 
 fn code(text: &str, variables: &Value) -> String {
-    refusal(text, variables, Party::System).map_or_else(|| "fine".to_owned(), |(code, _)| code)
+    refusal(text, variables, Actor::System).map_or_else(|| "fine".to_owned(), |(code, _)| code)
 }
 
 const VALID: &str = "fine";
@@ -299,11 +299,11 @@ fn a_cost_is_one_for_each_field_times_the_rows_it_is_asked_for() {
 #[test]
 fn shoppers_may_spend_less_than_staff() {
     let documents = |rows: usize| format!("{{ products(first: {rows}) {{ nodes {{ {} }} }} }}", "id ".repeat(10));
-    let code = |text: &str, party| refusal(text, &json!({}), party).map(|(code, _)| code);
-    assert_eq!(code(&documents(99), Party::Guest), None);
-    assert_eq!(code(&documents(100), Party::Guest).as_deref(), Some(LIMIT));
-    assert_eq!(code(&documents(100), Party::Customer("x".to_owned())).as_deref(), Some(LIMIT));
-    assert_eq!(code(&documents(100), Party::Staff("x".to_owned())), None);
+    let code = |text: &str, actor| refusal(text, &json!({}), actor).map(|(code, _)| code);
+    assert_eq!(code(&documents(99), Actor::Guest), None);
+    assert_eq!(code(&documents(100), Actor::Guest).as_deref(), Some(LIMIT));
+    assert_eq!(code(&documents(100), Actor::Customer("x".to_owned())).as_deref(), Some(LIMIT));
+    assert_eq!(code(&documents(100), Actor::Staff("x".to_owned())), None);
 }
 
 /// The query that graphql-js makes for `getIntrospectionQuery` with all of its options.
@@ -326,7 +326,7 @@ fn the_whole_schema_can_be_asked_for_by_everybody() {
          fragment InputValue on __InputValue {{ name description type {{ ...TypeRef }} defaultValue isDeprecated \
          deprecationReason }} fragment TypeRef on __Type {{ {kind} }}"
     );
-    assert_eq!(refusal(&text, &json!({}), Party::Guest), None);
+    assert_eq!(refusal(&text, &json!({}), Actor::Guest), None);
 }
 
 #[test]
@@ -388,8 +388,8 @@ fn near_names_are_suggested_only_where_that_is_wanted() {
 #[test]
 fn near_names_are_suggested_for_what_is_in_variables() {
     let text = "query($a: [Availability!], $by: ProductKey!) { products(availability: $a) { nodes { id } } product(by: $by) { id } }";
-    let party = Party::System;
-    let viewer = Viewer { client: (&party).into(), party, public_stock: PublicStock::Exact };
+    let actor = Actor::System;
+    let viewer = Viewer { client: (&actor).into(), actor, public_stock: PublicStock::Exact };
     for (variables, expected) in [
         (json!({ "a": ["IN_STOK"], "by": { "sku": "x" } }), "Did you mean `IN_STOCK`?"),
         (json!({ "by": { "skuu": "x" } }), "Did you mean `sku` or `slug`?"),

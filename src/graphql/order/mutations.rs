@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, InputType, Object, SimpleObject};
 
 use crate::app::App;
-use crate::commands::{CancelOrder, CheckOut, Command, ShipOrder};
-use crate::domain::id::OrderId;
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::graphql::error::{UserError, refusable, user_errors};
 use crate::graphql::keys::{fits, id, idempotency_key};
 use crate::graphql::{Viewer, viewer};
 use crate::payment::{MANUAL, PayRequest, pay};
-use crate::writer::idempotency::{Key, Keyed};
+use domain::commands::{CancelOrder, CheckOut, ShipOrder};
+use domain::id::OrderId;
+use domain::order::OrderRecord;
+use domain::world::idempotency::{Key, Keyed, Once, Repeatable};
 
 use super::payment::{Payment, PaymentMethod};
 use super::types::{CancelReason, Order};
@@ -202,7 +203,7 @@ fn key_of<I: InputType>(
     idempotency_key(Viewer::of(context), mutation, key.as_ref(), Some(thing), input)
 }
 
-async fn submit<C: Command<Answer = OrderId>>(
+async fn submit<C: Repeatable<Answer = OrderRecord, Kept = OrderId>>(
     context: &Context<'_>,
     key: Option<Key>,
     command: Result<C, Error>,
@@ -212,8 +213,10 @@ async fn submit<C: Command<Answer = OrderId>>(
         Ok(command) => app.writer.submit(Viewer::of(context), Keyed { key, command }).await,
         Err(refused) => Err(refused),
     };
-    Ok(match refusable(result)? {
-        Ok(id) => OrderPayload { order: viewer::order(context, id).await?.map(Order), user_errors: Vec::new() },
-        Err(user_errors) => OrderPayload { order: None, user_errors },
-    })
+    let order = match refusable(result)? {
+        Ok(Once::Now(record)) => viewer::usable_order(context, Some(Arc::new(record))),
+        Ok(Once::Before(id)) => viewer::order(context, id).await?,
+        Err(user_errors) => return Ok(OrderPayload { order: None, user_errors }),
+    };
+    Ok(OrderPayload { order: order.map(Order), user_errors: Vec::new() })
 }

@@ -2,10 +2,10 @@
 
 use async_graphql::{Enum, ID, Object, SimpleObject};
 
-use crate::domain::payment;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::product::Money;
 use crate::graphql::scalars::DateTime;
+use domain::payment;
 
 /// One attempt to pay an order.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl Payment {
 
 /// What a payment asks of its gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::payment::Method")]
+#[graphql(remote = "domain::payment::Method")]
 pub enum PaymentMethod {
     /// Take the money at once.
     Purchase,
@@ -75,7 +75,7 @@ pub enum PaymentMethod {
 
 /// How far a payment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::payment::Status")]
+#[graphql(remote = "domain::payment::Status")]
 pub enum PaymentStatus {
     /// Units are allocated and the gateway has not answered for certain.
     InProgress,

@@ -6,14 +6,14 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object};
 
 use crate::app::App;
-use crate::domain::id::OrderId;
-use crate::domain::party::Party;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{at_most, id};
 use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::viewer;
 use crate::graphql::{Code, Viewer};
-use crate::store::{self, OrderCursor};
+use crate::read::{self, OrderCursor};
+use domain::actor::Actor;
+use domain::id::OrderId;
 
 use super::types::{Order, OrderPaymentStatus, OrderShippingStatus, OrderStatus};
 
@@ -61,12 +61,12 @@ impl OrderQueries {
     ) -> Nullable<Connection<String, Order>> {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;
-            let owner = match &Viewer::of(context).party {
-                Party::System | Party::Staff(_) => None,
-                Party::Customer(subject) => Some(subject.clone()),
-                Party::Guest => return Err(Code::Unauthenticated.error("Sign in to see your orders.")),
+            let owner = match &Viewer::of(context).actor {
+                Actor::System | Actor::Staff(_) => None,
+                Actor::Customer(subject) => Some(subject.clone()),
+                Actor::Guest => return Err(Code::Unauthenticated.error("Sign in to see your orders.")),
             };
-            let filter = store::OrderFilter { owner, ..filter.unwrap_or_default().decode()? };
+            let filter = read::OrderFilter { owner, ..filter.unwrap_or_default().decode()? };
             let page = context.data_unchecked::<App>().store.order_page(&filter, &request).await;
             Ok(Some(connection(CURSOR, page.map_err(|error| failure(&error))?, OrderCursor::of, |record| {
                 Order(Arc::new(record))
@@ -77,13 +77,13 @@ impl OrderQueries {
 }
 
 impl OrderFilter {
-    fn decode(self) -> async_graphql::Result<store::OrderFilter> {
+    fn decode(self) -> async_graphql::Result<read::OrderFilter> {
         fn all<A: Into<B>, B>(values: Option<Vec<A>>) -> async_graphql::Result<Vec<B>> {
             let values = values.unwrap_or_default();
             at_most("values", values.len(), MAX_FILTER)?;
             Ok(values.into_iter().map(Into::into).collect())
         }
-        Ok(store::OrderFilter {
+        Ok(read::OrderFilter {
             owner: None,
             status: all(self.status)?,
             payment: all(self.payment)?,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{ID, Object, SimpleObject};
 
-use crate::domain::shipment;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::scalars::DateTime;
-use crate::store::OrderRecord;
+use domain::order::OrderRecord;
+use domain::shipment;
 
 use super::types::OrderItem;
 

@@ -6,10 +6,10 @@ use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
 
 use crate::app::App;
-use crate::domain::id::OrderId;
 use crate::graphql::error::failure;
 use crate::graphql::{Code, Viewer};
 use crate::live::order_changes;
+use domain::id::OrderId;
 
 use super::types::Order;
 
@@ -28,7 +28,7 @@ impl OrderSubscriptions {
     ) -> async_graphql::Result<impl Stream<Item = Order> + use<>> {
         let app = context.data_unchecked::<App>();
         let order: OrderId = crate::graphql::keys::id(&id)?;
-        let changes = order_changes(app.store.clone(), &app.hub, order, &Viewer::of(context).party)
+        let changes = order_changes(app.store.clone(), &app.hub, order, &Viewer::of(context).actor)
             .await
             .map_err(|error| failure(&error))?;
         Ok(changes

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::{money, order};
 use crate::graphql::Viewer;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, nullable};
@@ -14,7 +13,9 @@ use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Money, Product};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::stock::{StockTransaction, log_connection};
-use crate::store::{LogFilter, OrderRecord};
+use crate::read::LogFilter;
+use domain::order::OrderRecord;
+use domain::{money, order};
 
 use super::payment::Payment;
 use super::shipment::Shipment;
@@ -182,7 +183,7 @@ pub struct Customer {
 
 /// The order as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::order::Status")]
+#[graphql(remote = "domain::order::Status")]
 pub enum OrderStatus {
     /// Until it is paid.
     Incomplete,
@@ -194,7 +195,7 @@ pub enum OrderStatus {
 
 /// The money of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::order::PaymentStatus")]
+#[graphql(remote = "domain::order::PaymentStatus")]
 pub enum OrderPaymentStatus {
     /// Nothing was taken; it can be paid.
     Unpaid,
@@ -206,7 +207,7 @@ pub enum OrderPaymentStatus {
 
 /// The goods of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::order::ShippingStatus")]
+#[graphql(remote = "domain::order::ShippingStatus")]
 pub enum OrderShippingStatus {
     /// Nothing has left the warehouse.
     Unfulfilled,
@@ -216,7 +217,7 @@ pub enum OrderShippingStatus {
 
 /// Why an order was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::order::CancelReason")]
+#[graphql(remote = "domain::order::CancelReason")]
 pub enum CancelReason {
     /// Somebody asked for it.
     Requested,

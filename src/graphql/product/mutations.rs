@@ -3,16 +3,14 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use crate::app::App;
-use crate::commands::{
-    ArchiveProduct, Command, CreateProduct, NewProduct, ProductChanges, ProductInput, UpdateProduct,
-};
-use crate::domain::id::ProductId;
-use crate::domain::product::Status;
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::graphql::Viewer;
 use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::id;
-use crate::graphql::loaders::load;
+use domain::commands::{
+    ArchiveProduct, Command, CreateProduct, NewProduct, ProductChanges, ProductInput, UpdateProduct,
+};
+use domain::product::{ProductRecord, Status};
 
 use super::{MoneyInput, Product};
 
@@ -151,7 +149,7 @@ impl ProductMutations {
     }
 }
 
-async fn submit<C: Command<Answer = ProductId>>(
+async fn submit<C: Command<Answer = ProductRecord>>(
     context: &Context<'_>,
     command: Result<C, Error>,
 ) -> async_graphql::Result<ProductPayload> {
@@ -163,7 +161,7 @@ async fn submit<C: Command<Answer = ProductId>>(
         Err(refused) => Err(refused),
     };
     Ok(match refusable(result)? {
-        Ok(id) => ProductPayload { product: load(context, id).await?.map(Product), user_errors: Vec::new() },
+        Ok(record) => ProductPayload { product: Some(Product(record)), user_errors: Vec::new() },
         Err(user_errors) => ProductPayload { product: None, user_errors },
     })
 }

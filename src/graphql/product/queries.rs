@@ -4,14 +4,14 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, OneofObject};
 
 use crate::app::App;
-use crate::domain::id::ProductId;
-use crate::domain::product::Status;
 use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{any_of, at_most, fits, id};
 use crate::graphql::loaders::load;
 use crate::graphql::page::{PageArguments, connection};
-use crate::store::{ProductCursor, ProductFilter};
+use crate::read::{ProductCursor, ProductFilter};
+use domain::id::ProductId;
+use domain::product::Status;
 
 use super::{Availability, Product, ProductStatus};
 

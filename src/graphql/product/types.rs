@@ -2,14 +2,14 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
-use crate::domain::{money, stock as domain_stock};
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::graphql::Viewer;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, failure};
 use crate::graphql::scalars::{DateTime, Long};
 use crate::graphql::stock::Stock;
-use crate::store::ProductRecord;
+use domain::product::ProductRecord;
+use domain::{money, stock as domain_stock};
 
 /// A product of the catalogue.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ impl Product {
 
 /// Whether a product is for sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::product::Status")]
+#[graphql(remote = "domain::product::Status")]
 pub enum ProductStatus {
     /// For sale.
     Active,
@@ -109,7 +109,7 @@ pub enum ProductStatus {
 
 /// What a shopper can expect of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::stock::Availability")]
+#[graphql(remote = "domain::stock::Availability")]
 pub enum Availability {
     /// More than the threshold is available.
     InStock,

@@ -7,7 +7,6 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use crate::app::App;
-use crate::domain::transaction;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most, id, ids};
@@ -17,7 +16,9 @@ use crate::graphql::page::{PageArguments, connection};
 use crate::graphql::product::Product;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{Viewer, viewer};
-use crate::store::{LogCursor, LogFilter, ProductRecord};
+use crate::read::{LogCursor, LogFilter};
+use domain::product::ProductRecord;
+use domain::transaction;
 
 use super::log_page::LogPage;
 use super::types::{StockNumbers, present, product_of};
@@ -152,7 +153,7 @@ impl StockTransaction {
 
 /// What a transaction does to (total, available, allocated).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::stock::Action")]
+#[graphql(remote = "domain::stock::Action")]
 pub enum StockAction {
     /// The first row of a product: +q +q 0.
     Create,
@@ -172,7 +173,7 @@ pub enum StockAction {
 
 /// Why stock moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "crate::domain::transaction::Reason")]
+#[graphql(remote = "domain::transaction::Reason")]
 pub enum StockReason {
     /// Goods came in.
     Received,

@@ -11,11 +11,12 @@ use async_graphql::dataloader::Loader;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::domain::id::{OrderId, ProductId};
-use crate::domain::transaction::StockTransaction;
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::graphql::loaders::{Loaders, load, load_many};
-use crate::store::{OrderRecord, ProductRecord};
+use domain::id::{OrderId, ProductId};
+use domain::order::OrderRecord;
+use domain::product::ProductRecord;
+use domain::transaction::StockTransaction;
 
 /// After so long each is read by itself: a slow reader is not told an old state.
 const MAX_AGE: Duration = Duration::from_secs(1);

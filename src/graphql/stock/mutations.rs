@@ -3,14 +3,14 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::app::App;
-use crate::commands::{AdjustStock, AdjustStockAnswer, MAX_CHANGES, StockChange};
-use crate::error::Error;
+use crate::database::error::Error;
 use crate::graphql::Viewer;
 use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::{at_most, id, idempotency_key};
 use crate::graphql::loaders::load_many;
 use crate::graphql::product::Product;
-use crate::writer::idempotency::Keyed;
+use domain::commands::{AdjustStock, AdjustedRows, AdjustedStock, MAX_CHANGES, Preview, StockChange};
+use domain::world::idempotency::{Keyed, Once};
 
 use super::log::{StockAction, StockReason, StockTransaction};
 use super::types::{Stock, StockNumbers, product_of};
@@ -87,19 +87,21 @@ impl StockMutations {
         viewer.must_be_staff()?;
         let key = idempotency_key(viewer, "adjustStock", input.idempotency_key.as_ref(), None, &input)?;
         let dry_run = input.dry_run.unwrap_or(false);
-        let command = decode(&input, dry_run)?;
-        let result = match command {
-            // A dry run has no effect that a key could protect.
-            Ok(command) if dry_run => context.data_unchecked::<App>().writer.submit(viewer, command).await,
-            Ok(command) => {
-                let keyed = Keyed { key, command };
-                context.data_unchecked::<App>().writer.submit(viewer, keyed).await
-            }
+        // A dry run has no effect that a key could protect.
+        let key = key.filter(|_| !dry_run);
+        let result = match decode(&input, dry_run)? {
+            Ok(command) => context.data_unchecked::<App>().writer.submit(viewer, Keyed { key, command }).await,
             Err(refused) => Err(refused),
         };
         match refusable(result)? {
-            Ok(answer) if dry_run => preview(context, answer).await,
-            Ok(answer) => done(context, answer).await,
+            Ok(Once::Now(adjusted)) if dry_run => preview(context, adjusted.preview).await,
+            Ok(Once::Now(AdjustedStock { stocks, transactions, preview: _ })) => Ok(AdjustStockPayload {
+                stocks: Some(stocks.into_iter().map(Stock).collect()),
+                transactions: Some(transactions.into_iter().map(Into::into).collect()),
+                preview: None,
+                user_errors: Vec::new(),
+            }),
+            Ok(Once::Before(kept)) => read_again(context, kept).await,
             Err(user_errors) => Ok(AdjustStockPayload { stocks: None, transactions: None, preview: None, user_errors }),
         }
     }
@@ -120,9 +122,9 @@ fn decode(input: &AdjustStockInput, dry_run: bool) -> async_graphql::Result<Resu
     Ok(AdjustStock::check(changes, input.reason.into(), note, reference, dry_run).map_err(Error::Refused))
 }
 
-async fn preview(context: &Context<'_>, answer: AdjustStockAnswer) -> async_graphql::Result<AdjustStockPayload> {
-    let mut preview = Vec::with_capacity(answer.preview.len());
-    for change in answer.preview {
+async fn preview(context: &Context<'_>, changes: Vec<Preview>) -> async_graphql::Result<AdjustStockPayload> {
+    let mut preview = Vec::with_capacity(changes.len());
+    for change in changes {
         preview.push(StockPreview {
             product: product_of(context, change.product).await?,
             before: change.before.into(),
@@ -132,8 +134,9 @@ async fn preview(context: &Context<'_>, answer: AdjustStockAnswer) -> async_grap
     Ok(AdjustStockPayload { stocks: None, transactions: None, preview: Some(preview), user_errors: Vec::new() })
 }
 
-async fn done(context: &Context<'_>, answer: AdjustStockAnswer) -> async_graphql::Result<AdjustStockPayload> {
-    let ids = answer.stocks.iter().map(|id| crate::domain::id::StockId::from(*id));
+/// What an adjustment did that came before under the same idempotency key.
+async fn read_again(context: &Context<'_>, answer: AdjustedRows) -> async_graphql::Result<AdjustStockPayload> {
+    let ids = answer.stocks.iter().map(|id| domain::id::StockId::from(*id));
     let mut stocks = load_many(context, ids.clone()).await?;
     let mut rows = load_many(context, answer.transactions.iter().copied()).await?;
     Ok(AdjustStockPayload {

@@ -3,11 +3,11 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object};
 
-use crate::domain::id::{ProductId, StockId};
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{id, ids};
 use crate::graphql::loaders::{load, load_many};
 use crate::graphql::page::PageArguments;
+use domain::id::{ProductId, StockId};
 
 use super::log::{StockTransaction, StockTransactionFilter, log_connection};
 use super::types::Stock;

@@ -7,11 +7,11 @@ use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 
 use crate::app::App;
-use crate::domain::id::ProductId;
 use crate::graphql::error::failure;
 use crate::graphql::keys::ids;
 use crate::graphql::{Viewer, cursor};
 use crate::live::{log_tail, stock_changes};
+use domain::id::ProductId;
 
 use super::log::{StockTransaction, StockTransactionFilter};
 use super::log_page::LogPage;

@@ -3,8 +3,6 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-use crate::domain::id::{ProductId, StockId};
-use crate::domain::stock;
 use crate::graphql::Viewer;
 use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
@@ -13,7 +11,10 @@ use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
 use crate::graphql::product::{Availability, Product};
 use crate::graphql::scalars::DateTime;
-use crate::store::{LogFilter, ProductRecord};
+use crate::read::LogFilter;
+use domain::id::{ProductId, StockId};
+use domain::product::ProductRecord;
+use domain::stock;
 
 use super::log::{MAX_FILTER, StockAction, StockTransaction, log_connection};
 
@@ -61,12 +62,12 @@ impl Stock {
     /// archived or restored, so a greater version is a newer state. For those who see capped counts it rises when what they
     /// see changes.
     async fn version(&self, context: &Context<'_>) -> i32 {
-        if sees_all(context) { self.0.version } else { self.0.shown_version }
+        if sees_all(context) { self.0.version } else { self.0.public_version }
     }
 
     /// When it last changed.
     async fn updated_at(&self, context: &Context<'_>) -> DateTime {
-        DateTime(if sees_all(context) { self.0.updated_at } else { self.0.shown_at })
+        DateTime(if sees_all(context) { self.0.updated_at } else { self.0.public_changed_at })
     }
 
     /// The history of this product, newest first. Staff only.
@@ -117,7 +118,7 @@ pub async fn product_of(context: &Context<'_>, id: ProductId) -> async_graphql::
 pub fn present(id: ProductId, product: Option<ProductRecord>) -> async_graphql::Result<Product> {
     product.map(Product).ok_or_else(|| {
         let missing = anyhow::anyhow!("{id} is missing");
-        crate::graphql::error::failure(&crate::error::Error::Failure(missing))
+        crate::graphql::error::failure(&crate::database::error::Error::Failure(missing))
     })
 }
 

@@ -1,0 +1,138 @@
+//! The first half of paying: the order's units are allocated, all or none, and the attempt is on record, before any
+//! gateway hears of it. It never lets two attempts of one order run beside each other.
+
+use std::time::Duration;
+
+use crate::Time;
+use crate::id::{OrderId, PaymentId};
+use crate::money::Money;
+use crate::order::{PaymentStatus, payment_in_progress};
+use crate::payment::{Method, Outcome, Payment, Recovery, Status};
+use crate::rejection::{Rejection, Rejections};
+use crate::world::World;
+use crate::world::idempotency::{Key, KeyRecord};
+
+use super::cart_items::must_be_for_sale;
+use super::ledger::allocate_items;
+use super::settle_payment::{Paid, PayAnswer, settle};
+use super::{Command, Context, Footprint};
+
+/// Begins to pay an order.
+#[derive(Debug, Clone)]
+pub struct BeginPayment {
+    /// Which order.
+    pub order: OrderId,
+    /// The gateway that will be asked.
+    pub gateway: String,
+    /// What it will be asked for.
+    pub method: Method,
+    /// Whether nobody has to be asked: the money was taken elsewhere.
+    pub is_settled_elsewhere: bool,
+    /// For how long nobody else asks the gateway about it.
+    pub lease: Duration,
+    /// The idempotency key, if one came.
+    pub key: Option<Key>,
+}
+
+/// The result of beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// The gateway has to be asked now.
+    Ask {
+        /// The order, with the payment that is in progress now.
+        paid: Paid,
+        /// The payment, and the idempotency key for the gateway.
+        payment: PaymentId,
+        /// What to charge.
+        amount: Money,
+    },
+    /// Nobody has to be asked: it ended at once, or another payment is in progress.
+    Answered(Paid),
+    /// The idempotency key came before: what was kept of its answer.
+    Before(PayAnswer),
+}
+
+impl Command for BeginPayment {
+    type Answer = Begun;
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            keys: self.key.iter().map(|key| key.id.clone()).collect(),
+            orders: vec![self.order],
+            ..Footprint::default()
+        }
+    }
+
+    fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<Begun, Rejections> {
+        if let Some(begun) = self.begun_before(world)? {
+            return Ok(begun);
+        }
+        let mut order = world.order(self.order, context.actor).map_err(|r| r.at(["orderId"]))?.clone();
+        if order.payment == PaymentStatus::InProgress {
+            return Ok(Begun::Answered(in_progress(world, self.order, world.open_payment(self.order).map(|p| p.id))?));
+        }
+        order.must_be_payable()?;
+        for item in &order.items {
+            must_be_for_sale(world.product(item.product)?).map_err(|r| r.at(["orderId"]))?;
+        }
+        allocate_items(world, context, &mut order)?;
+        order.payment = PaymentStatus::InProgress;
+        order.touch(context.now);
+        let payment = self.payment(order.total, context);
+        let (id, amount) = (payment.id, payment.amount);
+        world.put_order(order);
+        world.put_payment(payment);
+        if amount.amount == 0 || self.is_settled_elsewhere {
+            let paid = settle(world, context, id, Outcome::Charged { reference: None })?;
+            self.keep_key(world, context, id, Some(paid.kept()));
+            return Ok(Begun::Answered(paid));
+        }
+        self.keep_key(world, context, id, None);
+        Ok(Begun::Ask { paid: Paid::by(world.order_record(self.order)?, id), payment: id, amount })
+    }
+}
+
+impl BeginPayment {
+    /// Returns what this key answered before, or that its payment is still in progress.
+    fn begun_before(&self, world: &World<'_>) -> Result<Option<Begun>, Rejection> {
+        let Some(record) = self.key.as_ref().map(|key| key.record(world)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        Ok(Some(match record.answer.clone() {
+            Some(answer) => Begun::Before(answer.try_into()?),
+            None => Begun::Answered(in_progress(world, self.order, record.payment)?),
+        }))
+    }
+
+    fn payment(&self, amount: Money, context: &mut Context<'_>) -> Payment {
+        let until: Time = context.now + self.lease;
+        Payment {
+            id: PaymentId(context.random.ordered_uuid(context.now)),
+            order: self.order,
+            gateway: self.gateway.clone(),
+            method: self.method,
+            status: Status::InProgress,
+            amount,
+            reference: None,
+            decline_reason: None,
+            decline_code: None,
+            action: None,
+            recovery: Recovery { leased_until: until, next_poll_at: until, polls: 0 },
+            key: self.key.as_ref().map(|key| key.id.clone()),
+            created_at: context.now,
+            updated_at: context.now,
+        }
+    }
+
+    fn keep_key(&self, world: &mut World<'_>, context: &Context<'_>, payment: PaymentId, answer: Option<PayAnswer>) {
+        if let Some(key) = &self.key {
+            let record = KeyRecord { payment: Some(payment), answer: answer.map(Into::into), ..key.to_record(context) };
+            world.put_key(record);
+        }
+    }
+}
+
+/// Another payment of the order is in progress.
+fn in_progress(world: &World<'_>, order: OrderId, payment: Option<PaymentId>) -> Result<Paid, Rejection> {
+    Ok(Paid { record: world.order_record(order)?, payment, errors: vec![payment_in_progress()] })
+}

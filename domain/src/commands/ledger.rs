@@ -1,0 +1,133 @@
+//! The one place where stock moves and the log gets its row. It never does one without the other.
+
+use crate::id::{OrderId, ProductId, StockTransactionId};
+use crate::order::Order;
+use crate::rejection::Rejection;
+use crate::stock::{Action, Holder, Movement, Stock};
+use crate::transaction::{Reason, StockTransaction};
+use crate::world::World;
+
+use super::Context;
+
+/// Why stock moves, and what the log says about it.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// The reason.
+    pub reason: Reason,
+    /// The order that causes it.
+    pub order: Option<OrderId>,
+    /// What somebody wrote about it.
+    pub note: Option<String>,
+    /// A document outside this system.
+    pub reference: Option<String>,
+}
+
+impl Cause {
+    /// An order causes it.
+    pub const fn order(reason: Reason, order: OrderId) -> Self {
+        Self { reason, order: Some(order), note: None, reference: None }
+    }
+
+    /// Nothing but the reason itself.
+    pub const fn plain(reason: Reason) -> Self {
+        Self { reason, order: None, note: None, reference: None }
+    }
+}
+
+/// A movement of one product's stock.
+#[derive(Debug, Clone, Copy)]
+pub struct Move {
+    /// Which product.
+    pub product: ProductId,
+    /// What happens to its numbers.
+    pub action: Action,
+    /// How many units.
+    pub quantity: i32,
+    /// Who holds what is allocated.
+    pub holder: Holder,
+}
+
+impl Move {
+    /// Applies the movement to a stock record. `None` when nothing would change.
+    ///
+    /// # Errors
+    /// Whatever [`Stock::apply`] rejects.
+    pub fn apply(self, stock: &mut Stock, context: &Context<'_>) -> Result<Option<Movement>, Rejection> {
+        let apply = |stock: &mut Stock| stock.apply(self.action, self.quantity, self.holder);
+        stock.change(context.now, context.public_stock, apply)
+    }
+}
+
+/// Moves units of one product and writes the row of the log, which it returns; `None` when nothing would change.
+///
+/// # Errors
+/// Whatever [`Stock::apply`] rejects; `NOT_FOUND` for an unknown product.
+pub fn move_stock(
+    world: &mut World<'_>,
+    context: &mut Context<'_>,
+    movement: Move,
+    cause: &Cause,
+) -> Result<Option<StockTransaction>, Rejection> {
+    let product = movement.product;
+    let stock = world.edit_stock(product)?;
+    let Some(movement) = movement.apply(stock, context)? else {
+        return Ok(None);
+    };
+    let row = StockTransaction {
+        id: StockTransactionId(context.random.ordered_uuid(context.now)),
+        product,
+        sequence: stock.sequence,
+        movement,
+        after: stock.numbers,
+        reason: cause.reason,
+        note: cause.note.clone(),
+        reference: cause.reference.clone(),
+        actor: context.actor.log_name().into_owned(),
+        order: cause.order,
+        operation: context.operation,
+        created_at: stock.updated_at,
+    };
+    world.append(row.clone());
+    Ok(Some(row))
+}
+
+/// Allocates every item of an order whose product is managed now. A rule of the inventory: all items or none; the
+/// rejection of one undoes the others, because whoever runs the batch undoes what a rejected command staged.
+///
+/// # Errors
+/// `INSUFFICIENT_STOCK`, naming nothing.
+pub fn allocate_items(world: &mut World<'_>, context: &mut Context<'_>, order: &mut Order) -> Result<(), Rejection> {
+    let cause = Cause::order(Reason::OrderPayment, order.id);
+    for item in &mut order.items {
+        if world.stock(item.product)?.managed {
+            let allocate = Move {
+                product: item.product,
+                action: Action::Allocate,
+                quantity: item.quantity,
+                holder: Holder::Order,
+            };
+            move_stock(world, context, allocate, &cause)?;
+            item.allocated = item.quantity;
+        }
+    }
+    Ok(())
+}
+
+/// Frees exactly what the items of an order hold, by their own record.
+///
+/// # Errors
+/// Only when the stock does not hold what the items say, which `verify` would report as well.
+pub fn release_items(
+    world: &mut World<'_>,
+    context: &mut Context<'_>,
+    order: &mut Order,
+    cause: &Cause,
+) -> Result<(), Rejection> {
+    for item in order.items.iter_mut().filter(|item| item.allocated > 0) {
+        let deallocate =
+            Move { product: item.product, action: Action::Deallocate, quantity: item.allocated, holder: Holder::Order };
+        move_stock(world, context, deallocate, cause)?;
+        item.allocated = 0;
+    }
+    Ok(())
+}

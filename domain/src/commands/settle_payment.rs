@@ -1,0 +1,157 @@
+//! The second half of paying: what the gateway said becomes the state of the payment and the order. Compare and set:
+//! a payment whose outcome is known is never settled again, and its units are released at most once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::id::{OrderId, PaymentId};
+use crate::order::{OrderRecord, PaymentStatus, Status as OrderStatus};
+use crate::payment::{Outcome, Payment, Recovery, Status};
+use crate::rejection::{Code, Rejection, Rejections};
+use crate::transaction::Reason;
+use crate::world::World;
+
+use super::ledger::{Cause, release_items};
+use super::{Command, Context, Footprint};
+
+/// Settles a payment.
+#[derive(Debug)]
+pub struct SettlePayment {
+    /// Which.
+    pub payment: PaymentId,
+    /// What the gateway said.
+    pub outcome: Outcome,
+}
+
+/// What is kept of paying an order with its idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayAnswer {
+    /// The payment; `None` when none was begun.
+    pub payment: Option<PaymentId>,
+    /// The order.
+    pub order: OrderId,
+    /// What went wrong.
+    pub errors: Rejections,
+}
+
+/// How paying an order ended, or how far it is: order, payment and errors of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// The order with all its payments.
+    pub record: OrderRecord,
+    /// The payment; `None` when none was begun.
+    pub payment: Option<PaymentId>,
+    /// What went wrong.
+    pub errors: Rejections,
+}
+
+impl Paid {
+    /// Returns how it stands with a payment: what went wrong is what its state says.
+    #[must_use]
+    pub fn by(record: OrderRecord, payment: PaymentId) -> Self {
+        let errors = record.payment(payment).and_then(Payment::refusal).into_iter().collect();
+        Self { record, payment: Some(payment), errors }
+    }
+
+    /// Returns the payment itself.
+    #[must_use]
+    pub fn payment(&self) -> Option<&Payment> {
+        self.record.payment(self.payment?)
+    }
+
+    /// Returns what is kept of it.
+    #[must_use]
+    pub fn kept(&self) -> PayAnswer {
+        PayAnswer { payment: self.payment, order: self.record.order.id, errors: self.errors.clone() }
+    }
+}
+
+/// The result of settling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It is settled now, or the shopper has something to do.
+    Now(Paid),
+    /// It was settled before; nothing changed.
+    Before(Paid),
+}
+
+impl Command for SettlePayment {
+    type Answer = Settled;
+
+    /// Only what takes no money gives stock back.
+    fn footprint(&self) -> Footprint {
+        match self.outcome {
+            Outcome::Declined { .. } | Outcome::Refused { .. } | Outcome::Voided => {
+                Footprint { payments: vec![self.payment], ..Footprint::default() }
+            }
+            Outcome::Charged { .. } | Outcome::ActionRequired(_) => {
+                Footprint { payments_without_stock: vec![self.payment], ..Footprint::default() }
+            }
+        }
+    }
+
+    fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<Settled, Rejections> {
+        let payment = world.payment(self.payment)?;
+        let asks_again = matches!(self.outcome, Outcome::ActionRequired(_)) && payment.status == Status::RequiresAction;
+        if !payment.status.is_open() || asks_again {
+            return Ok(Settled::Before(Paid::by(world.order_record(payment.order)?, self.payment)));
+        }
+        let key = payment.key.clone();
+        let paid = settle(world, context, self.payment, self.outcome.clone())?;
+        let is_final = paid.payment().is_some_and(|payment| !payment.status.is_open());
+        if let Some(record) = key.filter(|_| is_final).and_then(|key| world.edit_key(&key)) {
+            record.answer = Some(paid.kept().into());
+        }
+        Ok(Settled::Now(paid))
+    }
+}
+
+/// Makes an open payment what its outcome says, and its order with it. The caller has checked that it is open.
+pub fn settle(
+    world: &mut World<'_>,
+    context: &mut Context<'_>,
+    id: PaymentId,
+    outcome: Outcome,
+) -> Result<Paid, Rejection> {
+    let mut payment = world.payment(id)?.clone();
+    let mut order = world.order(payment.order, &Actor::System)?.clone();
+    payment.updated_at = payment.updated_at.max(context.now);
+    match outcome {
+        Outcome::ActionRequired(action) => {
+            payment.status = Status::RequiresAction;
+            payment.action = Some(action);
+            // Nobody is at the gateway any more, and the shopper may act at any moment.
+            payment.recovery = Recovery { leased_until: context.now, next_poll_at: context.now, ..payment.recovery };
+        }
+        Outcome::Charged { reference } => {
+            payment.status = Status::Succeeded;
+            payment.reference = reference;
+            payment.action = None;
+            order.payment = PaymentStatus::Paid;
+            order.status = OrderStatus::Complete;
+        }
+        Outcome::Declined { reason } => decline(&mut payment, Code::PaymentDeclined, reason),
+        Outcome::Refused { reason } => decline(&mut payment, Code::GatewayError, reason),
+        Outcome::Voided => {
+            payment.status = Status::Voided;
+            payment.action = None;
+        }
+    }
+    if matches!(payment.status, Status::Declined | Status::Voided) {
+        let reason = if payment.status == Status::Voided { Reason::PaymentVoided } else { Reason::PaymentFailed };
+        let cause = Cause::order(reason, order.id);
+        release_items(world, context, &mut order, &cause)?;
+        payment.action = None;
+        order.payment = PaymentStatus::Unpaid;
+    }
+    order.touch(context.now);
+    let order_id = order.id;
+    world.put_order(order);
+    world.put_payment(payment);
+    Ok(Paid::by(world.order_record(order_id)?, id))
+}
+
+fn decline(payment: &mut Payment, code: Code, reason: String) {
+    payment.status = Status::Declined;
+    (payment.decline_code, payment.decline_reason) = (Some(code), Some(reason));
+}

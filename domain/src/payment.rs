@@ -1,0 +1,151 @@
+//! One attempt to pay an order, from the moment its units are allocated until its outcome is certain.
+//!
+//! A timeout is not a decline: while the outcome is unknown a payment stays in progress, and its units stay allocated.
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+use super::id::{OrderId, PaymentId};
+use super::money::Money;
+use super::rejection::{Code, Rejection};
+use crate::codes;
+
+codes! {
+    /// What a payment asks of its gateway.
+    Method {
+        /// Take the money at once.
+        Purchase = "purchase",
+    }
+}
+
+codes! {
+    /// How far a payment has come.
+    Status {
+        /// Units are allocated and the gateway has not answered for certain.
+        InProgress = "in_progress",
+        /// The shopper has to do something before a deadline; units are allocated.
+        RequiresAction = "requires_action",
+        /// The money is taken.
+        Succeeded = "succeeded",
+        /// The gateway took nothing.
+        Declined = "declined",
+        /// Cancelled at the gateway, which confirmed that it cannot charge any more.
+        Voided = "voided",
+    }
+}
+
+impl Status {
+    /// Whether the outcome is still open.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::InProgress | Self::RequiresAction)
+    }
+}
+
+/// What the shopper has to do, in terms of the gateway's own client library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// For example `REDIRECT`.
+    pub kind: String,
+    /// Where to go, when it is a redirection.
+    pub url: Option<String>,
+    /// What the client library needs to go on.
+    pub client_secret: Option<String>,
+    /// After this the payment is cancelled and its units are released.
+    pub expires_at: Time,
+}
+
+/// How a gateway's answer ends, or does not end, a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money is taken.
+    Charged {
+        /// The gateway's own reference.
+        reference: Option<String>,
+    },
+    /// Nothing was taken.
+    Declined {
+        /// Why, in words that a shopper may read.
+        reason: String,
+    },
+    /// The gateway refused the request itself; nothing was taken.
+    Refused {
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// The gateway has confirmed that it cannot charge any more.
+    Voided,
+    /// The shopper has to do something first.
+    ActionRequired(Action),
+}
+
+/// Which attempt of whom an idempotency key stands for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId {
+    /// Within what the key is unique: a subject, or a guest's cart or order.
+    pub scope: String,
+    /// As the client sent it: 1 to 255 characters.
+    pub key: String,
+}
+
+/// When recovery polls the gateway about a payment that is still open, and until when somebody has it to themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// Nobody else may ask the gateway about it before this.
+    pub leased_until: Time,
+    /// When to poll next.
+    pub next_poll_at: Time,
+    /// How often recovery has polled.
+    pub polls: i32,
+}
+
+/// One attempt to pay an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id, and the key under which the gateway is asked.
+    pub id: PaymentId,
+    /// What it pays.
+    pub order: OrderId,
+    /// The gateway's name.
+    pub gateway: String,
+    /// What was asked of it.
+    pub method: Method,
+    /// How far it has come.
+    pub status: Status,
+    /// The total of check-out.
+    pub amount: Money,
+    /// The gateway's own reference.
+    pub reference: Option<String>,
+    /// Why it was declined, in words that a shopper may read.
+    pub decline_reason: Option<String>,
+    /// Whether the gateway declined or refused the request itself; none in payments of older releases.
+    pub decline_code: Option<Code>,
+    /// What the shopper has to do.
+    pub action: Option<Action>,
+    /// When recovery polls the gateway about it.
+    pub recovery: Recovery,
+    /// The idempotency key it was begun under.
+    pub key: Option<KeyId>,
+    /// When it began.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+}
+
+impl Payment {
+    /// The error that tells of a payment that took nothing. `None` while the outcome is open, and when money was taken.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Rejection> {
+        match self.status {
+            Status::InProgress | Status::RequiresAction | Status::Succeeded => None,
+            Status::Declined => {
+                let code = self.decline_code.unwrap_or(Code::PaymentDeclined);
+                Some(Rejection::new(code, self.decline_reason.clone().unwrap_or_default()))
+            }
+            Status::Voided => {
+                let message = "The payment was not completed and has been cancelled.";
+                Some(Rejection::new(Code::PaymentDeclined, message))
+            }
+        }
+    }
+}

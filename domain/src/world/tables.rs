@@ -1,0 +1,133 @@
+//! The rows that a batch has in memory, a table per kind, and what its commands changed. For whoever runs the batch:
+//! load, then for each command a [`World`], then keep or undo.
+//!
+//! Pure: it never loads or saves anything itself. Whatever has to name every table names them all, so that a table that
+//! was forgotten does not compile.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cart::Cart;
+use crate::id::{CartId, OrderId, PaymentId, ProductId, ShipmentId};
+use crate::order::Order;
+use crate::payment::{KeyId, Payment};
+use crate::product::Product;
+use crate::sandbox::Charge;
+use crate::shipment::Shipment;
+use crate::stock::Stock;
+use crate::transaction::StockTransaction;
+
+use super::idempotency::KeyRecord;
+use super::{Table, World};
+
+/// Rows that are only ever added.
+#[derive(Debug, Default)]
+pub struct Log {
+    kept: Vec<StockTransaction>,
+    staged: Vec<StockTransaction>,
+}
+
+impl Log {
+    pub(super) fn push(&mut self, row: StockTransaction) {
+        self.staged.push(row);
+    }
+
+    fn keep(&mut self) {
+        self.kept.append(&mut self.staged);
+    }
+
+    fn undo(&mut self) {
+        self.staged.clear();
+    }
+
+    /// Returns the rows that the batch adds, in order.
+    #[must_use]
+    pub fn rows(&self) -> &[StockTransaction] {
+        &self.kept
+    }
+}
+
+/// What no two products share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Unique {
+    /// A SKU, by its key.
+    Sku,
+    /// A slug.
+    Slug,
+}
+
+/// The rows of a batch, by kind.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// Products of the catalogue.
+    pub products: Table<ProductId, Product>,
+    /// SKUs and slugs that are taken, and by which product. Saved as part of the products.
+    pub taken: Table<(Unique, String), ProductId>,
+    /// Stock records, by product.
+    pub stocks: Table<ProductId, Stock>,
+    /// New rows of the log.
+    pub log: Log,
+    /// Carts with their items.
+    pub carts: Table<CartId, Cart>,
+    /// Orders with their items.
+    pub orders: Table<OrderId, Order>,
+    /// All payments of those orders.
+    pub payments: Table<PaymentId, Payment>,
+    /// All shipments of those orders.
+    pub shipments: Table<ShipmentId, Shipment>,
+    /// Idempotency keys.
+    pub keys: Table<KeyId, KeyRecord>,
+    /// Charges in the sandbox's journal.
+    pub charges: Table<PaymentId, Charge>,
+}
+
+impl Tables {
+    /// Returns the view for the next command.
+    pub const fn world(&mut self) -> World<'_> {
+        World::of(self)
+    }
+
+    /// Returns whether the batch has anything to save.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        let Self { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        !log.kept.is_empty()
+            || products.has_changes()
+            || stocks.has_changes()
+            || carts.has_changes()
+            || orders.has_changes()
+            || payments.has_changes()
+            || shipments.has_changes()
+            || keys.has_changes()
+            || charges.has_changes()
+    }
+
+    /// Makes what the last command staged part of the batch.
+    pub fn keep(&mut self) {
+        let Self { products, taken, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        log.keep();
+        products.keep();
+        taken.keep();
+        stocks.keep();
+        carts.keep();
+        orders.keep();
+        payments.keep();
+        shipments.keep();
+        keys.keep();
+        charges.keep();
+    }
+
+    /// Forgets what the last command staged.
+    pub fn undo(&mut self) {
+        let Self { products, taken, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        log.undo();
+        products.undo();
+        taken.undo();
+        stocks.undo();
+        carts.undo();
+        orders.undo();
+        payments.undo();
+        shipments.undo();
+        keys.undo();
+        charges.undo();
+    }
+}

@@ -1,0 +1,91 @@
+//! `onhand health`: asks a running server whether it is ready, as a container's health check does. An image without a
+//! shell has no other program to ask with. It opens no database and changes nothing.
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::Response;
+
+use crate::config::Listen;
+use crate::server::bind;
+
+/// How long it waits: less than those wait who run it.
+const WAIT: Duration = Duration::from_secs(3);
+
+/// Longest answer that is repeated, in characters.
+const MAX_REPEATED: usize = 100;
+
+/// Whether a server is ready.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether requests are welcome.
+    pub is_ready: bool,
+    /// The same in one sentence.
+    pub sentence: String,
+}
+
+/// Asks the server that listens there.
+pub async fn ask(listen: &Listen) -> Health {
+    match tokio::time::timeout(WAIT, answer(listen)).await {
+        Ok(Ok(address)) => Health { is_ready: true, sentence: format!("healthy: the server at {address} is ready") },
+        Ok(Err(reason)) => Health { is_ready: false, sentence: format!("not healthy: {reason}") },
+        Err(_) => {
+            let reason = format!("the server at {listen} did not answer within {} s", WAIT.as_secs());
+            Health { is_ready: false, sentence: format!("not healthy: {reason}") }
+        }
+    }
+}
+
+/// The address of a server that is ready, or why there is none.
+async fn answer(listen: &Listen) -> Result<SocketAddr, String> {
+    let address = bind::address(listen).await.map_err(|error| format!("{error:#}"))?;
+    let address = within_reach(address);
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+    let client = client.map_err(|error| error.to_string())?;
+    let answer = client.get(format!("http://{address}/health/ready")).send().await;
+    let answer = answer.map_err(|error| format!("nobody answers at {address} ({})", root(&error)))?;
+    let status = answer.status();
+    let text = beginning(answer).await;
+    match status.as_u16() {
+        200 if text == "ready" => Ok(address),
+        503 if !text.is_empty() => Err(format!("the server at {address} says: {text}")),
+        _ => Err(format!("what answers at {address} is no onhand (status {status})")),
+    }
+}
+
+/// The beginning of an answer's first line.
+async fn beginning(mut answer: Response) -> String {
+    let chunk = answer.chunk().await.ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&chunk);
+    text.lines().next().unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(MAX_REPEATED).collect()
+}
+
+/// The innermost reason.
+fn root(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root)
+}
+
+/// Whoever listens everywhere also listens at this machine's own address.
+fn within_reach(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_this_machine() {
+        for (listen, asked) in
+            [("0.0.0.0:8000", "127.0.0.1:8000"), ("[::]:80", "[::1]:80"), ("10.0.0.1:8000", "10.0.0.1:8000")]
+        {
+            assert_eq!(within_reach(listen.parse().unwrap()).to_string(), asked);
+        }
+    }
+}

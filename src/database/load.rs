@@ -1,0 +1,299 @@
+//! Loads the rows that a batch needs, in stages: names, carts, orders, products, stock, each in the order of ids, and
+//! locks those that may be changed in just that order, so that no two replicas wait for each other.
+//!
+//! It reads only inside the writer's transaction, so nothing that it locks can change before the commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entity::{cart, cart_item, order, order_item, payment, product, sandbox_charge, shipment, shipment_item, stock};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+    Value,
+};
+
+use domain::commands::Footprint;
+use domain::id::{OrderId, PaymentId, ProductId};
+use domain::order::ShippingStatus;
+use domain::payment::KeyId;
+use domain::world::{Tables, Unique};
+
+use super::lock_conflicts::{LockConflicts, advisory_names, key_name};
+use super::postgres::advisory_lock;
+use super::{keys, rows};
+
+/// Maximum number of ids in one statement: databases bound the parameters of a statement.
+const MAX_IDS: usize = 5_000;
+
+/// Maximum number of rows that are read to find a free number for one slug.
+const MAX_NUMBERED_SLUGS: u64 = 2_000;
+
+/// How rows are locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// Not at all: the transaction is the only one that writes.
+    Needless,
+    /// Waiting for whoever holds them, for a short time.
+    Wait,
+    /// Without waiting: what somebody holds is left out, and reported as a conflict.
+    Skip,
+}
+
+/// The rows of a batch.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The rows.
+    pub tables: Tables,
+    /// What another transaction holds.
+    pub conflicts: LockConflicts,
+    /// The orders of the payments that commands named, held or not.
+    pub orders_of_payments: BTreeMap<PaymentId, OrderId>,
+    /// Stock records that may be changed.
+    pub stocks: BTreeSet<Uuid>,
+    /// Products that may be changed.
+    pub catalogue: BTreeSet<Uuid>,
+}
+
+/// Loads everything that the footprint names.
+///
+/// # Errors
+/// When the database does not answer, when a wait for a lock is over, or when there is a row that this release cannot
+/// read.
+pub async fn load(tx: &DatabaseTransaction, footprint: Footprint, locks: Locks) -> Result<Loaded, DbErr> {
+    let loader = Loader { tx, locks };
+    let mut loaded = Loaded::default();
+    let mut names = advisory_names(&footprint);
+    let Footprint {
+        mut keys,
+        carts,
+        orders,
+        orders_without_stock,
+        payments,
+        payments_without_stock,
+        products,
+        catalogue,
+        seen,
+        skus,
+        slugs,
+        charges,
+    } = footprint;
+
+    // A payment never changes its order nor its key, so they are read before anything is locked.
+    let named = ids(payments.iter().chain(&payments_without_stock).map(|id| id.0));
+    for row in loader.plain::<payment::Entity>(payment::Column::Id, &named).await? {
+        let payment = rows::payment(row)?;
+        loaded.orders_of_payments.insert(payment.id, payment.order);
+        names.extend(payment.key.as_ref().map(key_name));
+        keys.extend(payment.key);
+    }
+    let of = |payments: Vec<PaymentId>| -> Vec<OrderId> {
+        payments.iter().filter_map(|id| loaded.orders_of_payments.get(id)).copied().collect()
+    };
+    let with_stock: BTreeSet<Uuid> = orders.into_iter().chain(of(payments)).map(|id| id.0).collect();
+    let without_stock = orders_without_stock.into_iter().chain(of(payments_without_stock)).map(|id| id.0);
+    let orders: BTreeSet<Uuid> = without_stock.chain(with_stock.iter().copied()).collect();
+    if locks != Locks::Needless {
+        loaded.conflicts.names = advisory_lock(tx, &names, locks == Locks::Skip).await?;
+    }
+    loader.keys(&mut loaded.tables, keys).await?;
+    let mut seen: BTreeSet<Uuid> = seen.iter().map(|id| id.0).collect();
+    loader.carts(&mut loaded, &ids(carts.iter().map(|id| id.0)), &mut seen).await?;
+    loaded.catalogue = catalogue.iter().map(|id| id.0).collect();
+    loaded.stocks = products.iter().chain(&catalogue).map(|id| id.0).collect();
+    loader.orders(&mut loaded, &ids(orders), &with_stock).await?;
+    loader.products(&mut loaded, &seen).await?;
+    loader.stocks(&mut loaded, &seen).await?;
+    loader.taken(&mut loaded.tables, skus, slugs).await?;
+    let charges = ids(charges.iter().map(|id| id.0));
+    for row in loader.plain::<sandbox_charge::Entity>(sandbox_charge::Column::PaymentId, &charges).await? {
+        let charge = rows::charge(&row)?;
+        loaded.tables.charges.load(charge.payment, charge);
+    }
+    Ok(loaded)
+}
+
+fn ids(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+struct Loader<'a> {
+    tx: &'a DatabaseTransaction,
+    locks: Locks,
+}
+
+impl Loader<'_> {
+    /// All rows whose column has one of these ids, in the order of ids.
+    async fn plain<E: EntityTrait>(&self, column: E::Column, ids: &[Uuid]) -> Result<Vec<E::Model>, DbErr> {
+        self.rows::<E>(column, ids, None).await
+    }
+
+    /// The same, locked so that nobody else changes them, and which of them somebody else holds.
+    async fn locked<E: EntityTrait>(
+        &self,
+        column: E::Column,
+        ids: &[Uuid],
+        held: &mut BTreeSet<Uuid>,
+        lock: LockType,
+    ) -> Result<Vec<E::Model>, DbErr>
+    where
+        E::Model: ModelTrait<Entity = E>,
+    {
+        let id = |row: &E::Model| match row.get(column) {
+            Value::Uuid(id) => id,
+            _ => None,
+        };
+        let found = self.rows::<E>(column, ids, Some(lock)).await?;
+        if self.locks == Locks::Skip && found.len() < ids.len() {
+            let free: BTreeSet<Uuid> = found.iter().filter_map(id).collect();
+            let absent: Vec<Uuid> = ids.iter().copied().filter(|id| !free.contains(id)).collect();
+            held.extend(self.rows::<E>(column, &absent, None).await?.iter().filter_map(id));
+        }
+        Ok(found)
+    }
+
+    async fn rows<E: EntityTrait>(
+        &self,
+        column: E::Column,
+        ids: &[Uuid],
+        lock: Option<LockType>,
+    ) -> Result<Vec<E::Model>, DbErr> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(MAX_IDS) {
+            let query = E::find().filter(column.is_in(ids.iter().copied())).order_by_asc(column);
+            let query = match (lock, self.locks) {
+                (None, _) | (_, Locks::Needless) => query,
+                (Some(lock), Locks::Wait) => query.lock(lock),
+                (Some(lock), Locks::Skip) => query.lock_with_behavior(lock, LockBehavior::SkipLocked),
+            };
+            found.append(&mut query.all(self.tx).await?);
+        }
+        Ok(found)
+    }
+
+    async fn keys(&self, tables: &mut Tables, keys: Vec<KeyId>) -> Result<(), DbErr> {
+        let wanted: BTreeSet<KeyId> = keys.into_iter().collect();
+        for key in keys::find(self.tx, &wanted).await?.into_iter().map(rows::key) {
+            tables.keys.load(key.id.clone(), key);
+        }
+        Ok(())
+    }
+
+    async fn carts(&self, loaded: &mut Loaded, ids: &[Uuid], seen: &mut BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { tables, conflicts, .. } = loaded;
+        let carts =
+            self.locked::<cart::Entity>(cart::Column::Id, ids, &mut conflicts.carts, LockType::NoKeyUpdate).await?;
+        let items = self.plain::<cart_item::Entity>(cart_item::Column::CartId, ids).await?;
+        seen.extend(items.iter().map(|item| item.product_id));
+        let mut items = rows::group(items, |item| item.cart_id);
+        for row in carts {
+            let items = items.remove(&row.id).unwrap_or_default();
+            let cart = rows::cart(row, items)?;
+            tables.carts.load(cart.id, cart);
+        }
+        Ok(())
+    }
+
+    /// Orders with their items, payments and shipments. The stock of those that come with their stock may be changed.
+    async fn orders(&self, loaded: &mut Loaded, ids: &[Uuid], with_stock: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { tables, conflicts, stocks, .. } = loaded;
+        let lock = LockType::NoKeyUpdate;
+        let orders = self.locked::<order::Entity>(order::Column::Id, ids, &mut conflicts.orders, lock).await?;
+        let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
+        let items = self.plain::<order_item::Entity>(order_item::Column::OrderId, &ids).await?;
+        stocks.extend(items.iter().filter(|item| with_stock.contains(&item.order_id)).map(|item| item.product_id));
+        let mut items = rows::group(items, |item| item.order_id);
+        let mut shipped = Vec::new();
+        for row in orders {
+            let items = items.remove(&row.id).unwrap_or_default();
+            let order = rows::order(row, items)?;
+            if order.shipping != ShippingStatus::Unfulfilled {
+                shipped.push(order.id.0);
+            }
+            tables.orders.load(order.id, order);
+        }
+        for row in self.plain::<payment::Entity>(payment::Column::OrderId, &ids).await? {
+            let payment = rows::payment(row)?;
+            tables.payments.load(payment.id, payment);
+        }
+        self.shipments(tables, &shipped).await
+    }
+
+    async fn shipments(&self, tables: &mut Tables, orders: &[Uuid]) -> Result<(), DbErr> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let shipments = self.plain::<shipment::Entity>(shipment::Column::OrderId, orders).await?;
+        let ids: Vec<Uuid> = shipments.iter().map(|shipment| shipment.id).collect();
+        let items = self.plain::<shipment_item::Entity>(shipment_item::Column::ShipmentId, &ids).await?;
+        let mut items = rows::group(items, |item| item.shipment_id);
+        for row in shipments {
+            let items = items.remove(&row.id).unwrap_or_default();
+            let shipment = rows::shipment(row, items);
+            tables.shipments.load(shipment.id, shipment);
+        }
+        Ok(())
+    }
+
+    async fn products(&self, loaded: &mut Loaded, seen: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { tables, conflicts, stocks, catalogue, .. } = loaded;
+        let (column, lock) = (product::Column::Id, LockType::NoKeyUpdate);
+        let wanted = ids(catalogue.iter().copied());
+        for row in self.locked::<product::Entity>(column, &wanted, &mut conflicts.catalogue, lock).await? {
+            let product = rows::product(row)?;
+            tables.products.load(product.id, product);
+        }
+        let is_loaded = |tables: &Tables, id: &Uuid| tables.products.get(&ProductId(*id)).is_some();
+        let others = ids(seen.union(stocks).copied().filter(|id| !is_loaded(tables, id)));
+        let others = match self.locks {
+            // Rows that refer to a product wait for whoever takes it away altogether.
+            Locks::Skip => {
+                self.locked::<product::Entity>(column, &others, &mut conflicts.products, LockType::KeyShare).await?
+            }
+            Locks::Needless | Locks::Wait => self.plain::<product::Entity>(column, &others).await?,
+        };
+        for row in others {
+            let product = rows::product(row)?;
+            tables.products.load(product.id, product);
+        }
+        Ok(())
+    }
+
+    async fn stocks(&self, loaded: &mut Loaded, seen: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+        let Loaded { tables, conflicts, stocks, .. } = loaded;
+        let (column, lock) = (stock::Column::ProductId, LockType::NoKeyUpdate);
+        let wanted = ids(stocks.iter().copied());
+        for row in self.locked::<stock::Entity>(column, &wanted, &mut conflicts.stocks, lock).await? {
+            let stock = rows::stock(&row);
+            tables.stocks.load(stock.product, stock);
+        }
+        let others = ids(seen.iter().copied().filter(|id| tables.stocks.get(&ProductId(*id)).is_none()));
+        for row in self.plain::<stock::Entity>(column, &others).await? {
+            let stock = rows::stock(&row);
+            tables.stocks.load(stock.product, stock);
+        }
+        Ok(())
+    }
+
+    /// What is taken of the SKUs and slugs that somebody wants, and of the numbered forms of those slugs.
+    async fn taken(&self, tables: &mut Tables, skus: Vec<String>, slugs: Vec<String>) -> Result<(), DbErr> {
+        for skus in skus.chunks(MAX_IDS) {
+            let query = product::Entity::find().filter(product::Column::SkuKey.is_in(skus));
+            for row in query.all(self.tx).await? {
+                tables.taken.load((Unique::Sku, row.sku_key), ProductId(row.id));
+            }
+        }
+        for slug in slugs.into_iter().collect::<BTreeSet<_>>() {
+            // In ASCII "." follows "-": the range holds exactly what begins with the slug and a hyphen.
+            let numbered = Condition::all()
+                .add(product::Column::Slug.gte(format!("{slug}-")))
+                .add(product::Column::Slug.lt(format!("{slug}.")));
+            let either = Condition::any().add(product::Column::Slug.eq(slug)).add(numbered);
+            let query = product::Entity::find().filter(either).order_by_asc(product::Column::Slug);
+            for row in query.limit(MAX_NUMBERED_SLUGS).all(self.tx).await? {
+                tables.taken.load((Unique::Slug, row.slug), ProductId(row.id));
+            }
+        }
+        Ok(())
+    }
+}

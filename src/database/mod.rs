@@ -1,0 +1,25 @@
+//! The databases: how they are opened, and how the rows of a batch come out of them and go back.
+//!
+//! It begins no transaction and decides nothing. Queries of clients are in [`read`](crate::read).
+
+pub mod bounded;
+pub mod commit_token;
+pub mod error;
+pub mod load;
+pub mod lock_conflicts;
+pub(crate) mod postgres;
+pub mod prune;
+pub(crate) mod rows;
+pub mod save;
+pub mod sqlite;
+
+mod keys;
+mod open;
+
+pub use bounded::PoolUse;
+pub use open::{Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};
+pub use postgres::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
+pub use sqlite::{SqliteFile, damage};
+
+/// Maximum number of scans of one replica at the same time; each has a connection.
+pub const MAX_SCANS: u32 = 2;

@@ -1,0 +1,86 @@
+//! What the writer's transaction says beyond queries: how long it waits, which names it has for itself, and what it changed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::prelude::Uuid;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+
+use domain::Time;
+
+use super::sql;
+
+/// Bounds of one transaction of the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// How long it waits for a row that another transaction holds.
+    pub lock: Duration,
+    /// How long one of its statements may take, that wait included. Its COMMIT has no bound: cutting it short would
+    /// acknowledge what a synchronous standby does not have.
+    pub statement: Duration,
+}
+
+/// Bounds the waits of a new transaction and returns the database's time. What it acknowledges is on disk, whatever the
+/// role's setting.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn begin_info(tx: &DatabaseTransaction, timeouts: Timeouts) -> Result<Time, DbErr> {
+    let statement = "SELECT clock_timestamp() AS now, set_config('lock_timeout', $1, true) AS lock, \
+        set_config('statement_timeout', $2, true) AS statement, \
+        set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
+        ELSE current_setting('synchronous_commit') END, true) AS durability";
+    let millis = |timeout: Duration| timeout.as_millis().to_string().into();
+    let row = tx.query_one_raw(sql(statement, [millis(timeouts.lock), millis(timeouts.statement)])).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("the database's time".to_owned()))?;
+    let now: DateTime<Utc> = row.try_get("", "now")?;
+    Ok(now)
+}
+
+/// Takes these names until the transaction ends, in their order, and returns those that somebody else has: none unless
+/// `is_hurried`, for otherwise it waits. Names stand for rows that may not be there yet.
+///
+/// # Errors
+/// When the wait is over, or the database does not answer.
+pub async fn advisory_lock(
+    tx: &DatabaseTransaction,
+    names: &BTreeSet<i64>,
+    is_hurried: bool,
+) -> Result<BTreeSet<i64>, DbErr> {
+    let list: Vec<i64> = names.iter().copied().collect();
+    if list.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    if !is_hurried {
+        let wait = "SELECT pg_advisory_xact_lock(name) FROM unnest($1::bigint[]) AS name";
+        tx.execute_raw(sql(wait, [list.into()])).await?;
+        return Ok(BTreeSet::new());
+    }
+    let try_all = "SELECT name FROM unnest($1::bigint[]) AS name WHERE NOT pg_try_advisory_xact_lock(name)";
+    let held = tx.query_all_raw(sql(try_all, [list.into()])).await?;
+    held.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+/// Writes down what changed, for the other replicas: kind, id and version of each; and the transaction's commit token in
+/// place of an earlier one whose outcome is known. The last statement before COMMIT.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn record(
+    tx: &DatabaseTransaction,
+    changes: &[(&'static str, Uuid, i32)],
+    token: Uuid,
+    earlier: Option<Uuid>,
+) -> Result<(), DbErr> {
+    let kinds: Vec<String> = changes.iter().map(|(kind, ..)| (*kind).to_owned()).collect();
+    let ids: Vec<Uuid> = changes.iter().map(|(_, id, _)| *id).collect();
+    let versions: Vec<i32> = changes.iter().map(|(.., version)| *version).collect();
+    // The setting is a value of the row so that it is evaluated; the row is not barred.
+    let insert = "WITH earlier AS (DELETE FROM commit_token WHERE token = $5), written AS (\
+        INSERT INTO commit_token (token, is_barred, created_at) \
+        SELECT $4, set_config('statement_timeout', '0', true) <> '0', clock_timestamp()) \
+        INSERT INTO change (kind, id, version) SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[])";
+    tx.execute_raw(sql(insert, [kinds.into(), ids.into(), versions.into(), token.into(), earlier.into()])).await?;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Opens a database in a file, which is locked: one connection that writes, and some that only read.
+//!
+//! Whoever may write holds the lock for as long as it runs. `verify` reads beside a running server and takes none.
+
+pub mod place;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
+
+use crate::database::error::sql_state;
+
+use place::{Lock, beside};
+
+/// Connections that read.
+pub const READERS: u32 = 8;
+
+/// Connections for the server's own looks.
+pub const PROBES: u32 = 1;
+
+/// How long a query waits for a connection.
+const READ_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the writer waits for its one connection: well below what a caller waits for an answer.
+const WRITE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a reader waits for a lock that another process holds, in milliseconds.
+const BUSY_TIMEOUT: &str = "5000";
+
+/// The same for the writer: well below what a caller waits for an answer.
+const WRITE_BUSY_TIMEOUT: &str = "2000";
+
+/// Size that the write-ahead log is cut to when it begins anew, in bytes. A reader that takes long lets it grow.
+const JOURNAL_SIZE: &str = "4194304";
+
+/// Settings of the connection that writes.
+const WRITER: &[(&str, &str)] = &[
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("busy_timeout", WRITE_BUSY_TIMEOUT),
+    ("journal_size_limit", JOURNAL_SIZE),
+];
+
+/// A database file that is open for writing, with the lock that keeps a second server away. Clones are the same file.
+#[derive(Debug, Clone)]
+pub struct SqliteFile(Arc<OpenFile>);
+
+#[derive(Debug)]
+struct OpenFile {
+    /// The name that it was opened by.
+    name: PathBuf,
+    /// Where it is.
+    path: PathBuf,
+    /// Held for as long as this lives.
+    _lock: Lock,
+    database: FileId,
+    /// The write-ahead log, once there is one.
+    journal: Mutex<Option<FileId>>,
+}
+
+/// Which file a path leads to, whatever its name: device and inode.
+type FileId = (u64, u64);
+
+impl SqliteFile {
+    /// The file at this path, which is open and locked. `name` is what leads to it.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub fn new(name: PathBuf, path: PathBuf, lock: Lock) -> anyhow::Result<Self> {
+        let database = file_id(&path).with_context(|| format!("cannot look at {}", path.display()))?;
+        Ok(Self(Arc::new(OpenFile { name, path, _lock: lock, database, journal: Mutex::default() })))
+    }
+
+    /// Why whoever opens the path now finds another database than the one that is open here; `None` when it is the same.
+    /// SQLite itself goes on writing to a file that was moved, removed or replaced, and nobody would ever read it.
+    pub fn replaced(&self) -> Option<String> {
+        let OpenFile { name, path, database, journal, .. } = &*self.0;
+        let is_gone = |looked: &io::Result<FileId>| looked.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+        let found = file_id(name);
+        // Another failure to look says nothing of the file.
+        if is_gone(&found) {
+            return Some(format!("{} was removed", name.display()));
+        }
+        if found.is_ok_and(|id| id != *database) {
+            return Some(format!("{} was replaced by another file", name.display()));
+        }
+        let mut known = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let beside = beside(path, "-wal");
+        let found = file_id(&beside);
+        if known.is_some() && is_gone(&found) {
+            return Some(format!("{} was removed", beside.display()));
+        }
+        let id = found.ok()?;
+        let is_other = *known.get_or_insert(id) != id;
+        is_other.then(|| format!("{} was replaced by another file", beside.display()))
+    }
+
+    /// Opens one more connection that writes, to the file that is there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
+        // Whoever closed the last connection removed the log properly, and it is made anew.
+        *self.0.journal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        connection(&self.0.path, (1, WRITE_WAIT), WRITER).await
+    }
+
+    /// Brings all of the write-ahead log into the file, once everybody here has closed it.
+    ///
+    /// # Errors
+    /// When the file is another one by now, or cannot be written.
+    pub async fn leave_whole(&self) -> Result<(), DbErr> {
+        // Nothing is added to a file that took the place of this one.
+        if self.replaced().is_some() {
+            return Ok(());
+        }
+        let last = self.new_writer().await?;
+        checkpoint(&last).await?;
+        last.close().await
+    }
+}
+
+fn file_id(path: &Path) -> io::Result<FileId> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// Brings everything that is in the write-ahead log into the database file and empties the log.
+///
+/// # Errors
+/// When the database cannot be written to.
+pub async fn checkpoint(db: &DatabaseConnection) -> Result<(), DbErr> {
+    db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop)
+}
+
+/// What is wrong with the file itself, as SQLite finds by reading all of it: pages, indexes, constraints and foreign keys. At most
+/// `most` faults of either kind.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>, DbErr> {
+    let ask = async |text: String| db.query_all_raw(Statement::from_string(DbBackend::Sqlite, text)).await;
+    let mut faults = Vec::new();
+    match ask(format!("PRAGMA integrity_check({most})")).await {
+        Ok(rows) => {
+            for row in rows {
+                let told: String = row.try_get_by_index(0)?;
+                faults.extend(told.lines().filter(|line| *line != "ok").map(|line| format!("the file: {line}")));
+            }
+        }
+        Err(error) if is_damage(&error) => faults.push(format!("the file: {error}")),
+        Err(error) => return Err(error),
+    }
+    let orphans = "SELECT DISTINCT \"table\", \"parent\" FROM pragma_foreign_key_check";
+    match ask(format!("{orphans} LIMIT {most}")).await {
+        Ok(rows) => {
+            for row in rows {
+                let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                faults.push(format!("the file: rows of {table} refer to rows of {parent} that are not there"));
+            }
+        }
+        Err(error) if is_damage(&error) => {
+            if faults.is_empty() {
+                faults.push(format!("the file: {error}"));
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(faults)
+}
+
+/// What a failure to open a database says of its file, when that is to blame.
+#[must_use]
+pub fn damage(error: &anyhow::Error) -> Option<String> {
+    let found = error.downcast_ref::<DbErr>().filter(|error| is_damage(error))?;
+    Some(format!("the file: {found}"))
+}
+
+/// Whether SQLite says that a file is malformed, shorter than it should be, or no database.
+fn is_damage(error: &DbErr) -> bool {
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    const SHORT_READ: i32 = 522;
+    let code = sql_state(error).and_then(|code| code.parse::<i32>().ok());
+    // The first byte is the kind, the others say more.
+    code.is_some_and(|code| code == SHORT_READ || [CORRUPT, NOT_A_DATABASE].contains(&(code & 0xff)))
+}
+
+/// So many connections that read.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub async fn readers(path: &Path, connections: u32) -> anyhow::Result<DatabaseConnection> {
+    connect(path, (connections, READ_WAIT), &[("query_only", "ON")]).await
+}
+
+/// The one connection that writes. Whoever holds the lock has made the file.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub async fn writer(path: &Path) -> anyhow::Result<DatabaseConnection> {
+    connect(path, (1, WRITE_WAIT), WRITER).await
+}
+
+/// One connection that reads an existing file, also while a server has it.
+///
+/// # Errors
+/// When there is no such file.
+pub async fn bystander(path: &Path) -> anyhow::Result<DatabaseConnection> {
+    if !path.exists() {
+        bail!("there is no database at {}", path.display());
+    }
+    place::check_name(path)?;
+    connect(path, (1, READ_WAIT), &[("query_only", "ON")]).await
+}
+
+async fn connect(
+    path: &Path,
+    size: (u32, Duration),
+    pragmas: &'static [(&'static str, &'static str)],
+) -> anyhow::Result<DatabaseConnection> {
+    let opened = connection(path, size, pragmas).await;
+    opened.with_context(|| format!("cannot open the database {}", path.display()))
+}
+
+async fn connection(
+    path: &Path,
+    (connections, wait): (u32, Duration),
+    pragmas: &'static [(&'static str, &'static str)],
+) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new("sqlite://as-below?mode=rw");
+    options.max_connections(connections).min_connections(1).acquire_timeout(wait).sqlx_logging(false);
+    // One that stays open keeps the write-ahead log in its place: closing the last one removes it.
+    options.max_lifetime(None).idle_timeout(None);
+    let path = path.to_owned();
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let common = sqlite.filename(&path).pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
+        pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))
+    });
+    Database::connect(options).await
+}

@@ -1,0 +1,256 @@
+//! What an operator sees in numbers: the name of each metric, in one place.
+//!
+//! A label never holds anything that a client can choose freely, so the number of series is bounded.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::clock::Clock;
+use crate::database::PoolUse;
+use domain::codes;
+
+/// Open TCP connections.
+const CONNECTIONS: &str = "onhand_connections_open";
+
+/// Open websockets.
+const SOCKETS: &str = "onhand_sockets_open";
+
+/// Operations on websockets and event streams.
+const OPERATIONS: &str = "onhand_operations_open";
+
+/// Operations over HTTP.
+const REQUESTS: &str = "onhand_requests_total";
+
+/// Kinds of operations over HTTP.
+const KINDS: [&str; 2] = ["query", "mutation"];
+
+/// Errors that clients were told.
+const REFUSALS: &str = "onhand_refusals_total";
+
+/// Calls of gateways.
+const GATEWAY_RESULTS: &str = "onhand_gateway_results_total";
+
+/// The age of the feed between replicas.
+const FEED_AGE: &str = "onhand_feed_age_seconds";
+
+/// Tokens that were refused, by reason.
+const TOKENS_REFUSED: &str = "onhand_tokens_refused_total";
+
+/// Failures to read the key set.
+const KEY_SET_FAILURES: &str = "onhand_key_set_failures_total";
+
+/// Lines of the log that were dropped.
+const LOG_LINES_DROPPED: &str = "onhand_log_lines_dropped_total";
+
+codes! {
+    /// Why a token is refused.
+    TokenFault {
+        /// The header is none of ours, or the token no token.
+        Malformed = "malformed",
+        /// It is longer than any that is looked at.
+        TooLong = "too_long",
+        /// The keys were never read.
+        NoKeys = "no_keys",
+        /// It names a key that is not in the set.
+        UnknownKey = "unknown_key",
+        /// It names an algorithm that is not its key's.
+        Algorithm = "algorithm",
+        /// The key has not signed it.
+        Signature = "signature",
+        /// It is over.
+        Expired = "expired",
+        /// It has not begun.
+        NotYetValid = "not_yet_valid",
+        /// It is of another issuer.
+        Issuer = "issuer",
+        /// It is for another audience.
+        Audience = "audience",
+        /// A claim is missing, or is no such claim.
+        Claims = "claims",
+        /// The subject is unfit for a log.
+        Subject = "subject",
+        /// The role is none of ours.
+        Role = "role",
+        /// It may read metrics and nothing else.
+        MetricsOnly = "metrics_only",
+    }
+}
+
+/// Describes every metric, for those who read them.
+pub fn describe() {
+    describe_gauge!("onhand_writer_queue", "Commands that wait for the writer");
+    describe_histogram!("onhand_writer_batch_commands", "Commands in one transaction");
+    describe_histogram!("onhand_writer_batch_seconds", "From the beginning of a transaction to its end");
+    describe_counter!(GATEWAY_RESULTS, "How calls of gateways ended, by gateway and result");
+    describe_counter!(REQUESTS, "Queries and mutations, by kind");
+    describe_counter!(REFUSALS, "Errors of both kinds, by code");
+    describe_gauge!(CONNECTIONS, "Open TCP connections, those of websockets among them");
+    describe_gauge!(FEED_AGE, "Time since the feed last told what other replicas changed");
+    describe_gauge!(SOCKETS, "Open websockets");
+    describe_gauge!(OPERATIONS, "Operations that run on websockets and event streams");
+    describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
+    describe_counter!("onhand_states_merged_total", "States of stock that a slow reader skipped");
+    describe_counter!(
+        "onhand_slow_readers_total",
+        "Connections that were ended because they did not read their answers"
+    );
+    describe_counter!(TOKENS_REFUSED, "Tokens that were not good, by reason");
+    describe_gauge!("onhand_key_set_age_seconds", "Time since the key set was read");
+    describe_gauge!("onhand_key_set_keys", "Keys of the key set; 0 until it was read");
+    describe_counter!(KEY_SET_FAILURES, "How often the key set could not be read");
+    describe_gauge!("onhand_database_connections", "Connections to the database, by pool and state: open, idle");
+    describe_gauge!("onhand_database_waiting", "Statements that wait for a connection to PostgreSQL, by pool");
+    describe_counter!(LOG_LINES_DROPPED, "Lines of the log that were dropped because nobody read them");
+    describe_gauge!("onhand_build_info", "Always 1; its label tells the version");
+    describe_gauge!("process_open_fds", "Open files and sockets");
+    describe_gauge!("process_max_fds", "How many files and sockets may be open");
+    describe_gauge!("process_start_time_seconds", "When the process began, in seconds since 1970");
+    // What is named to operators is there from the start.
+    for name in ["onhand_writer_queue", CONNECTIONS, SOCKETS, OPERATIONS] {
+        gauge!(name).set(0.0);
+    }
+    for name in [
+        KEY_SET_FAILURES,
+        LOG_LINES_DROPPED,
+        "onhand_events_sent_total",
+        "onhand_states_merged_total",
+        "onhand_slow_readers_total",
+    ] {
+        counter!(name).absolute(0);
+    }
+    for fault in TokenFault::ALL {
+        counter!(TOKENS_REFUSED, "reason" => fault.as_str()).absolute(0);
+    }
+    for kind in KINDS {
+        counter!(REQUESTS, "kind" => kind).absolute(0);
+    }
+    gauge!("onhand_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let started = Clock::system().now().timestamp_millis();
+    // Milliseconds since 1970 are far from what a float does not keep exactly.
+    #[expect(clippy::cast_precision_loss, reason = "a time is far below 2^52 milliseconds")]
+    gauge!("process_start_time_seconds").set(started as f64 / 1_000.0);
+}
+
+/// Begins every count that has a label from a list of words: what never happened is 0.
+pub fn begin(codes: impl IntoIterator<Item = &'static str>, gateways: &[&'static str], results: &[&'static str]) {
+    for code in codes {
+        counter!(REFUSALS, "code" => code).absolute(0);
+    }
+    for (gateway, result) in gateways.iter().flat_map(|gateway| results.iter().map(move |result| (*gateway, *result))) {
+        counter!(GATEWAY_RESULTS, "gateway" => gateway, "result" => result).absolute(0);
+    }
+}
+
+/// A token was refused.
+pub fn token_refused(fault: TokenFault) {
+    counter!(TOKENS_REFUSED, "reason" => fault.as_str()).increment(1);
+}
+
+/// How old the key set is, how many keys it has, and how often it could not be read.
+pub fn key_set(age: Duration, keys: usize, failures: u64) {
+    counter!(KEY_SET_FAILURES).absolute(failures);
+    gauge!("onhand_key_set_age_seconds").set(age.as_secs_f64());
+    gauge!("onhand_key_set_keys").set(f64::from(u32::try_from(keys).unwrap_or(u32::MAX)));
+}
+
+/// How the connections of a pool are used.
+pub fn database_connections(pool: &'static str, used: PoolUse) {
+    for (state, count) in [("open", used.open), ("idle", used.idle)] {
+        gauge!("onhand_database_connections", "pool" => pool, "state" => state).set(f64::from(count));
+    }
+    if let Some(waiting) = used.waiting {
+        gauge!("onhand_database_waiting", "pool" => pool).set(f64::from(waiting));
+    }
+}
+
+/// What there is to tell of the process: lines that were dropped, and files that are and may be open.
+pub fn process(dropped_lines: u64, (open, most): (Option<u64>, Option<u64>)) {
+    counter!(LOG_LINES_DROPPED).absolute(dropped_lines);
+    for (name, files) in [("process_open_fds", open), ("process_max_fds", most)] {
+        if let Some(files) = files {
+            gauge!(name).set(f64::from(u32::try_from(files).unwrap_or(u32::MAX)));
+        }
+    }
+}
+
+/// How many commands wait.
+pub fn queued(commands: usize) {
+    // A queue holds a few thousand at the most, which a float keeps exactly.
+    gauge!("onhand_writer_queue").set(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+}
+
+/// How many TCP connections are open.
+pub fn connections(open: usize) {
+    gauge!(CONNECTIONS).set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
+}
+
+/// How late the feed between replicas is.
+pub fn feed_age(age: Duration) {
+    gauge!(FEED_AGE).set(age.as_secs_f64());
+}
+
+/// A batch went through, or was refused by the database.
+pub fn batch(commands: usize, took: Duration) {
+    histogram!("onhand_writer_batch_commands").record(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    histogram!("onhand_writer_batch_seconds").record(took);
+}
+
+/// A call of a gateway ended.
+pub fn gateway(name: &str, result: &'static str) {
+    counter!(GATEWAY_RESULTS, "gateway" => name.to_owned(), "result" => result).increment(1);
+}
+
+/// An operation with one answer came, over whatever.
+pub fn request(kind: &'static str) {
+    counter!(REQUESTS, "kind" => kind).increment(1);
+}
+
+/// An error of either kind was told.
+pub fn refusal(code: &'static str) {
+    counter!(REFUSALS, "code" => code).increment(1);
+}
+
+/// A result was sent to a subscriber.
+pub fn event() {
+    counter!("onhand_events_sent_total").increment(1);
+}
+
+/// A reader skipped so many states.
+pub fn merged(states: u64) {
+    counter!("onhand_states_merged_total").increment(states);
+}
+
+/// A connection was ended because its answer was not read.
+pub fn slow_reader() {
+    counter!("onhand_slow_readers_total").increment(1);
+}
+
+/// Counts something that is open for as long as this lives.
+#[derive(Debug)]
+pub struct Open(&'static str);
+
+impl Open {
+    /// A websocket.
+    #[must_use]
+    pub fn socket() -> Self {
+        Self::count(SOCKETS)
+    }
+
+    /// An operation on a websocket or an event stream.
+    #[must_use]
+    pub fn operation() -> Self {
+        Self::count(OPERATIONS)
+    }
+
+    fn count(name: &'static str) -> Self {
+        gauge!(name).increment(1.0);
+        Self(name)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        gauge!(self.0).decrement(1.0);
+    }
+}

@@ -1,0 +1,42 @@
+//! Carts with their items.
+
+use entity::{cart, cart_item};
+use sea_orm::sea_query::{Condition, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect,
+};
+
+use crate::database::error::Error;
+use domain::cart::Cart;
+use domain::id::CartId;
+
+use super::nested::{decode, rows_as_json};
+use crate::database::rows;
+
+use super::Store;
+
+/// The column of a cart's items.
+const ITEMS: &str = "items";
+
+impl Store {
+    /// These carts, in any order, each with its items as of one moment.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn carts(&self, ids: &[CartId]) -> Result<Vec<Cart>, Error> {
+        let of_cart = cart_item::Column::CartId.into_expr().equals((cart::Entity, cart::Column::Id));
+        let items = rows_as_json::<cart_item::Entity>(self.db.get_database_backend(), Condition::all().add(of_cart));
+        let query = cart::Entity::find().filter(cart::Column::Id.is_in(ids.iter().map(|id| id.0)));
+        let found = query.expr_as(items, ITEMS).into_model::<CartParts>().all(&self.db).await?;
+        Ok(found.into_iter().map(|CartParts(cart, items)| rows::cart(cart, items)).collect::<Result<_, _>>()?)
+    }
+}
+
+/// A cart's row and those of its items.
+struct CartParts(cart::Model, Vec<cart_item::Model>);
+
+impl FromQueryResult for CartParts {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self(cart::Model::from_query_result(row, prefix)?, decode(row, ITEMS)?))
+    }
+}

@@ -1,0 +1,50 @@
+//! Reads payments: those that recovery has to poll, their orders, and the sandbox's journal.
+
+use entity::{payment, sandbox_charge};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::database::error::Error;
+use crate::database::rows;
+use domain::Time;
+use domain::id::PaymentId;
+use domain::order::OrderRecord;
+use domain::payment::Status;
+use domain::sandbox::Charge;
+
+use super::Store;
+use super::order::parents;
+
+impl Store {
+    /// Open payments that recovery may look at now, the longest due first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_payments(&self, now: Time, limit: u64) -> Result<Vec<PaymentId>, Error> {
+        let open = Status::ALL.iter().filter(|status| status.is_open()).map(|status| status.as_str());
+        let query = payment::Entity::find()
+            .filter(payment::Column::Status.is_in(open))
+            .filter(payment::Column::LookAt.lte(now))
+            .filter(payment::Column::LeasedUntil.lte(now))
+            .order_by_asc(payment::Column::LookAt)
+            .limit(limit);
+        Ok(query.all(&self.db).await?.into_iter().map(|row| PaymentId(row.id)).collect())
+    }
+
+    /// The orders that these payments belong to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn orders_of_payments(&self, payments: &[PaymentId]) -> Result<Vec<OrderRecord>, Error> {
+        let ids = payments.iter().map(|id| id.0);
+        self.records(parents::<payment::Entity>(payment::Column::OrderId, payment::Column::Id, ids)).await
+    }
+
+    /// What the sandbox has in its journal under this key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn charge(&self, payment: PaymentId) -> Result<Option<Charge>, Error> {
+        let found = sandbox_charge::Entity::find_by_id(payment.0).one(&self.db).await?;
+        Ok(found.as_ref().map(rows::charge).transpose()?)
+    }
+}

@@ -1,0 +1,197 @@
+//! The whole shop in one snapshot, page by page: what `verify` and `export` read while a server goes on writing.
+//!
+//! The only transaction outside the writer. It only reads.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entity::{order, order_item, payment, product, stock, stock_transaction};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+};
+
+use crate::database::error::Error;
+use domain::id::{OrderId, ProductId};
+use domain::order::Order;
+use domain::payment::Payment;
+use domain::product::Product;
+use domain::stock::Stock;
+use domain::transaction::StockTransaction;
+
+use crate::database::rows;
+
+/// Records that are compared at once.
+const PAGE: u64 = 500;
+
+/// Rows of the log that are read at once.
+const LOG_PAGE: u64 = 5_000;
+
+/// A consistent view of everything.
+#[derive(Debug)]
+pub struct Snapshot(pub(super) DatabaseTransaction);
+
+/// Some orders with everything that belongs to them.
+#[derive(Debug, Default)]
+pub struct OrderPage {
+    /// The orders.
+    pub orders: Vec<Order>,
+    /// Their payments.
+    pub payments: HashMap<OrderId, Vec<Payment>>,
+    /// Their rows of the log, by product and `sequence`.
+    pub log: HashMap<OrderId, Vec<StockTransaction>>,
+}
+
+impl Snapshot {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    #[expect(clippy::disallowed_methods, reason = "a snapshot that only reads")]
+    pub async fn begin(db: &DatabaseConnection) -> Result<Self, Error> {
+        // On SQLite every transaction that reads is a snapshot, read-only by its connection.
+        let isolation = (db.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let access = isolation.is_some().then_some(AccessMode::ReadOnly);
+        Ok(Self(db.begin_with_config(isolation, access).await?))
+    }
+
+    /// How many stock records, log rows and orders there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn counts(&self) -> Result<(u64, u64, u64), Error> {
+        let stocks = stock::Entity::find().count(&self.0).await?;
+        let rows = stock_transaction::Entity::find().count(&self.0).await?;
+        Ok((stocks, rows, order::Entity::find().count(&self.0).await?))
+    }
+
+    /// The next stock records, by product.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stocks(&self, after: Option<ProductId>) -> Result<Vec<Stock>, Error> {
+        let mut query = stock::Entity::find().order_by_asc(stock::Column::ProductId).limit(PAGE);
+        if let Some(after) = after {
+            query = query.filter(stock::Column::ProductId.gt(after.0));
+        }
+        Ok(query.all(&self.0).await?.iter().map(rows::stock).collect())
+    }
+
+    /// The products from product to product.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn products(&self, (first, last): (ProductId, ProductId)) -> Result<BTreeMap<ProductId, Product>, Error> {
+        let query = product::Entity::find().filter(product::Column::Id.between(first.0, last.0));
+        let found = query.all(&self.0).await?.into_iter().map(|row| rows::product(row).map(|row| (row.id, row)));
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// The SKUs of these products. Callers bound them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn skus(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+    ) -> Result<BTreeMap<ProductId, String>, Error> {
+        use product::Column;
+        let wanted = Column::Id.is_in(products.into_iter().map(|id| id.0));
+        let query = product::Entity::find().select_only().columns([Column::Id, Column::Sku]).filter(wanted);
+        let found: Vec<(Uuid, String)> = query.into_tuple().all(&self.0).await?;
+        Ok(found.into_iter().map(|(id, sku)| (ProductId(id), sku)).collect())
+    }
+
+    /// The rows of the whole log that follow this one, the oldest first; of one product in order of `sequence`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn log_by_time(&self, after: Option<&StockTransaction>) -> Result<Vec<StockTransaction>, Error> {
+        use stock_transaction::Column;
+        let mut query = stock_transaction::Entity::find();
+        if let Some(last) = after {
+            let (at, product) = (Column::CreatedAt, Column::ProductId);
+            let in_product = product.eq(last.product.0).and(Column::Sequence.gt(last.sequence));
+            let in_time = at.eq(last.created_at).and(product.gt(last.product.0).or(in_product));
+            query = query.filter(at.gte(last.created_at)).filter(at.gt(last.created_at).or(in_time));
+        }
+        let query =
+            query.order_by_asc(Column::CreatedAt).order_by_asc(Column::ProductId).order_by_asc(Column::Sequence);
+        let found = query.limit(LOG_PAGE).all(&self.0).await?;
+        Ok(found.into_iter().map(rows::transaction).collect::<Result<_, _>>()?)
+    }
+
+    /// The next rows of the log from product to product, by product and `sequence`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn log(
+        &self,
+        (first, last): (ProductId, ProductId),
+        after: Option<(ProductId, i32)>,
+    ) -> Result<Vec<StockTransaction>, Error> {
+        use stock_transaction::Column;
+        let mut query = stock_transaction::Entity::find().filter(Column::ProductId.lte(last.0));
+        query = match after {
+            None => query.filter(Column::ProductId.gte(first.0)),
+            Some((product, sequence)) => {
+                let same = Column::ProductId.eq(product.0).and(Column::Sequence.gt(sequence));
+                query.filter(Column::ProductId.gt(product.0).or(same))
+            }
+        };
+        let query = query.order_by_asc(Column::ProductId).order_by_asc(Column::Sequence).limit(LOG_PAGE);
+        Ok(query.all(&self.0).await?.into_iter().map(rows::transaction).collect::<Result<_, _>>()?)
+    }
+
+    /// What the items of all orders hold of each product, from product to product.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held(&self, (first, last): (ProductId, ProductId)) -> Result<BTreeMap<ProductId, i64>, Error> {
+        let query = order_item::Entity::find()
+            .select_only()
+            .column(order_item::Column::ProductId)
+            .column_as(Expr::col(order_item::Column::Allocated).sum(), "held")
+            .filter(order_item::Column::ProductId.between(first.0, last.0))
+            .group_by(order_item::Column::ProductId);
+        let held: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;
+        Ok(held.into_iter().map(|(product, held)| (ProductId(product), held)).collect())
+    }
+
+    /// The next orders, by id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn orders(&self, after: Option<OrderId>) -> Result<OrderPage, Error> {
+        let mut query = order::Entity::find().order_by_asc(order::Column::Id).limit(PAGE);
+        if let Some(after) = after {
+            query = query.filter(order::Column::Id.gt(after.0));
+        }
+        let found = query.all(&self.0).await?;
+        let ids: Vec<Uuid> = found.iter().map(|order| order.id).collect();
+        let items = order_item::Entity::find().filter(order_item::Column::OrderId.is_in(ids.iter().copied()));
+        let mut items = rows::group(items.all(&self.0).await?, |item| item.order_id);
+        let mut page = OrderPage::default();
+        for row in found {
+            let items = items.remove(&row.id).unwrap_or_default();
+            page.orders.push(rows::order(row, items)?);
+        }
+        let payments = payment::Entity::find().filter(payment::Column::OrderId.is_in(ids.iter().copied()));
+        for row in payments.all(&self.0).await? {
+            let payment = rows::payment(row)?;
+            page.payments.entry(payment.order).or_default().push(payment);
+        }
+        let log = stock_transaction::Entity::find()
+            .filter(stock_transaction::Column::OrderId.is_in(ids))
+            .order_by_asc(stock_transaction::Column::ProductId)
+            .order_by_asc(stock_transaction::Column::Sequence);
+        for row in log.all(&self.0).await? {
+            let row = rows::transaction(row)?;
+            if let Some(order) = row.order {
+                page.log.entry(order).or_default().push(row);
+            }
+        }
+        Ok(page)
+    }
+}
