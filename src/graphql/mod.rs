@@ -11,6 +11,7 @@ mod error;
 mod introspection;
 mod keys;
 mod loaders;
+mod money;
 mod node;
 mod order;
 mod page;

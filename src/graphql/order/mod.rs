@@ -1,5 +1,6 @@
 //! Orders: from check-out to shipping.
 
+mod item;
 mod mutations;
 mod payment;
 mod queries;
@@ -7,9 +8,10 @@ mod shipment;
 mod subscriptions;
 mod types;
 
+pub use item::OrderItem;
 pub use mutations::OrderMutations;
 pub use payment::Payment;
 pub use queries::OrderQueries;
 pub use shipment::Shipment;
 pub use subscriptions::OrderSubscriptions;
-pub use types::{Order, OrderItem};
+pub use types::Order;

@@ -3,7 +3,7 @@
 use async_graphql::{Enum, ID, Object, SimpleObject};
 
 use crate::graphql::budget::{Charged, Text};
-use crate::graphql::product::Money;
+use crate::graphql::money::Money;
 use crate::graphql::scalars::DateTime;
 use domain::payment;
 

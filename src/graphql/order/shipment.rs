@@ -9,7 +9,7 @@ use crate::graphql::scalars::DateTime;
 use domain::order::OrderRecord;
 use domain::shipment;
 
-use super::types::OrderItem;
+use super::item::OrderItem;
 
 /// Goods of one order that left together.
 #[derive(Debug, Clone)]

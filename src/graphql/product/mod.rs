@@ -6,4 +6,4 @@ mod types;
 
 pub use mutations::ProductMutations;
 pub use queries::ProductQueries;
-pub use types::{Availability, Money, MoneyInput, Product, ProductStatus};
+pub use types::{Product, ProductStatus, present, product_of};

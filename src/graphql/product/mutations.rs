@@ -7,12 +7,13 @@ use crate::database::error::Error;
 use crate::graphql::Viewer;
 use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::id;
+use crate::graphql::money::MoneyInput;
 use domain::commands::{
     ArchiveProduct, Command, CreateProduct, NewProduct, ProductChanges, ProductInput, UpdateProduct,
 };
 use domain::product::{ProductRecord, Status};
 
-use super::{MoneyInput, Product};
+use super::Product;
 
 /// A product to be made.
 #[derive(Debug, InputObject)]

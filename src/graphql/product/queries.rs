@@ -9,11 +9,12 @@ use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{any_of, at_most, fits, id};
 use crate::graphql::loaders::load;
 use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::stock::Availability;
 use crate::read::{ProductCursor, ProductFilter};
 use domain::id::ProductId;
 use domain::product::Status;
 
-use super::{Availability, Product, ProductStatus};
+use super::{Product, ProductStatus};
 
 /// Cursors of lists of products.
 const CURSOR: &str = "product";

@@ -1,15 +1,18 @@
 //! The product as clients see it.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::database::error::Error;
 use crate::graphql::Viewer;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, failure};
-use crate::graphql::scalars::{DateTime, Long};
-use crate::graphql::stock::Stock;
+use crate::graphql::loaders::load;
+use crate::graphql::money::Money;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::stock::{Availability, Stock};
+use domain::id::ProductId;
 use domain::product::ProductRecord;
-use domain::{money, stock as domain_stock};
+use domain::stock as domain_stock;
 
 /// A product of the catalogue.
 #[derive(Debug, Clone)]
@@ -107,41 +110,21 @@ pub enum ProductStatus {
     Archived,
 }
 
-/// What a shopper can expect of a product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::stock::Availability")]
-pub enum Availability {
-    /// More than the threshold is available.
-    InStock,
-    /// Something is available, but no more than the threshold.
-    LowStock,
-    /// Nothing is available.
-    OutOfStock,
-    /// Stock is not managed: every quantity can be bought.
-    Untracked,
+/// The product that something belongs to. Products are never deleted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn product_of(context: &Context<'_>, id: ProductId) -> async_graphql::Result<Product> {
+    present(id, load(context, id).await?)
 }
 
-/// An amount of money.
-#[derive(Debug, Clone, Copy, SimpleObject)]
-#[graphql(guard = "Charged")]
-pub struct Money {
-    /// Minor units, for example cents.
-    amount: Long,
-    /// ISO 4217.
-    currency: &'static str,
-}
-
-impl From<money::Money> for Money {
-    fn from(money: money::Money) -> Self {
-        Self { amount: Long(money.amount), currency: money.currency.code() }
-    }
-}
-
-/// An amount of money.
-#[derive(Debug, Clone, InputObject)]
-pub struct MoneyInput {
-    /// Minor units, for example cents: 0 to 2^53 - 1.
-    pub amount: Long,
-    /// ISO 4217, for example EUR.
-    pub currency: String,
+/// A product that must be there.
+///
+/// # Errors
+/// When it is not.
+pub fn present(id: ProductId, product: Option<ProductRecord>) -> async_graphql::Result<Product> {
+    product.map(Product).ok_or_else(|| {
+        let missing = anyhow::anyhow!("{id} is missing");
+        failure(&Error::Failure(missing))
+    })
 }

@@ -13,7 +13,7 @@ use crate::graphql::keys::{any_of, at_most, id, ids};
 use crate::graphql::loaders::{load_many, told};
 use crate::graphql::order::Order;
 use crate::graphql::page::{PageArguments, connection};
-use crate::graphql::product::Product;
+use crate::graphql::product::{Product, present, product_of};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{Viewer, viewer};
 use crate::read::{LogCursor, LogFilter};
@@ -21,7 +21,7 @@ use domain::product::ProductRecord;
 use domain::transaction;
 
 use super::log_page::LogPage;
-use super::types::{StockNumbers, present, product_of};
+use super::numbers::StockNumbers;
 
 /// Cursors of lists of the log.
 const CURSOR: &str = "log";

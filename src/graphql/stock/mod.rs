@@ -3,6 +3,7 @@
 mod log;
 mod log_page;
 mod mutations;
+mod numbers;
 mod queries;
 mod subscriptions;
 mod types;
@@ -11,4 +12,4 @@ pub use log::{StockTransaction, log_connection};
 pub use mutations::StockMutations;
 pub use queries::StockQueries;
 pub use subscriptions::StockSubscriptions;
-pub use types::Stock;
+pub use types::{Availability, Stock};

@@ -8,12 +8,13 @@ use crate::graphql::Viewer;
 use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::{at_most, id, idempotency_key};
 use crate::graphql::loaders::load_many;
-use crate::graphql::product::Product;
+use crate::graphql::product::{Product, product_of};
 use domain::commands::{AdjustStock, AdjustedRows, AdjustedStock, MAX_CHANGES, Preview, StockChange};
 use domain::world::idempotency::{Keyed, Once};
 
 use super::log::{StockAction, StockReason, StockTransaction};
-use super::types::{Stock, StockNumbers, product_of};
+use super::numbers::StockNumbers;
+use super::types::Stock;
 
 /// Changes of stock that happen together or not at all.
 #[derive(Debug, InputObject)]

@@ -1,18 +1,17 @@
 //! The stock record as clients see it.
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::graphql::Viewer;
 use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most};
-use crate::graphql::loaders::load;
 use crate::graphql::page::PageArguments;
-use crate::graphql::product::{Availability, Product};
+use crate::graphql::product::{Product, product_of};
 use crate::graphql::scalars::DateTime;
 use crate::read::LogFilter;
-use domain::id::{ProductId, StockId};
+use domain::id::StockId;
 use domain::product::ProductRecord;
 use domain::stock;
 
@@ -103,39 +102,16 @@ fn sees_all(context: &Context<'_>) -> bool {
     Viewer::of(context).sees() == stock::PublicStock::Exact
 }
 
-/// The product that something belongs to. Products are never deleted.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn product_of(context: &Context<'_>, id: ProductId) -> async_graphql::Result<Product> {
-    present(id, load(context, id).await?)
-}
-
-/// A product that must be there.
-///
-/// # Errors
-/// When it is not.
-pub fn present(id: ProductId, product: Option<ProductRecord>) -> async_graphql::Result<Product> {
-    product.map(Product).ok_or_else(|| {
-        let missing = anyhow::anyhow!("{id} is missing");
-        crate::graphql::error::failure(&crate::database::error::Error::Failure(missing))
-    })
-}
-
-/// The three numbers at one moment.
-#[derive(Debug, Clone, Copy, SimpleObject)]
-#[graphql(guard = "Charged")]
-pub struct StockNumbers {
-    /// Units in the warehouse.
-    total: i32,
-    /// Units that can still be bought.
-    available: i32,
-    /// Units that belong to someone already.
-    allocated: i32,
-}
-
-impl From<stock::Numbers> for StockNumbers {
-    fn from(numbers: stock::Numbers) -> Self {
-        Self { total: numbers.total, available: numbers.available(), allocated: numbers.allocated }
-    }
+/// What a shopper can expect of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::stock::Availability")]
+pub enum Availability {
+    /// More than the threshold is available.
+    InStock,
+    /// Something is available, but no more than the threshold.
+    LowStock,
+    /// Nothing is available.
+    OutOfStock,
+    /// Stock is not managed: every quantity can be bought.
+    Untracked,
 }
