@@ -7,7 +7,6 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::clock::Clock;
-use crate::database::PoolUse;
 use domain::codes;
 
 /// Open TCP connections.
@@ -154,12 +153,12 @@ pub fn key_set(age: Duration, keys: usize, failures: u64) {
     gauge!("onhand_key_set_keys").set(f64::from(u32::try_from(keys).unwrap_or(u32::MAX)));
 }
 
-/// How the connections of a pool are used.
-pub fn database_connections(pool: &'static str, used: PoolUse) {
-    for (state, count) in [("open", used.open), ("idle", used.idle)] {
+/// Sets how many connections of a pool are open and idle, and how many statements wait for one, if that is known.
+pub fn database_connections(pool: &'static str, open: u32, idle: u32, waiting: Option<u32>) {
+    for (state, count) in [("open", open), ("idle", idle)] {
         gauge!("onhand_database_connections", "pool" => pool, "state" => state).set(f64::from(count));
     }
-    if let Some(waiting) = used.waiting {
+    if let Some(waiting) = waiting {
         gauge!("onhand_database_waiting", "pool" => pool).set(f64::from(waiting));
     }
 }

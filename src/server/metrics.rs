@@ -67,8 +67,8 @@ pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Respon
     if let Some(set) = gate.key_set() {
         telemetry::key_set(set.age(), set.size(), set.failures());
     }
-    for (pool, connections) in served.app.store.connections() {
-        telemetry::database_connections(pool, connections);
+    for (pool, used) in served.app.store.connections() {
+        telemetry::database_connections(pool, used.open, used.idle, used.waiting);
     }
     telemetry::process(lines::dropped(), files());
     handle.run_upkeep();
