@@ -17,7 +17,6 @@ use domain::payment::Method;
 use domain::stock::PublicStock;
 use futures_util::{StreamExt, stream};
 use onhand::app::{App, Settings};
-use onhand::cli::follow_replicas;
 use onhand::clock::Clock;
 use onhand::config::PaymentTimes;
 use onhand::database::{migrate, open};
@@ -81,7 +80,7 @@ async fn shop(url: &str) -> Outcome<App> {
     };
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(&databases, settings, Clock::system());
-    follow_replicas(&app, &databases.kind, &CancellationToken::new()).await?;
+    app.follow_replicas(&databases.kind, &CancellationToken::new()).await?;
     // The lock lives as long as the process.
     std::mem::forget(databases);
     Ok(app)

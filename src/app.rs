@@ -1,21 +1,26 @@
-//! What every part of the server works with: the store, the writer, the hub, the gateways and the clock.
+//! The shared state of a server: the store, the writer, the hub, the gateways and the clock, behind one reference count.
 //!
-//! Cheap to clone and handed on as the first argument. It owns nothing that cannot be shared.
+//! It holds what every request needs and decides nothing. It must never own what belongs to one request or connection.
+
+use std::ops::Deref;
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::PaymentTimes;
-use crate::database::{Databases, Notifier};
-use crate::live::{FeedAge, Hub};
+use crate::database::error::Error;
+use crate::database::{Databases, Kind, Notifier};
+use crate::live::{Feed, FeedAge, Hub};
 use crate::payment::Gateways;
 use crate::read::Store;
 use crate::supervision::Supervisor;
 use crate::writer::{Connection, Links, Writer, WriterHealth};
 use domain::stock::PublicStock;
 
-/// What an app is started with.
+/// The settings of an [`App`].
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// How long paying may take.
@@ -24,26 +29,30 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
-    /// Most commands that wait for the writer.
+    /// Maximum number of commands that wait for the writer.
     pub max_queued: usize,
 }
 
-/// What every part of the server works with.
+/// A handle to the shared state. Cloning it copies one pointer.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+/// The shared state, which an [`App`] dereferences to.
+#[derive(Debug)]
+pub struct Shared {
     /// Read queries.
     pub store: Store,
-    /// Read queries of the server's own, which never wait for those of clients.
+    /// Read queries of the server itself, which never wait for those of clients.
     pub probes: Store,
     /// The only way to change anything.
     pub writer: Writer,
     /// Whether the database takes changes.
     pub writer_health: WriterHealth,
-    /// Where changes are announced.
+    /// Publishes committed changes to the subscribers of this replica.
     pub hub: Hub,
-    /// What tells other replicas that there is something new, and hears it from them.
+    /// Notifies the other replicas of commits, and is notified by them.
     pub notifier: Notifier,
-    /// How late the feed between replicas is.
+    /// The age of the feed between replicas.
     pub feed_age: FeedAge,
     /// Who takes the money.
     pub gateways: Gateways,
@@ -51,16 +60,17 @@ pub struct App {
     pub times: PaymentTimes,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
-    /// Where the time comes from.
+    /// The source of the time.
     pub clock: Clock,
-    /// Ends the process when a task ends that it cannot do without.
+    /// Ends the process when a task ends that the server cannot do without.
     pub supervisor: Supervisor,
-    /// Work that goes on when its caller goes away, and that a shutdown waits for.
+    /// Work that continues when its caller goes away, and that a shutdown waits for.
     pub tasks: TaskTracker,
 }
 
 impl App {
-    /// Starts the writer on this database, and watches over it. The handle ends when the last clone of the app is gone.
+    /// Starts the writer on this database under supervision. The returned task ends when the last clone of the app is
+    /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let Settings { times, public_stock, has_sandbox, max_queued } = settings;
@@ -74,7 +84,7 @@ impl App {
         let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
         let task = supervisor.watch("the writer", task);
-        let app = Self {
+        let shared = Shared {
             store,
             probes,
             writer,
@@ -89,6 +99,30 @@ impl App {
             supervisor,
             tasks,
         };
-        (app, task)
+        (Self(Arc::new(shared)), task)
+    }
+
+    /// Follows the changes of other replicas until `stop`, and notifies them of those of this one. Does nothing where this
+    /// process has the database to itself.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn follow_replicas(&self, kind: &Kind, stop: &CancellationToken) -> Result<(), Error> {
+        if let Kind::Postgres(postgres) = kind {
+            let links = (self.hub.clone(), self.clock.clone(), self.feed_age.clone());
+            let feed = Feed::begin(postgres.clone(), links).await?;
+            self.supervisor.spawn("the feed between replicas", stop, feed.follow(self.notifier.clone(), stop.clone()));
+            let carried = self.notifier.clone().carry(postgres.clone(), stop.clone());
+            self.supervisor.spawn("the notifier between replicas", stop, carried);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }

@@ -20,10 +20,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine, LimitSettings, LogFormat, Room};
-use crate::database::{Databases, Kind, damage, is_file, migrate, open, open_read_only, shown};
+use crate::database::{Databases, damage, is_file, migrate, open, open_read_only, shown};
 use crate::files::import::Interrupted;
 use crate::files::{export, import};
-use crate::live::Feed;
 use crate::observability::lines::Lines;
 use crate::server::bind;
 use crate::server::{Door, Front, Gate, Wire, token};
@@ -221,7 +220,7 @@ async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
     let explore = access.explore.unwrap_or(is_development);
     let cart_lifetime = Duration::from_hours(u64::from(serve.cart_days) * 24);
-    follow_replicas(&app, &databases.kind, &stop).await?;
+    app.follow_replicas(&databases.kind, &stop).await?;
     let supervisor = app.supervisor.clone();
     supervisor.spawn("recovery", &stop, payment::recover(app.clone(), stop.clone()));
     supervisor.spawn(
@@ -296,21 +295,6 @@ fn bound_connections(wanted: usize, sockets: usize) -> anyhow::Result<usize> {
         );
     }
     Ok(connections)
-}
-
-/// Where replicas share a database, tells the others what is done here, and hears from them.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn follow_replicas(app: &App, kind: &Kind, stop: &CancellationToken) -> anyhow::Result<()> {
-    if let Kind::Postgres(postgres) = kind {
-        let links = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
-        let feed = Feed::begin(postgres.clone(), links).await?;
-        app.supervisor.spawn("the feed between replicas", stop, feed.follow(app.notifier.clone(), stop.clone()));
-        let carried = app.notifier.clone().carry(postgres.clone(), stop.clone());
-        app.supervisor.spawn("the notifier between replicas", stop, carried);
-    }
-    Ok(())
 }
 
 /// Begins to stop when a task has ended that the server cannot do without.

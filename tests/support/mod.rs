@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
-use onhand::cli::follow_replicas;
 use onhand::cli::verify;
 use onhand::clock::Clock;
 use onhand::config::{Access, PaymentTimes, Role};
@@ -239,7 +238,7 @@ impl Shop {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        follow_replicas(&app, &databases.kind, &stop).await.expect("a database");
+        app.follow_replicas(&databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
         let front = Front { gate, explore: access.explore.unwrap_or(is_development), documents, wire };
         let door = Door::open(listener, &front.wire, stop.clone());

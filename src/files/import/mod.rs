@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::app::{App, Settings};
-use crate::cli::{follow_replicas, prepared};
+use crate::cli::prepared;
 use crate::clock::Clock;
 use crate::config::{CommandLine, ImportSettings};
 use crate::database::error::Error;
@@ -95,7 +95,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
     };
     let (app, writer) = App::start(&databases, app_settings, Clock::system());
     let stop = CancellationToken::new();
-    follow_replicas(&app, &databases.kind, &stop).await?;
+    app.follow_replicas(&databases.kind, &stop).await?;
     let done = this.import(settings, results, &app).await;
     stop.cancel();
     drop(app);
