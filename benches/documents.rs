@@ -13,7 +13,7 @@ use domain::actor::Actor;
 use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use onhand::database::{migrate, open};
 use onhand::graphql::document::Delivery;
 use onhand::graphql::{ApiSchema, Budget, Documents, Limits, Viewer, prepare, schema};
@@ -74,7 +74,7 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
     let databases = open(&format!("sqlite://{}/shop.db", folder.display())).await?;
     migrate(&databases).await?;
     let second = Duration::from_secs(1);
-    let times = PaymentTimes {
+    let times = PaymentTimeouts {
         pay_answer: second,
         pay_gateway: second,
         pay_lease: second * 2,

@@ -17,7 +17,7 @@ use domain::stock::{Action, PublicStock};
 use domain::transaction::Reason;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use onhand::database::{Kind, migrate, open};
 use onhand::live::Feed;
 use onhand::writer::MAX_QUEUED;
@@ -68,7 +68,7 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
     let databases = open(&place.url).await?;
     migrate(&databases).await?;
     let second = Duration::from_secs(1);
-    let times = PaymentTimes {
+    let times = PaymentTimeouts {
         pay_answer: second * 4,
         pay_gateway: second * 20,
         pay_lease: second * 30,

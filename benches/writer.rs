@@ -18,7 +18,7 @@ use domain::stock::PublicStock;
 use futures_util::{StreamExt, stream};
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use onhand::database::{migrate, open};
 use onhand::writer::MAX_QUEUED;
 use sea_orm::ConnectionTrait;
@@ -70,7 +70,7 @@ async fn shop(url: &str) -> Outcome<App> {
     let databases = open(url).await?;
     migrate(&databases).await?;
     let second = Duration::from_secs(1);
-    let times = PaymentTimes {
+    let times = PaymentTimeouts {
         pay_answer: second * 4,
         pay_gateway: second * 20,
         pay_lease: second * 30,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::PaymentTimes;
+use crate::config::PaymentTimeouts;
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
@@ -24,7 +24,7 @@ use domain::stock::PublicStock;
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// How long paying may take.
-    pub times: PaymentTimes,
+    pub times: PaymentTimeouts,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
@@ -57,7 +57,7 @@ pub struct Shared {
     /// Who takes the money.
     pub gateways: Gateways,
     /// How long paying may take.
-    pub times: PaymentTimes,
+    pub times: PaymentTimeouts,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// The source of the time.

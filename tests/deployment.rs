@@ -81,9 +81,9 @@ fn the_unit_names_settings_that_exist_and_leaves_the_time_and_the_files_that_a_s
     };
     let limits = CommandLine::parse_from(["onhand"]).limits;
     let stop: u64 = value("TimeoutStopSec").trim_end_matches('s').parse().expect("seconds");
-    assert!(stop > limits.times.drain.as_secs() + 5, "{UNIT} kills a server before it has drained");
+    assert!(stop > limits.timeouts.drain.as_secs() + 5, "{UNIT} kills a server before it has drained");
     let files: usize = value("LimitNOFILE").parse().expect("a number");
-    assert!(files >= limits.room.connections + 512, "{UNIT} allows fewer files than a server opens");
+    assert!(files >= limits.sizes.connections + 512, "{UNIT} allows fewer files than a server opens");
 }
 
 fn is_number(word: &str) -> bool {

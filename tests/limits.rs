@@ -116,10 +116,10 @@ fn rows_of_text() -> Vec<Row<'static>> {
         Sent { name: Some("Q0"), ..Sent::query(query) }
     };
     vec![
-        row("characters", n(max::MAX_LENGTH), move |count| {
+        row("characters", n(Limits::DEFAULT.length), move |count| {
             format!("{{ __typename }} #{}", "é".repeat(usize(count - 16)))
         }),
-        row("tokens", n(max::MAX_TOKENS), |count| of_products(&times(count - 13, |_| "id".to_owned()))),
+        row("tokens", n(Limits::DEFAULT.tokens), |count| of_products(&times(count - 13, |_| "id".to_owned()))),
         row("characters of a name", n(max::MAX_WORD), move |count| {
             format!("{{ {}: __typename }}", "a".repeat(usize(count)))
         }),
@@ -127,7 +127,7 @@ fn rows_of_text() -> Vec<Row<'static>> {
             let inside = usize(count - 1);
             format!("{{ {} __typename {} }}", "... {".repeat(inside), "}".repeat(inside))
         }),
-        ("bytes of variables", n(max::MAX_VARIABLES_SIZE), Box::new(variables)),
+        ("bytes of variables", n(Limits::DEFAULT.variables_size), Box::new(variables)),
         ("operations", n(max::MAX_OPERATIONS), Box::new(operations)),
     ]
 }
@@ -157,7 +157,7 @@ fn rows_of_contents(product: &str) -> Vec<Row<'_>> {
         row("fields at the root", max::MAX_ROOT_FIELDS, |count| {
             format!("{{ {} }}", times(count, |_| "__typename".to_owned()))
         }),
-        row("depth", n(max::MAX_DEPTH), |count| {
+        row("depth", n(Limits::DEFAULT.depth), |count| {
             deep("products(first: 1) { nodes {", "id", ["stock", "product"], count)
         }),
         row("depth of introspection", n(max::MAX_INTROSPECTION_DEPTH), |count| {
@@ -168,7 +168,7 @@ fn rows_of_contents(product: &str) -> Vec<Row<'_>> {
             let open: String = lists.into_iter().take(usize::try_from(count).expect("few")).collect();
             format!("{{ __schema {{ types {{ {open} name {} }} }} }}", "}".repeat(open.matches('{').count()))
         }),
-        row("cost", max::MAX_COST_FOR_STAFF, costs),
+        row("cost", Limits::DEFAULT.cost_for_staff, costs),
     ]
 }
 
@@ -228,9 +228,9 @@ async fn shoppers_may_ask_for_less_than_staff() {
     let staff = shop.signed_in(onhand::config::Role::Staff, "ada").await;
     let customer = shop.signed_in(onhand::config::Role::Customer, "bob").await;
     for (who, client, most) in [
-        ("a guest", &*shop, max::MAX_COST_FOR_SHOPPERS),
-        ("a customer", &customer, max::MAX_COST_FOR_SHOPPERS),
-        ("staff", &staff, max::MAX_COST_FOR_STAFF),
+        ("a guest", &*shop, Limits::DEFAULT.cost_for_shoppers),
+        ("a customer", &customer, Limits::DEFAULT.cost_for_shoppers),
+        ("staff", &staff, Limits::DEFAULT.cost_for_staff),
     ] {
         for (cost, right) in [(most, None), (most + 1, Some("LIMIT_EXCEEDED"))] {
             let sent = Sent::query(costs(cost));
@@ -250,8 +250,8 @@ fn circle(first: &[&str], circle: &[&str], depth: usize) -> String {
 /// As deep as it may ever be set, also without optimisation, where everything needs most of the stack.
 #[tokio::test]
 async fn the_greatest_depth_that_can_be_set_is_executed() {
-    let (deepest, introspection_depth) = (max::DEEPEST, max::DEEPEST_INTROSPECTION);
-    let documents = Limits { depth: deepest, introspection_depth, ..Limits::default() };
+    let deepest = max::MAX_SETTABLE_DEPTH;
+    let documents = Limits { depth: deepest, ..Limits::default() };
     let shop = Shop::open_as(Wanted { documents, ..Wanted::default() }).await;
     let mug = shop.product("MUG", 5).await;
     let order = shop.order(&[(&mug, 1)]).await;
@@ -262,7 +262,7 @@ async fn the_greatest_depth_that_can_be_set_is_executed() {
         (deepest, &[&stock], &["transactions(last: 1)", "edges", "node", "product", "stock"]),
         (deepest, &[page, "nodes"], &["order", page, "nodes"]),
         (deepest, &[page, "edges", "node"], &["order", "items", "product", "stock", "transactions(last: 1)", "nodes"]),
-        (introspection_depth, &["__schema", "types", "fields", "type"], &["ofType"]),
+        (max::MAX_INTROSPECTION_DEPTH, &["__schema", "types", "fields", "type"], &["ofType"]),
     ];
     for (depth, first, steps) in circles {
         let sent = Sent::query(circle(first, steps, depth));

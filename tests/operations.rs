@@ -91,7 +91,7 @@ fn the_composition_is_whole() {
     let mut composition: Value = serde_yaml_ng::from_str(&text).expect("YAML");
     composition.apply_merge().expect("merges of mappings");
     let services = composition["services"].as_mapping().expect("services");
-    let drain = CommandLine::parse_from(["onhand"]).limits.times.drain.as_secs();
+    let drain = CommandLine::parse_from(["onhand"]).limits.timeouts.drain.as_secs();
     for (name, service) in services {
         let name = name.as_str().expect("a name");
         for volume in service["volumes"].as_sequence().into_iter().flatten() {

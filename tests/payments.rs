@@ -7,7 +7,7 @@ use domain::actor::Actor;
 use domain::commands::DeferPayment;
 use domain::id::OrderId;
 use futures_util::future::join_all;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use serde_json::json;
 
 use crate::support::{Shop, codes, eventually, paid, patient_times, short_times};
@@ -167,7 +167,7 @@ async fn paying_goes_on_when_the_caller_hangs_up() {
 /// An answer near the deadline may come before or after the outcome, and says one or the other in all its parts.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_near_its_deadline_is_of_one_moment() {
-    let times = PaymentTimes { pay_answer: Duration::from_secs(1), ..patient_times() };
+    let times = PaymentTimeouts { pay_answer: Duration::from_secs(1), ..patient_times() };
     let shop = Arc::new(Shop::open_with(times).await);
     let bag = shop.product("BAG", 500).await;
     let orders = join_all((0..60).map(|_| shop.order_of(&bag))).await;
@@ -212,8 +212,11 @@ async fn a_payment_keeps_why_it_took_nothing() {
 /// Whoever was so slow that the lease ran out has nothing to put back.
 #[tokio::test]
 async fn a_payment_is_put_back_by_who_has_it() {
-    let times =
-        PaymentTimes { pay_answer: Duration::from_millis(500), pay_retry: Duration::from_hours(1), ..patient_times() };
+    let times = PaymentTimeouts {
+        pay_answer: Duration::from_millis(500),
+        pay_retry: Duration::from_hours(1),
+        ..patient_times()
+    };
     let shop = Shop::open_with(times).await;
     let bag = shop.product("BAG", 5).await;
     let order: OrderId = shop.order_of(&bag).await.parse().expect("an id");

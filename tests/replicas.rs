@@ -7,7 +7,7 @@ use domain::actor::Actor;
 use domain::commands::ClaimPayment;
 use domain::id::ProductId;
 use futures_util::future::join_all;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use onhand::database::{Changed, News, Poll};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn replicas<const N: usize>() -> Option<[Shop; N]> {
 }
 
 /// The same with these payment times.
-async fn replicas_with<const N: usize>(times: PaymentTimes) -> Option<[Shop; N]> {
+async fn replicas_with<const N: usize>(times: PaymentTimeouts) -> Option<[Shop; N]> {
     if !is_postgres() {
         return None;
     }
@@ -450,7 +450,7 @@ async fn a_database_that_falls_silent_stops_the_writer_for_a_while_only() {
 async fn a_payment_whose_outcome_is_open_is_one_replicas_to_recover() {
     let lease = Duration::from_hours(1);
     let wait = Duration::from_millis(300);
-    let times = PaymentTimes { pay_answer: wait, pay_gateway: wait, pay_lease: lease, ..patient_times() };
+    let times = PaymentTimeouts { pay_answer: wait, pay_gateway: wait, pay_lease: lease, ..patient_times() };
     let Some(shops) = replicas_with::<3>(times).await else { return };
     let [a, ..] = &shops;
     let mug = a.product("MUG", 1).await;

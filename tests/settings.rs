@@ -118,7 +118,7 @@ fn all_that_makes_no_sense_is_named_at_once_and_no_secret_with_it() {
     .expect_err("none of these makes sense");
     for (name, right) in [
         ("ONHAND_LISTEN is \"nowhere at all\"", "127.0.0.1:8000"),
-        ("ONHAND_RATE is \"many\"", "1 to 1000000"),
+        ("ONHAND_RATE is \"many\"", "1 to 1_000_000"),
         ("ONHAND_LOG is", "onhand=debug"),
         ("ONHAND_DEMO is", "true or false"),
         ("ONHAND_LOG_FORMAT is", "text, json"),
@@ -136,8 +136,8 @@ fn values_are_read_as_people_write_them() {
     for (word, is_on) in [("true", true), ("1", true), ("YES", true), ("false", false), ("0", false), ("No", false)] {
         assert_eq!(line("ONHAND_DEMO", word).expect(word).serve.demo, Some(is_on), "{word}");
     }
-    assert_eq!(line("ONHAND_MAX_BODY", "1_048_576").expect("a number").limits.room.body, 1_048_576);
-    assert_eq!(line("ONHAND_WAIT_DRAIN", "1_000ms").expect("a time").limits.times.drain.as_secs(), 1);
+    assert_eq!(line("ONHAND_MAX_BODY", "1_048_576").expect("a number").limits.sizes.body, 1_048_576);
+    assert_eq!(line("ONHAND_WAIT_DRAIN", "1_000ms").expect("a time").limits.timeouts.drain.as_secs(), 1);
     for bad in ["_1024", "1024_", "10__24", "+1024", "1e4", "0x400", "1,024", "1 024"] {
         assert!(line("ONHAND_MAX_BODY", bad).is_err(), "{bad}");
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use onhand::server::{Places, Times, Wire};
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -166,7 +166,7 @@ async fn a_name_that_is_not_this_machines_is_refused() {
 async fn a_request_that_takes_too_long_is_answered_and_what_it_began_goes_on() {
     let times = Times { request: Duration::from_secs(1), ..Times::default() };
     let patient =
-        PaymentTimes { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: 2 * PATIENCE, ..short_times() };
+        PaymentTimeouts { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: 2 * PATIENCE, ..short_times() };
     let shop =
         Shop::open_as(Wanted { times: patient, wire: Wire { times, ..Wire::default() }, ..Wanted::default() }).await;
     let mug = shop.product("MUG", 5).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 
-use crate::config::Listen;
+use crate::config::ListenAddress;
 use crate::server::bind;
 
 /// How long it waits: less than those wait who run it.
@@ -26,7 +26,7 @@ pub struct Health {
 }
 
 /// Asks the server that listens there.
-pub async fn ask(listen: &Listen) -> Health {
+pub async fn ask(listen: &ListenAddress) -> Health {
     match tokio::time::timeout(WAIT, answer(listen)).await {
         Ok(Ok(address)) => Health { is_ready: true, sentence: format!("healthy: the server at {address} is ready") },
         Ok(Err(reason)) => Health { is_ready: false, sentence: format!("not healthy: {reason}") },
@@ -38,7 +38,7 @@ pub async fn ask(listen: &Listen) -> Health {
 }
 
 /// The address of a server that is ready, or why there is none.
-async fn answer(listen: &Listen) -> Result<SocketAddr, String> {
+async fn answer(listen: &ListenAddress) -> Result<SocketAddr, String> {
     let address = bind::address(listen).await.map_err(|error| format!("{error:#}"))?;
     let address = within_reach(address);
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{App, Settings};
 use crate::clock::Clock;
-use crate::config::{Command, CommandLine, LimitSettings, LogFormat, Room};
+use crate::config::{Command, CommandLine, LimitSettings, LogFormat, SizeLimits};
 use crate::database::{Databases, damage, is_file, migrate, open, open_read_only, shown};
 use crate::files::import::Interrupted;
 use crate::files::{export, import};
@@ -191,9 +191,9 @@ async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
     let stop = stop_on_signal(output.clone())?;
     let gate = Gate::new(access).await?;
     let is_development = gate.is_development();
-    let connections = bound_connections(limits.room.connections, limits.room.sockets)?;
-    let room = Room { connections, ..limits.room };
-    let wire = Wire::new(&LimitSettings { room, ..limits.clone() }, serve.allowed_origins.clone());
+    let connections = bound_connections(limits.sizes.connections, limits.sizes.sockets)?;
+    let sizes = SizeLimits { connections, ..limits.sizes };
+    let wire = Wire::new(&LimitSettings { sizes, ..limits.clone() }, serve.allowed_origins.clone());
     let bound = stop.run_until_cancelled(bind::bind(&serve.listen, is_development)).await;
     let Some(listener) = bound.transpose()? else {
         output.ended();
@@ -214,7 +214,7 @@ async fn serve_with(line: &CommandLine, output: &Output) -> anyhow::Result<()> {
         times: serve.payment,
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
-        max_queued: limits.room.queued,
+        max_queued: limits.sizes.queued,
     };
     let (app, writer) = App::start(&databases, settings, Clock::system());
     let added = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };

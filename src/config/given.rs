@@ -9,10 +9,10 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-use super::{CommandLine, LogFormat, secrets};
+use super::{CommandLine, LogFormat, removed, secrets};
 
 /// What every variable of ours begins with, except those of the database.
-const PREFIX: &str = "ONHAND_";
+pub const PREFIX: &str = "ONHAND_";
 
 /// What asks for help or for the version.
 const HELP: [&str; 5] = ["help", "--help", "-h", "--version", "-V"];
@@ -42,7 +42,7 @@ const UNREAD: [&str; 7] = [
 pub struct Given {
     /// The settings.
     pub line: CommandLine,
-    /// Sentences for the log: names that are none of ours.
+    /// Sentences for the log: names that are no settings, or not any more.
     pub warnings: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl CommandLine {
         let variables: BTreeMap<OsString, OsString> = variables.into_iter().collect();
         let mut arguments = arguments.into_iter();
         let program = arguments.next().unwrap_or_else(|| "onhand".into());
-        let mut reading = Reading { plain, given: BTreeMap::new(), problems: Vec::new() };
+        let mut reading = Reading { plain, given: BTreeMap::new(), problems: Vec::new(), warnings: Vec::new() };
         let rest = reading.arguments(&settings, arguments.collect());
         let line = [vec![program.clone()], rest.clone()].concat();
         if rest.iter().any(|argument| HELP.iter().any(|help| argument == help))
@@ -91,7 +91,7 @@ impl CommandLine {
         reading.variables(&settings, &variables);
         let format = reading.log_format();
         let line = [vec![program], reading.flags(), rest].concat();
-        let Reading { plain, given, mut problems } = reading;
+        let Reading { plain, given, mut problems, mut warnings } = reading;
         if !problems.is_empty() {
             return Err(NotGiven::Refused(problems, format));
         }
@@ -101,7 +101,7 @@ impl CommandLine {
         let names = given.into_iter().map(|(flag, given)| (flag, given.name)).collect();
         secrets::read(&mut line, &names, &mut problems);
         let is_postgres = line.database_url.starts_with("postgres");
-        let mut warnings = unknown(&settings, &variables);
+        warnings.extend(unknown(&settings, &variables));
         if is_postgres {
             problems.extend(libpq_problems(&variables));
             warnings.extend(libpq_warnings(&variables));
@@ -144,6 +144,7 @@ struct Reading {
     /// By flag.
     given: BTreeMap<String, Value>,
     problems: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Reading {
@@ -162,7 +163,16 @@ impl Reading {
             let setting = flag.strip_prefix("--").and_then(|flag| settings.iter().find(|setting| setting.flag == flag));
             let is_flag = |next: &OsString| next.to_string_lossy().starts_with("--");
             let Some(setting) = setting else {
-                rest.push(argument);
+                match removed::warning(flag) {
+                    // Its value goes with it.
+                    Some(warning) => {
+                        self.warnings.push(warning);
+                        if value.is_none() && arguments.peek().is_some_and(|next| !is_flag(next)) {
+                            arguments.next();
+                        }
+                    }
+                    None => rest.push(argument),
+                }
                 continue;
             };
             let value = match value {
@@ -269,15 +279,18 @@ fn is_blank(character: char) -> bool {
     character.is_whitespace() || character == '\u{feff}'
 }
 
-/// Variables that look like ours and are none.
+/// Returns a sentence for each variable that looks like a setting and is none, or none any more.
 fn unknown(settings: &[Setting], variables: &BTreeMap<OsString, OsString>) -> Vec<String> {
     let names = variables.keys().filter_map(|name| name.to_str());
+    let is_empty =
+        |name: &str| variables.get(OsStr::new(name)).is_some_and(|value| matches!(plain(value, true), Ok(None)));
     let is_known = |name: &&str| settings.iter().any(|setting| setting.variable == **name);
     let is_near = |name: &str| name.to_ascii_uppercase().starts_with(PREFIX);
     let odd = names.filter(|name| is_near(name)).filter(|name| !is_known(name) && !is_of_a_service(name));
-    odd.map(|name| match nearest(settings, name) {
-        Some(near) => format!("{name} is no setting of this release: is {near} meant?"),
-        None => format!("{name} is no setting of this release"),
+    odd.filter_map(|name| match (removed::warning(name), nearest(settings, name)) {
+        (Some(warning), _) => (!is_empty(name)).then_some(warning),
+        (None, Some(near)) => Some(format!("{name} is no setting of this release: is {near} meant?")),
+        (None, None) => Some(format!("{name} is no setting of this release")),
     })
     .collect()
 }

@@ -8,7 +8,7 @@ const PORT: u16 = 8000;
 
 /// A host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
+pub struct ListenAddress {
     /// An address, or a name that leads to one.
     pub host: Host,
     /// The port; 0 is any that is free.
@@ -24,7 +24,7 @@ pub enum Host {
     Name(String),
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
             Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port),
@@ -35,12 +35,12 @@ impl fmt::Display for Listen {
 }
 
 /// Reads "127.0.0.1:8000", "8000", ":8000", "localhost", "\[::1\]:8000" and the like.
-pub fn listen(text: &str) -> Result<Listen, String> {
+pub fn listen(text: &str) -> Result<ListenAddress, String> {
     let example = || "this is an address and a port, such as 127.0.0.1:8000, 0.0.0.0:8000 or 8000".to_owned();
     if text.contains("://") || text.contains('/') {
         return Err(example() + ", without a scheme or a path");
     }
-    let at = |host: IpAddr, port| Ok(Listen { host: Host::Address(host), port });
+    let at = |host: IpAddr, port| Ok(ListenAddress { host: Host::Address(host), port });
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return at(Ipv4Addr::LOCALHOST.into(), port(text)?);
     }
@@ -71,7 +71,7 @@ pub fn listen(text: &str) -> Result<Listen, String> {
     if !host.chars().all(is_name) || host.starts_with(['.', '-']) || is_number {
         return Err(example());
     }
-    Ok(Listen { host: Host::Name(host.to_owned()), port })
+    Ok(ListenAddress { host: Host::Name(host.to_owned()), port })
 }
 
 fn port(text: &str) -> Result<u16, String> {

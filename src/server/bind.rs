@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::{Context, anyhow, bail};
 use tokio::net::{TcpListener, lookup_host};
 
-use crate::config::{Host, Listen};
+use crate::config::{Host, ListenAddress};
 
 /// How many ports after one that is taken are tried, to suggest one that is free.
 const MAX_TRIED: u16 = 20;
@@ -19,7 +19,7 @@ const FIRST_UNPRIVILEGED: u16 = 1024;
 ///
 /// # Errors
 /// When a name leads nowhere.
-pub async fn address(listen: &Listen) -> anyhow::Result<SocketAddr> {
+pub async fn address(listen: &ListenAddress) -> anyhow::Result<SocketAddr> {
     match &listen.host {
         Host::Address(ip) => Ok(SocketAddr::new(*ip, listen.port)),
         Host::Name(name) => {
@@ -36,7 +36,7 @@ pub async fn address(listen: &Listen) -> anyhow::Result<SocketAddr> {
 ///
 /// # Errors
 /// When it cannot; the message is for people.
-pub async fn bind(listen: &Listen, is_development: bool) -> anyhow::Result<TcpListener> {
+pub async fn bind(listen: &ListenAddress, is_development: bool) -> anyhow::Result<TcpListener> {
     let address = address(listen).await?;
     if is_development && !address.ip().is_loopback() {
         bail!(

@@ -9,7 +9,6 @@ pub mod bind;
 mod caching;
 mod caller;
 mod connections;
-pub mod defaults;
 mod door;
 mod encode;
 mod end;

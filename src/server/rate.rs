@@ -15,7 +15,8 @@ use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 use lru::LruCache;
 
-use super::defaults::CART_ROWS;
+use crate::config::ClientLimits;
+
 use super::person::Person;
 
 /// Thousandths of a point.
@@ -82,7 +83,8 @@ impl Rates {
     /// So much for each customer and for the guests at each address, and for each of the staff, who need not be bounded.
     #[must_use]
     pub fn new(shoppers: Rate, staff: Option<Rate>) -> Self {
-        let cart_rows = Meter::new(Rate::of_points(CART_ROWS, CART_ROWS));
+        let rows = ClientLimits::DEFAULT.cart_rows;
+        let cart_rows = Meter::new(Rate::of_points(rows, rows));
         Self { shoppers: Meter::new(shoppers), staff: staff.map(Meter::new), cart_rows }
     }
 

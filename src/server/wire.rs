@@ -2,6 +2,7 @@
 //! and how much of it one person may have. It never looks at what is said over it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,11 +13,16 @@ use crate::config::LimitSettings;
 
 use super::answer_memory::{AnswerMemory, AnswerMemoryLimits};
 use super::connections::{ConnectionBounds, ConnectionLimiter};
-use super::defaults::{IDLE_GRACE, READ_GRACE};
 use super::rate::{Rate, Rates};
 use super::seats::Seats;
 
-pub use crate::config::{Room, Times};
+pub use crate::config::{SizeLimits as Room, Timeouts as Times};
+
+/// Time for which a connection is idle before it is closed in favour of others of its address.
+const IDLE_GRACE: Duration = Duration::from_secs(5);
+
+/// Time for which a client has read nothing of an answer before its connection may be closed in favour of others.
+const READ_GRACE: Duration = Duration::from_secs(1);
 
 /// What may come in over the wire.
 #[derive(Debug, Clone)]
@@ -47,31 +53,31 @@ impl Wire {
     /// A wire with these limits, for the pages of these origins.
     #[must_use]
     pub fn new(limits: &LimitSettings, origins: Vec<String>) -> Self {
-        let LimitSettings { shares, room, times, .. } = limits;
+        let LimitSettings { clients, staff, trusted_proxies, sizes, timeouts, .. } = limits;
         let bounds = ConnectionBounds {
-            open: room.connections,
-            idle_per_address: shares.connections_per_address,
+            open: sizes.connections,
+            idle_per_address: clients.connections_per_address,
             grace: IDLE_GRACE,
         };
         Self {
             origins,
-            proxies: shares.trusted_proxies.clone(),
-            times: *times,
-            room: *room,
-            connections: ConnectionLimiter::new(bounds, shares.trusted_proxies.clone()),
+            proxies: trusted_proxies.clone(),
+            times: *timeouts,
+            room: *sizes,
+            connections: ConnectionLimiter::new(bounds, trusted_proxies.clone()),
             answer_memory: AnswerMemory::new(AnswerMemoryLimits {
-                total: room.unsent,
-                per_client: shares.unsent_per_client,
+                total: sizes.unsent,
+                per_client: clients.unsent_per_client,
                 grace: READ_GRACE,
             }),
-            requests: Places::new(room.in_flight),
-            sockets: Places::new(room.sockets),
-            seats: Seats::new(shares.sockets_per_user, shares.sockets_per_address, shares.sockets_per_staff),
+            requests: Places::new(sizes.in_flight),
+            sockets: Places::new(sizes.sockets),
+            seats: Seats::new(clients.sockets_per_user, clients.sockets_per_address, staff.sockets_per_staff),
             rates: Rates::new(
-                Rate::of_points(shares.rate, shares.rate_burst),
-                shares.rate_staff.map(|rate| Rate::of_points(rate, rate.saturating_mul(2))),
+                Rate::of_points(clients.rate, clients.rate_burst),
+                staff.rate_staff.map(|rate| Rate::of_points(rate, rate.saturating_mul(2))),
             )
-            .with_cart_rows(Rate::of_points(shares.cart_rows, shares.cart_rows)),
+            .with_cart_rows(Rate::of_points(clients.cart_rows, clients.cart_rows)),
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::config::SizeLimits;
 use crate::database::error::Error;
 use crate::observability::metrics;
 use domain::actor::Actor;
@@ -38,8 +39,8 @@ use maintenance::{Maintenance, Request};
 use patient::Patient;
 use queue::{Receiver, Sender, Turned, queue};
 
-/// Most commands that wait for the writer unless set otherwise; one more is refused as `OVERLOADED`.
-pub const MAX_QUEUED: usize = 4_096;
+/// Maximum number of commands that wait for the writer unless it is set otherwise; one more is refused as `OVERLOADED`.
+pub const MAX_QUEUED: usize = SizeLimits::DEFAULT.queued;
 
 /// Most commands in one transaction.
 pub const MAX_BATCH: usize = 256;

@@ -7,7 +7,7 @@ mod lists;
 mod quantities;
 mod values;
 
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, Shop, paid, short_times};
@@ -29,7 +29,8 @@ struct Stand {
 impl Stand {
     async fn open() -> Self {
         // It waits for its gateway as long as a test does, however busy the machine is.
-        let times = PaymentTimes { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: PATIENCE, ..short_times() };
+        let times =
+            PaymentTimeouts { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: PATIENCE, ..short_times() };
         let shop = Shop::open_with(times).await;
         let product = shop.product("MUG", 10).await;
         let cart = shop.cart(&[(&product, 1)]).await;

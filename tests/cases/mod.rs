@@ -12,7 +12,7 @@ mod stock;
 use std::time::Duration;
 
 use entity::sandbox_charge;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
@@ -20,14 +20,15 @@ use crate::support::{PATIENCE, Paid, Shop, codes, short_times};
 
 /// An empty shop that waits for its gateway as long as a test does, however busy the machine is.
 async fn open() -> Shop {
-    let times = PaymentTimes { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: PATIENCE, ..short_times() };
+    let times = PaymentTimeouts { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: PATIENCE, ..short_times() };
     Shop::open_with(times).await
 }
 
 /// An empty shop that soon gives up waiting for a silent gateway, but not before a busy machine has begun to pay.
 async fn open_impatient() -> Shop {
     let (pay_answer, pay_gateway) = (Duration::from_secs(1), Duration::from_millis(1_500));
-    Shop::open_with(PaymentTimes { pay_answer, pay_gateway, pay_lease: Duration::from_secs(2), ..short_times() }).await
+    Shop::open_with(PaymentTimeouts { pay_answer, pay_gateway, pay_lease: Duration::from_secs(2), ..short_times() })
+        .await
 }
 
 /// How many charges the sandbox has made, by its own journal: no client can see what a gateway did.

@@ -15,7 +15,7 @@ use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::cli::verify;
 use onhand::clock::Clock;
-use onhand::config::{Access, PaymentTimes, Role};
+use onhand::config::{Access, PaymentTimeouts, Role};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
@@ -39,8 +39,8 @@ pub use socket::Socket;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Payment times that no busy machine exceeds: whoever pays is answered with the outcome.
-pub const fn patient_times() -> PaymentTimes {
-    PaymentTimes {
+pub const fn patient_times() -> PaymentTimeouts {
+    PaymentTimeouts {
         pay_answer: PATIENCE,
         pay_gateway: PATIENCE,
         pay_lease: Duration::from_secs(90),
@@ -51,8 +51,8 @@ pub const fn patient_times() -> PaymentTimes {
 }
 
 /// Payment times that are short enough to wait for: for stories in which a gateway does not answer.
-pub const fn short_times() -> PaymentTimes {
-    PaymentTimes {
+pub const fn short_times() -> PaymentTimeouts {
+    PaymentTimeouts {
         pay_answer: Duration::from_secs(1),
         pay_gateway: Duration::from_millis(1_500),
         pay_lease: Duration::from_secs(2),
@@ -85,7 +85,7 @@ pub fn with_tokens() -> Access {
 /// How a shop is to be.
 pub struct Wanted {
     /// Payment times.
-    pub times: PaymentTimes,
+    pub times: PaymentTimeouts,
     /// Who may do what; development unless changed.
     pub access: Access,
     /// What comes in, and how long it may take.
@@ -173,7 +173,7 @@ impl Shop {
     }
 
     /// An empty shop with these payment times.
-    pub async fn open_with(times: PaymentTimes) -> Self {
+    pub async fn open_with(times: PaymentTimeouts) -> Self {
         Self::open_as(Wanted { times, ..Wanted::default() }).await
     }
 

@@ -91,7 +91,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
         times: line.serve.payment,
         public_stock: line.access.public_stock,
         has_sandbox: false,
-        max_queued: line.limits.room.queued,
+        max_queued: line.limits.sizes.queued,
     };
     let (app, writer) = App::start(&databases, app_settings, Clock::system());
     let stop = CancellationToken::new();

@@ -11,7 +11,10 @@ use crate::graphql::Code;
 
 use super::Limits;
 use super::fault::{Faults, fault};
-use super::limits::MAX_INTROSPECTION_LISTS;
+use super::limits::{
+    MAX_ALIASES, MAX_DIRECTIVES, MAX_DIRECTIVES_PER_PLACE, MAX_FIELDS, MAX_FRAGMENTS, MAX_INTROSPECTION_DEPTH,
+    MAX_INTROSPECTION_LISTS, MAX_MUTATIONS, MAX_NESTING, MAX_OPERATIONS, MAX_ROOT_FIELDS, MAX_VARIABLES,
+};
 
 /// Refuses a document that asks for too much.
 ///
@@ -24,15 +27,15 @@ pub fn check(document: &Document, limits: &Limits) -> Result<(), Faults> {
             count.fragments.entry(fragment.name.as_str()).or_insert(Fragment::Unread(fragment));
         }
     }
-    at_most("A document has", count.fragments.len(), limits.fragments, "fragments")?;
+    at_most("A document has", count.fragments.len(), MAX_FRAGMENTS, "fragments")?;
     let (mut operations, mut variables, mut fields) = (0, 0, 0_u64);
     for definition in &document.definitions {
         match definition {
             Definition::OperationDefinition(operation) => {
                 operations += 1;
                 variables += operation.variables.len();
-                at_most("A document has", operations, limits.operations, "operations")?;
-                at_most("A document has", variables, limits.variables, "variables")?;
+                at_most("A document has", operations, MAX_OPERATIONS, "operations")?;
+                at_most("A document has", variables, MAX_VARIABLES, "variables")?;
                 count.directives(&operation.directives)?;
                 for variable in &operation.variables {
                     count.directives(&variable.directives)?;
@@ -40,7 +43,7 @@ pub fn check(document: &Document, limits: &Limits) -> Result<(), Faults> {
                 let size = count.selections(&operation.selection_set)?;
                 fields = fields.saturating_add(size.fields);
                 count.check_operation(operation.operation_type, &size)?;
-                at_most("A document has", fields, limits.fields, "fields, those of fragments included")?;
+                at_most("A document has", fields, MAX_FIELDS, "fields, those of fragments included")?;
             }
             Definition::FragmentDefinition(fragment) => {
                 count.fragment(&fragment.name)?;
@@ -125,7 +128,7 @@ impl<'a> Count<'a> {
             size.add(match selection {
                 Selection::Field(field) => {
                     self.aliases += usize::from(field.alias.is_some());
-                    at_most("A document has", self.aliases, self.limits.aliases, "aliases")?;
+                    at_most("A document has", self.aliases, MAX_ALIASES, "aliases")?;
                     self.directives(&field.directives)?;
                     Size::of_field(&field.name, self.selections(&field.selection_set)?)
                 }
@@ -160,20 +163,19 @@ impl<'a> Count<'a> {
 
     fn directives(&mut self, directives: &DirectiveList) -> Result<(), Faults> {
         self.directives += directives.len();
-        at_most("One place has", directives.len(), self.limits.directives_per_place, "directives")?;
-        at_most("A document has", self.directives, self.limits.directives, "directives")
+        at_most("One place has", directives.len(), MAX_DIRECTIVES_PER_PLACE, "directives")?;
+        at_most("A document has", self.directives, MAX_DIRECTIVES, "directives")
     }
 
     fn check_operation(&self, kind: OperationType, size: &Size) -> Result<(), Faults> {
-        let limits = self.limits;
         if kind == OperationType::Mutation {
-            at_most("An operation has", size.roots, limits.mutations, "mutations")?;
+            at_most("An operation has", size.roots, MAX_MUTATIONS, "mutations")?;
         }
-        at_most("An operation has", size.roots, limits.root_fields, "fields at its root")?;
-        at_most("Fields nest", size.depth, limits.depth, "deep")?;
-        at_most("Fields of introspection nest", size.introspection_depth, limits.introspection_depth, "deep")?;
+        at_most("An operation has", size.roots, MAX_ROOT_FIELDS, "fields at its root")?;
+        at_most("Fields nest", size.depth, self.limits.depth, "deep")?;
+        at_most("Fields of introspection nest", size.introspection_depth, MAX_INTROSPECTION_DEPTH, "deep")?;
         at_most("Lists of introspection nest", size.introspection_lists, MAX_INTROSPECTION_LISTS, "deep")?;
-        at_most("Selections nest", size.nesting, limits.nesting, "deep")
+        at_most("Selections nest", size.nesting, MAX_NESTING, "deep")
     }
 }
 

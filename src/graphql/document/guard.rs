@@ -5,6 +5,7 @@ use crate::graphql::Code;
 
 use super::Limits;
 use super::fault::{Faults, fault};
+use super::limits::{MAX_NESTING, MAX_WORD};
 
 /// Refuses a document that is too large to be parsed.
 ///
@@ -22,16 +23,16 @@ pub fn check(document: &str, limits: &Limits) -> Result<(), Faults> {
         match kind {
             Kind::Open => nesting += 1,
             Kind::Close => nesting = nesting.saturating_sub(1),
-            Kind::Word if bytes > limits.word => {
-                return over(format!("A name or a number has at most {} characters.", limits.word));
+            Kind::Word if bytes > MAX_WORD => {
+                return over(format!("A name or a number has at most {} characters.", MAX_WORD));
             }
             Kind::Word | Kind::Other | Kind::Nothing => {}
         }
         if tokens > limits.tokens {
             return over(format!("A document has at most {} tokens.", limits.tokens));
         }
-        if nesting > limits.nesting {
-            return over(format!("Brackets nest at most {} deep.", limits.nesting));
+        if nesting > MAX_NESTING {
+            return over(format!("Brackets nest at most {} deep.", MAX_NESTING));
         }
         rest = rest.get(bytes..).unwrap_or_default();
     }
@@ -97,8 +98,10 @@ fn string(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::{MAX_LENGTH, MAX_NESTING, MAX_TOKENS, MAX_WORD};
     use super::*;
+
+    const MAX_LENGTH: usize = Limits::DEFAULT.length;
+    const MAX_TOKENS: usize = Limits::DEFAULT.tokens;
 
     fn check(document: &str) -> Result<(), Faults> {
         super::check(document, &Limits::default())

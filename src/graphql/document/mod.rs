@@ -130,7 +130,7 @@ impl Documents {
 
     fn compile(&self, text: &str) -> Result<Document, Faults> {
         // The guard has counted already; these stand behind it. A parser counts spaces as tokens, too.
-        let mut parser = Parser::new().token_limit(self.limits.length + 1).recursion_limit(2 * self.limits.nesting);
+        let mut parser = Parser::new().token_limit(self.limits.length + 1).recursion_limit(2 * limits::MAX_NESTING);
         let tree = parser
             .parse_ast(text, "")
             .map_err(|failed| found(Code::ParseFailed, failed.errors.iter().take(1), |_, _| None))?;
