@@ -55,6 +55,7 @@ mod schema;
 mod search;
 mod secrecy;
 mod settings;
+mod settings_tables;
 mod silence;
 mod snapshots;
 mod socket;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use onhand::cli::demo;
 use onhand::config::CommandLine;
 use onhand::payment::Behaviour;
@@ -66,36 +66,6 @@ async fn its_order_is_answered_as_it_says_and_seen_by_a_badge() {
 }
 
 #[test]
-fn its_configuration_lists_exactly_the_settings() {
-    let rows = Readme::read().section("Configuration").table("Variable");
-    let documented: BTreeSet<[String; 3]> = rows.iter().map(|row| [0, 1, 2].map(|cell| code(&row[cell]))).collect();
-    let mut settings = BTreeSet::new();
-    for setting in CommandLine::command().get_arguments() {
-        let name = setting.get_id().to_string();
-        if ["help", "version"].contains(&name.as_str()) {
-            continue;
-        }
-        let variable = setting.get_env().map(|variable| variable.to_string_lossy().into_owned());
-        let flag = setting.get_long().map(|flag| format!("--{flag}"));
-        let default = setting.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
-        let (Some(variable), Some(flag)) = (variable, flag) else {
-            panic!("src/config: `{name}` needs a variable (`env`) and a flag (`long`)");
-        };
-        settings.insert([variable, flag, default.unwrap_or_else(|| "-".to_owned())]);
-    }
-    let row = |[variable, flag, default]: &[String; 3]| format!("| `{variable}` | `{flag}` | `{default}` | ... |");
-    let missing: Vec<_> = settings.difference(&documented).map(row).collect();
-    let stale: Vec<_> = documented.difference(&settings).map(row).collect();
-    assert!(
-        missing.is_empty() && stale.is_empty() && rows.len() == settings.len(),
-        "README.md, \"Configuration\", does not have exactly the settings of src/config.\nAdd: {missing:#?}\nRemove: {stale:#?}"
-    );
-    for row in rows {
-        assert!(!row[3].is_empty(), "README.md, \"Configuration\": say what {} means", row[0]);
-    }
-}
-
-#[test]
 fn its_sandbox_tokens_are_those_of_the_sandbox() {
     let rows = Readme::read().section("The sandbox").table("Token");
     let documented: BTreeSet<String> = rows.iter().map(|row| code(&row[0])).collect();
@@ -132,34 +102,6 @@ fn its_folders_are_there_and_none_of_src_is_left_out() {
         assert!(
             !path.is_dir() || documented.contains(&folder),
             "README.md, \"Folders\": add a row for `{folder}` that says what is in it"
-        );
-    }
-}
-
-#[test]
-fn its_limits_name_constants_that_exist() {
-    for row in Readme::read().section("Limits").table("What") {
-        let &[constant, file] = spans(&row[3]).as_slice() else {
-            panic!("README.md, \"Limits\": \"{}\" must name its constant and the file, each as `code`", row[0]);
-        };
-        assert!(
-            root().join(file).is_file() && read(file).contains(&format!("const {constant}:")),
-            "README.md, \"Limits\": there is no `{constant}` in {file} any more; say where \"{}\" is bounded now",
-            row[0]
-        );
-    }
-}
-
-#[test]
-fn its_limits_name_settings_that_exist() {
-    let rows = Readme::read().section("Configuration").table("Variable");
-    let settings: BTreeSet<String> = rows.iter().map(|row| code(&row[0])).collect();
-    for row in Readme::read().section("Limits").table("What") {
-        assert!(
-            row[4] == "-" || settings.contains(&code(&row[4])),
-            "README.md, \"Limits\": \"{}\" names {}, which is no setting; name its variable, or - when it has none",
-            row[0],
-            row[4]
         );
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use clap::{Arg, CommandFactory};
-use onhand::config::{CommandLine, Given, LogFormat, NotGiven};
+use onhand::config::{CommandLine, Given, LogFormat, NotGiven, removed};
 
 use crate::support::Place;
 use crate::support::process::{command, run};
@@ -184,6 +184,53 @@ fn a_name_that_is_none_of_ours_is_told_with_the_one_that_is_meant() {
         ("ONHAND_SERVICE_PORT_HTTP", "8000"),
     ];
     assert!(by_variable(&service).expect("settings").warnings.is_empty());
+}
+
+#[test]
+fn a_setting_that_was_removed_is_named_with_the_limit_that_holds() {
+    let settings = settings();
+    for (variable, limit) in removed() {
+        assert!(settings.iter().all(|setting| setting.get_env().is_some_and(|name| name != variable)), "{variable}");
+        let flag = format!("--{}", variable.trim_start_matches("ONHAND_").to_ascii_lowercase().replace('_', "-"));
+        let sentence = |name: &str| [format!("{name} is no setting any more; the limit is {limit}")];
+        assert_eq!(by_variable(&[(variable, "7")]).expect(variable).warnings, sentence(variable));
+        assert_eq!(by_variable(&[(variable, " ")]).expect(variable).warnings, [""; 0]);
+        for arguments in [vec![format!("{flag}=7")], vec![flag.clone(), "7".to_owned()], vec![flag.clone()]] {
+            let given = read(&[&arguments[..], &["--rate=7".to_owned()]].concat(), &[]).expect(variable);
+            assert_eq!(
+                (given.warnings, given.line.limits.clients.rate),
+                (sentence(&flag).to_vec(), 7),
+                "{arguments:?}"
+            );
+        }
+    }
+    assert!(removed().contains(&("ONHAND_MAX_WORD", "100".to_owned())));
+    assert!(removed().contains(&("ONHAND_WAIT_PING", "15s".to_owned())));
+}
+
+/// Messages name settings as text, which nothing else compares with the settings.
+#[test]
+fn each_variable_that_the_code_names_is_a_setting() {
+    let known: Vec<String> = settings()
+        .iter()
+        .filter_map(|setting| Some(setting.get_env()?.to_str()?.to_owned()))
+        .chain(removed().map(|(variable, _)| variable.to_owned()))
+        .collect();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("text");
+            let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            for word in words.filter(|word| word.len() > "ONHAND_".len() && word.starts_with("ONHAND_")) {
+                assert!(known.iter().any(|name| name == word), "{}: {word} is no setting", path.display());
+            }
+        }
+    }
 }
 
 #[test]
