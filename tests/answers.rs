@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onhand::config::Role;
-use onhand::server::{AnswerMemory, AnswerMemoryLimits, Room, Times, Wire};
+use onhand::server::{AnswerMemory, AnswerMemoryLimits, SizeLimits, Timeouts, Wire};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -90,7 +90,7 @@ async fn an_answer_has_as_many_bytes_as_are_allowed_and_not_one_more() {
     let answer = shop.ask(query, json!({})).await.to_string();
     shop.close().await;
     for (most, is_allowed) in [(answer.len(), true), (answer.len() - 1, false)] {
-        let room = Room { answer: most, ..Room::default() };
+        let room = SizeLimits { answer: most, ..SizeLimits::default() };
         let (shop, _) = with_cart(Wanted { wire: Wire { room, ..Wire::default() }, ..Wanted::default() }, 30).await;
         let found = shop.ask(query, json!({})).await;
         if is_allowed {
@@ -120,7 +120,7 @@ async fn stalled(shop: &Client, body: &Value) -> TcpStream {
 
 fn with_unsent(total: usize, per_client: usize, grace: Duration) -> (Wire, AnswerMemory) {
     // Answers of some megabytes take their time where nothing is optimised.
-    let times = Times { request: PATIENCE, ..Times::default() };
+    let times = Timeouts { request: PATIENCE, ..Timeouts::default() };
     let wire = Wire {
         times,
         answer_memory: AnswerMemory::new(AnswerMemoryLimits { total, per_client, grace }),

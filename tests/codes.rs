@@ -9,7 +9,7 @@ use domain::stock::PublicStock;
 use futures_util::future::join_all;
 use onhand::config::Role;
 use onhand::graphql::Code;
-use onhand::server::{Places, Rate, Rates, Times, Wire};
+use onhand::server::{Places, Rate, Rates, Timeouts, Wire};
 use reqwest::RequestBuilder;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -130,7 +130,7 @@ async fn without_a_place() -> Value {
 
 /// Somebody else has the database for longer than a command waits for its turn, and a request waits for its answer.
 async fn while_somebody_writes(request: Duration) -> Value {
-    let shop = Shop::open_wired(Wire { times: Times { request, ..Times::default() }, ..Wire::default() }).await;
+    let shop = Shop::open_wired(Wire { times: Timeouts { request, ..Timeouts::default() }, ..Wire::default() }).await;
     let somebody = shop.keep_busy().await;
     let answer = shop.ask("mutation { createCart { cart { id } } }", json!({})).await;
     somebody.rollback().await.expect("an end");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand::server::{Door, Places, Rate, Rates, Times, Wire};
+use onhand::server::{Door, Places, Rate, Rates, Timeouts, Wire};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -61,7 +61,7 @@ async fn preflight(url: &str, origin: &str, headers: &str) -> Response {
 
 #[tokio::test]
 async fn whatever_is_refused_can_be_read() {
-    let times = Times { request: Duration::from_millis(700), ..Times::default() };
+    let times = Timeouts { request: Duration::from_millis(700), ..Timeouts::default() };
     let shop = Shop::open_wired(Wire { times, ..wire() }).await;
     let url = format!("{}/graphql", shop.url);
     let json = |body: &'static str| http().post(&url).header("content-type", "application/json").body(body);
@@ -145,7 +145,7 @@ async fn so_can_what_is_said_before_the_start_and_at_the_end() {
     let requests = Places::new(1);
     let shop = Shop::open_wired(Wire {
         requests: requests.clone(),
-        times: Times { request: PATIENCE, drain: PATIENCE, ..Times::default() },
+        times: Timeouts { request: PATIENCE, drain: PATIENCE, ..Timeouts::default() },
         ..wire()
     })
     .await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand::server::{Places, Times, Wire};
+use onhand::server::{Places, Timeouts, Wire};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -72,7 +72,7 @@ fn post(shop: &Shop, query: &str, variables: &Value) -> RequestBuilder {
 #[tokio::test]
 async fn a_comment_says_at_once_that_the_stream_is_open() {
     let wire = patient_wire();
-    let times = Times { comment: 10 * PATIENCE, ..wire.times };
+    let times = Timeouts { comment: 10 * PATIENCE, ..wire.times };
     let shop = Shop::open_wired(Wire { times, ..wire }).await;
     // Of this subscription nothing comes.
     let query = "subscription { stockTransactionAdded { cursor } }";
@@ -140,7 +140,7 @@ async fn whatever_else_comes_over_events_is_one_result_and_the_end() {
 
 #[tokio::test]
 async fn streams_are_kept_alive_bounded_and_ended() {
-    let times = Times { comment: Duration::from_millis(50), ..Times::default() };
+    let times = Timeouts { comment: Duration::from_millis(50), ..Timeouts::default() };
     let wire = Wire { times, sockets: Places::new(1), ..Wire::default() };
     let shop = Shop::open_wired(wire).await;
     let mut events = Events::open(post(&shop, STOCK, &json!({ "ids": [] }))).await;

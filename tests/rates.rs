@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use onhand::config::Role;
-use onhand::server::{Rate, Rates, Room, Seats, Wire};
+use onhand::server::{Rate, Rates, Seats, SizeLimits, Wire};
 use reqwest::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -343,7 +343,7 @@ async fn guests_have_so_many_sockets_at_one_address() {
 
 #[tokio::test]
 async fn sizes_are_what_they_are_set_to() {
-    let room = Room { body: 2_048, message: 1_024, operations: 2, ..Room::default() };
+    let room = SizeLimits { body: 2_048, message: 1_024, operations: 2, ..SizeLimits::default() };
     let shop = Shop::open_wired(Wire { room, ..patient_wire() }).await;
     let body = |size: usize| format!("{:size$}", json!({ "query": PLAIN }).to_string());
     for (size, right) in [(2_048, 200), (2_049, 413)] {

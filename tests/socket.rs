@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use onhand::server::{Places, Times, Wire};
+use onhand::server::{Places, Timeouts, Wire};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -50,7 +50,7 @@ async fn whoever_breaks_the_protocol_is_told_by_a_code() {
     }
     shop.close().await;
 
-    let times = Times { init: Duration::from_millis(100), ..Times::default() };
+    let times = Timeouts { init: Duration::from_millis(100), ..Timeouts::default() };
     let shop = Shop::open_wired(Wire { times, ..Wire::default() }).await;
     let mut silent = Socket::connect(&shop.url, "graphql-transport-ws").await;
     assert_eq!(silent.closed().await, 4408, "a client that never says hello");
@@ -297,7 +297,8 @@ async fn clients_that_vanish_leave_nothing_behind() {
 
 #[tokio::test]
 async fn a_peer_that_is_silent_is_closed_and_one_that_answers_pings_is_not() {
-    let times = Times { ping: Duration::from_millis(200), silence: Duration::from_millis(1_500), ..Times::default() };
+    let times =
+        Timeouts { ping: Duration::from_millis(200), silence: Duration::from_millis(1_500), ..Timeouts::default() };
     let wire = Wire { times, ..Wire::default() };
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;
@@ -318,7 +319,7 @@ async fn a_peer_that_is_silent_is_closed_and_one_that_answers_pings_is_not() {
 
 #[tokio::test]
 async fn a_reader_that_stops_reading_is_closed() {
-    let times = Times { write: Duration::from_millis(300), request: PATIENCE, ..Times::default() };
+    let times = Timeouts { write: Duration::from_millis(300), request: PATIENCE, ..Timeouts::default() };
     let wire = Wire { times, ..Wire::default() };
     let sockets = wire.sockets.clone();
     let shop = Shop::open_wired(wire).await;

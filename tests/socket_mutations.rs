@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use onhand::config::Role;
-use onhand::server::{Places, Rate, Rates, Times, Wire};
+use onhand::server::{Places, Rate, Rates, Timeouts, Wire};
 use serde_json::{Value, json};
 
 use crate::support::{Client, PATIENCE, Shop, Socket, Wanted, eventually, with_tokens};
@@ -14,8 +14,8 @@ const ADJUST: &str =
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total } }";
 
 /// Times that no busy machine exceeds.
-fn patient() -> Times {
-    Times { request: PATIENCE, drain: PATIENCE, ..Times::default() }
+fn patient() -> Timeouts {
+    Timeouts { request: PATIENCE, drain: PATIENCE, ..Timeouts::default() }
 }
 
 fn receive(product: &str, quantity: i32, key: &str) -> Value {
@@ -291,7 +291,8 @@ async fn they_are_answered_before_the_end_of_a_token_closes_the_socket() {
 
 #[tokio::test]
 async fn they_have_the_deadline_of_a_request() {
-    let wire = Wire { times: Times { request: Duration::from_millis(700), ..Times::default() }, ..Wire::default() };
+    let wire =
+        Wire { times: Timeouts { request: Duration::from_millis(700), ..Timeouts::default() }, ..Wire::default() };
     let requests = wire.requests.clone();
     let shop = Shop::open_wired(wire).await;
     let somebody = shop.keep_busy().await;

@@ -12,7 +12,7 @@ use onhand::clock::Clock;
 use onhand::config::Access;
 use onhand::database::{migrate, open};
 use onhand::graphql::Limits;
-use onhand::server::{Door, Front, Gate, Times, Wire};
+use onhand::server::{Door, Front, Gate, Timeouts, Wire};
 use onhand::writer::MAX_QUEUED;
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, Database};
@@ -162,7 +162,7 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
 
 #[tokio::test]
 async fn while_it_drains_it_says_so_and_what_was_begun_is_finished() {
-    let times = Times { request: Duration::from_mins(1), ..Times::default() };
+    let times = Timeouts { request: Duration::from_mins(1), ..Timeouts::default() };
     let wire = Wire { times, ..Wire::default() };
     let requests = wire.requests.clone();
     let shop = Shop::open_as(Wanted { wire, ..Wanted::default() }).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use onhand::config::PaymentTimeouts;
-use onhand::server::{Places, Times, Wire};
+use onhand::server::{Places, Timeouts, Wire};
 use reqwest::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -18,7 +18,8 @@ const PRODUCTS: &str = "{ products { nodes { sku } } }";
 
 /// A wire whose times are short enough to wait for.
 fn hurried() -> Wire {
-    let times = Times { head: Duration::from_millis(500), request: Duration::from_millis(700), ..Times::default() };
+    let times =
+        Timeouts { head: Duration::from_millis(500), request: Duration::from_millis(700), ..Timeouts::default() };
     Wire { times, ..Wire::default() }
 }
 
@@ -59,7 +60,7 @@ async fn a_connection_that_was_opened_ahead_serves_its_first_request() {
         .expect("it is taken");
     assert!(rest(&mut ahead).await.starts_with("HTTP/1.1 200"));
 
-    let times = Times { idle: Duration::from_millis(300), ..Times::default() };
+    let times = Timeouts { idle: Duration::from_millis(300), ..Timeouts::default() };
     let impatient = Shop::open_wired(Wire { times, ..Wire::default() }).await;
     assert_eq!(raw(&impatient, b"").await, "", "but not for ever");
     impatient.close().await;
@@ -164,7 +165,7 @@ async fn a_name_that_is_not_this_machines_is_refused() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_answered_and_what_it_began_goes_on() {
-    let times = Times { request: Duration::from_secs(1), ..Times::default() };
+    let times = Timeouts { request: Duration::from_secs(1), ..Timeouts::default() };
     let patient =
         PaymentTimeouts { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: 2 * PATIENCE, ..short_times() };
     let shop =

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::connections::ConnectionPermit;
-use super::wire::Times;
+use super::wire::Timeouts;
 
 /// How long a connection that we ended is read on.
 const LINGER: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub struct Line {
     head: Head,
     /// The changes of `head` that were heeded.
     heeded: usize,
-    times: Times,
+    times: Timeouts,
     head_due: Option<Pin<Box<Sleep>>>,
     write_due: Option<Pin<Box<Sleep>>>,
 }
@@ -60,7 +60,7 @@ pub struct Line {
 impl Line {
     /// A connection that was just accepted. Clients open some before they need them, and one that is closed just when its
     /// first request is sent fails it; so nothing is due before a first byte has come.
-    pub fn new(stream: TcpStream, times: Times, permit: ConnectionPermit) -> (Self, Head) {
+    pub fn new(stream: TcpStream, times: Timeouts, permit: ConnectionPermit) -> (Self, Head) {
         let head = Head::default();
         let (stream, permit, heard) = (Some(stream), Some(permit), head.clone());
         (Self { stream, permit, head, heeded: 0, times, head_due: None, write_due: None }, heard)

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::connections::{Connection, ConnectionLimiter, ConnectionPermit, NoRoom};
 use super::line::Line;
 use super::spelling::Spelling;
-use super::wire::{Places, Times};
+use super::wire::{Places, Timeouts};
 
 /// Largest head of a request, in bytes. One that is up to twice as large is read, so that it is refused in our own words.
 pub const MAX_HEAD: usize = 64 * 1_024;
@@ -51,7 +51,7 @@ pub struct Listening {
     /// What answers requests.
     pub router: Router,
     /// Deadlines of a connection.
-    pub times: Times,
+    pub times: Timeouts,
     /// Bounds on connections.
     pub connections: ConnectionLimiter,
     /// Sockets that are open: they are no connections of HTTP any more.

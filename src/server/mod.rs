@@ -58,7 +58,7 @@ pub use door::{Door, Serving};
 pub use person::Person;
 pub use rate::{Rate, Rates};
 pub use seats::Seats;
-pub use wire::{Places, Room, Times, Wire};
+pub use wire::{Places, SizeLimits, Timeouts, Wire};
 
 /// Where the API is.
 const API_PATH: &str = "/graphql";

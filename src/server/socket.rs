@@ -33,7 +33,7 @@ use super::operation::{Answer, Operation};
 use super::person::Person;
 use super::refusal::{Fault, OVERLOADED, full, refuse, sockets_told, told, too_many_sockets, too_much, unauthorized};
 use super::seats::Seat;
-use super::wire::Times;
+use super::wire::Timeouts;
 use super::{Identity, Served, encode};
 
 /// The one sub-protocol.
@@ -70,7 +70,7 @@ struct Connection {
     socket: WebSocket,
     below: Arc<TcpConnection>,
     served: Arc<Served>,
-    times: Times,
+    times: Timeouts,
     address: IpAddr,
     /// Who it is counted for: the guests at its address, until it has said who it is.
     person: Person,

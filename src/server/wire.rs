@@ -16,7 +16,7 @@ use super::connections::{ConnectionBounds, ConnectionLimiter};
 use super::rate::{Rate, Rates};
 use super::seats::Seats;
 
-pub use crate::config::{SizeLimits as Room, Timeouts as Times};
+pub use crate::config::{SizeLimits, Timeouts};
 
 /// Time for which a connection is idle before it is closed in favour of others of its address.
 const IDLE_GRACE: Duration = Duration::from_secs(5);
@@ -32,9 +32,9 @@ pub struct Wire {
     /// Proxies that are believed when they say for whom they ask.
     pub proxies: Vec<IpNet>,
     /// How long it waits for what.
-    pub times: Times,
+    pub times: Timeouts,
     /// How large a thing may be.
-    pub room: Room,
+    pub room: SizeLimits,
     /// TCP connections that are open.
     pub connections: ConnectionLimiter,
     /// Answers that are made and not sent yet.

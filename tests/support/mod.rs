@@ -19,7 +19,7 @@ use onhand::config::{Access, PaymentTimeouts, Role};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
-use onhand::server::{Door, Front, Gate, Times, Wire, token};
+use onhand::server::{Door, Front, Gate, Timeouts, Wire, token};
 use onhand::writer::MAX_QUEUED;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub const fn short_times() -> PaymentTimeouts {
 /// or to answer a ping is not taken for a client that is gone.
 pub fn patient_wire() -> Wire {
     let long = Duration::from_mins(10);
-    let times = Times { head: PATIENCE, init: PATIENCE, silence: long, write: long, ..Times::default() };
+    let times = Timeouts { head: PATIENCE, init: PATIENCE, silence: long, write: long, ..Timeouts::default() };
     Wire { times, ..Wire::default() }
 }
 
