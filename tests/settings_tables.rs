@@ -89,6 +89,8 @@ fn read(cell: &str) -> Option<u64> {
         "kB" => 1_024,
         "MB" => 1_024 * 1_024,
         "s" => 1_000,
+        // Counted in thousandths.
+        "points" => 1_000,
         _ => 1,
     };
     Some(unit * number.replace(',', "").parse::<u64>().ok()?)
@@ -106,8 +108,9 @@ fn all() -> Vec<Arg> {
     settings.into_iter().filter(|setting| !["help", "version"].contains(&setting.get_id().as_str())).collect()
 }
 
+/// Whether `-h` leaves it out.
 fn is_limit(setting: &Arg) -> bool {
-    setting.get_help_heading().is_some_and(|heading| heading != "Payments")
+    setting.is_hide_short_help_set()
 }
 
 fn settings() -> String {

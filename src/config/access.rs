@@ -11,6 +11,7 @@ use super::values::switch;
 
 /// Who may do what. Without a secret and without keys this is development: everybody is staff.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Access")]
 pub struct Access {
     /// The secret that tokens are signed with (HS256), at least 32 bytes.
     #[arg(long, env = "ONHAND_SECRET", value_name = "SECRET", hide_env_values = true, global = true)]

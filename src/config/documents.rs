@@ -59,12 +59,12 @@ limits! {
 
         /// Maximum cost of an operation of a customer or guest: one for each field, times the rows it is asked for.
         ///
-        /// A dearer one is refused: `LIMIT_EXCEEDED`.
+        /// A more expensive one is refused: `LIMIT_EXCEEDED`.
         cost_for_shoppers: u64 = 1_000, 10..=1_000_000, "max-cost", "ONHAND_MAX_COST";
 
         /// Maximum cost of an operation of staff.
         ///
-        /// A dearer one is refused: `LIMIT_EXCEEDED`.
+        /// A more expensive one is refused: `LIMIT_EXCEEDED`.
         cost_for_staff: u64 = 10_000, 10..=1_000_000, "max-cost-staff", "ONHAND_MAX_COST_STAFF";
     }
 }

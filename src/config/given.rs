@@ -9,7 +9,7 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-use super::{CommandLine, LogFormat, removed, secrets};
+use super::{CommandLine, LogFormat, libpq, removed, secrets};
 
 /// What every variable of ours begins with, except those of the database.
 pub const PREFIX: &str = "ONHAND_";
@@ -22,20 +22,6 @@ const MAX_REPEATED: usize = 80;
 
 /// How alike two names are, from 0 to 1, when one may be a typing error for the other.
 const ALIKE: f64 = 0.85;
-
-/// What libpq knows of encryption, from none to the strictest.
-const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
-
-/// Variables of libpq that say which server is used and how it is trusted, and that are not read here.
-const UNREAD: [&str; 7] = [
-    "PGSERVICE",
-    "PGSERVICEFILE",
-    "PGTARGETSESSIONATTRS",
-    "PGCHANNELBINDING",
-    "PGREQUIREAUTH",
-    "PGSSLCRL",
-    "PGGSSENCMODE",
-];
 
 /// Settings that make sense each by itself, and what is odd about the others.
 #[derive(Debug)]
@@ -103,8 +89,8 @@ impl CommandLine {
         let is_postgres = line.database_url.starts_with("postgres");
         warnings.extend(unknown(&settings, &variables));
         if is_postgres {
-            problems.extend(libpq_problems(&variables));
-            warnings.extend(libpq_warnings(&variables));
+            problems.extend(libpq::problems(&variables));
+            warnings.extend(libpq::warnings(&variables));
         }
         if !problems.is_empty() {
             return Err(NotGiven::Refused(problems, format));
@@ -163,15 +149,14 @@ impl Reading {
             let setting = flag.strip_prefix("--").and_then(|flag| settings.iter().find(|setting| setting.flag == flag));
             let is_flag = |next: &OsString| next.to_string_lossy().starts_with("--");
             let Some(setting) = setting else {
-                match removed::warning(flag) {
+                let Some(warning) = removed::warning(flag) else {
+                    rest.push(argument);
+                    continue;
+                };
+                self.warnings.push(warning);
+                if value.is_none() {
                     // Its value goes with it.
-                    Some(warning) => {
-                        self.warnings.push(warning);
-                        if value.is_none() && arguments.peek().is_some_and(|next| !is_flag(next)) {
-                            arguments.next();
-                        }
-                    }
-                    None => rest.push(argument),
+                    arguments.next_if(|next| !is_flag(next));
                 }
                 continue;
             };
@@ -185,22 +170,22 @@ impl Reading {
                 None => arguments.next().unwrap_or_default(),
             };
             let name = format!("--{}", setting.flag);
-            let value = match self.given.get(&setting.flag) {
-                None => value,
-                // A list goes on.
-                Some(before) if setting.is_list => {
-                    let mut list = OsString::from(format!("{},", before.text));
-                    list.push(value);
-                    list
-                }
-                Some(_) => {
-                    self.problems.push(format!("{name} is given twice"));
-                    value
-                }
-            };
+            let value = self.joined(setting, &name, value);
             self.take(setting, name, &value);
         }
         rest
+    }
+
+    /// Returns the value of a flag that may have been given before: only a list goes on.
+    fn joined(&mut self, setting: &Setting, name: &str, value: OsString) -> OsString {
+        let Some(before) = self.given.get(&setting.flag) else { return value };
+        if !setting.is_list {
+            self.problems.push(format!("{name} is given twice"));
+            return value;
+        }
+        let mut list = OsString::from(format!("{},", before.text));
+        list.push(value);
+        list
     }
 
     /// Takes the settings that no argument gives.
@@ -298,21 +283,6 @@ fn unknown(settings: &[Setting], variables: &BTreeMap<OsString, OsString>) -> Ve
 /// Kubernetes tells each container of services by such names, and a service may well be called onhand.
 fn is_of_a_service(name: &str) -> bool {
     name.contains("_SERVICE_") || name.contains("_PORT_") || name.ends_with("_PORT")
-}
-
-/// Variables of libpq that the driver reads and would silently take for another value.
-fn libpq_problems(variables: &BTreeMap<OsString, OsString>) -> Vec<String> {
-    let text = |name: &str| variables.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned());
-    let mode = text("PGSSLMODE").filter(|mode| !SSL_MODES.contains(&mode.as_str()));
-    let port = text("PGPORT").filter(|port| !matches!(port.parse::<u16>(), Ok(1..)));
-    let mode = mode.map(|mode| format!("PGSSLMODE is {mode:?}: this is one of {}", SSL_MODES.join(", ")));
-    mode.into_iter().chain(port.map(|port| format!("PGPORT is {port:?}: a port is a number from 1 to 65535"))).collect()
-}
-
-/// Variables of libpq that the driver does not read.
-fn libpq_warnings(variables: &BTreeMap<OsString, OsString>) -> Vec<String> {
-    let set = UNREAD.iter().filter(|name| variables.contains_key(OsStr::new(name)));
-    set.map(|name| format!("{name} is set, and it is not read here: what matters goes into DATABASE_URL")).collect()
 }
 
 /// The setting whose name is most like this one.

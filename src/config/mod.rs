@@ -5,6 +5,7 @@ mod access;
 mod command;
 pub mod documents;
 mod given;
+mod libpq;
 mod limits;
 mod listen;
 mod origin;
@@ -12,6 +13,7 @@ mod payment;
 mod removed;
 mod secrets;
 mod serve;
+mod timeouts;
 mod transfer;
 mod values;
 
@@ -23,12 +25,13 @@ pub use access::Access;
 pub use command::{Command, Role};
 pub use documents::DocumentLimits;
 pub use given::{Given, NotGiven};
-pub use limits::{ClientLimits, LimitSettings, SizeLimits, StaffLimits, Timeouts};
+pub use limits::{ClientLimits, LimitSettings, SizeLimits, StaffLimits};
 pub use listen::{Host, ListenAddress};
 pub use origin::Origin;
 pub use payment::PaymentTimeouts;
 pub use removed::removed;
 pub use serve::{LogFormat, Serve};
+pub use timeouts::Timeouts;
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.

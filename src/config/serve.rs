@@ -14,6 +14,7 @@ const CART_DAYS: RangeInclusive<u32> = 1..=3_650;
 
 /// Settings of the server.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
 pub struct Serve {
     /// Where the server listens: an address or a name, and a port; `8001` alone is that port of 127.0.0.1, `:8001` of every
     /// address. In development everybody is staff, so only loopback addresses are accepted. Port 0 takes any free one.
@@ -48,13 +49,13 @@ pub struct Serve {
     #[arg(long, env = "ONHAND_OTLP", value_name = "URL", value_parser = collector, hide_env_values = true, global = true)]
     pub otlp: Option<String>,
 
+    /// Days without a change after which a cart expires. A week later it is deleted.
+    #[arg(long, env = "ONHAND_CART_DAYS", value_name = shown(&CART_DAYS), default_value_t = 30, value_parser = within(CART_DAYS), global = true)]
+    pub cart_days: u32,
+
     /// How long paying may take.
     #[command(flatten)]
     pub payment: PaymentTimeouts,
-
-    /// Days after which a cart expires that nobody changed. A week later it is deleted.
-    #[arg(long, env = "ONHAND_CART_DAYS", value_name = shown(&CART_DAYS), default_value_t = 30, value_parser = within(CART_DAYS), global = true)]
-    pub cart_days: u32,
 }
 
 /// How a line of the log looks.
