@@ -1,13 +1,41 @@
-//! The tasks that the server cannot do without: writer, feed, recovery, upkeep and the like. When one of them ends before
-//! the server does, or panics, the process says so, is not ready any more, and ends with the reason; whoever runs it
-//! starts it anew. It must never try to go on without one of them.
+//! Every task of the process begins here. The lint against `tokio::spawn` sees to that: who spawns says what becomes of the
+//! task.
+//!
+//! - [`Supervisor`]: tasks that the server cannot do without, such as writer, feed, recovery and upkeep. When one of them
+//!   ends before the server does, or panics, the process logs it, is not ready any more, and ends with the reason, to be
+//!   started anew. It must never try to go on without one of them.
+//! - [`joined`]: a part of such a task, whose end the task waits for.
+//! - [`owned`]: a task that ends with its owner.
+//! - [`detached`]: a task that goes on when its caller goes away, and ends by itself.
+//!
+//! Work of clients that a shutdown waits for is spawned on a `TaskTracker`.
 
 use std::sync::{Arc, OnceLock};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-/// Watches over the tasks that the server cannot do without. Clones are the same.
+/// Spawns a part of a supervised task. The caller waits for its end, and fails if it failed.
+#[must_use = "its end is waited for"]
+#[expect(clippy::disallowed_methods, reason = "its end is waited for")]
+pub fn joined<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(task)
+}
+
+/// Spawns a task that is aborted when its owner drops the handle.
+#[expect(clippy::disallowed_methods, reason = "it ends with its owner")]
+pub fn owned<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> AbortOnDropHandle<T> {
+    AbortOnDropHandle::new(tokio::spawn(task))
+}
+
+/// Spawns a task that goes on when its caller goes away. It ends by itself, and the caller bounds how many there are.
+#[expect(clippy::disallowed_methods, reason = "it ends by itself, and its caller bounds how many there are")]
+pub fn detached<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(task)
+}
+
+/// Watches the tasks that the server cannot do without. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Supervisor(Arc<Supervised>);
 
@@ -20,9 +48,9 @@ struct Supervised {
 impl Supervisor {
     /// Runs a task that must go on until `stop`.
     pub fn spawn(&self, name: &'static str, stop: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
-        let (task, stop) = (tokio::spawn(task), stop.clone());
+        let (task, stop) = (joined(task), stop.clone());
         let supervisor = self.clone();
-        tokio::spawn(async move {
+        detached(async move {
             match task.await {
                 Ok(()) if stop.is_cancelled() => {}
                 Ok(()) => supervisor.fail(format!("{name} ended")),
@@ -34,7 +62,7 @@ impl Supervisor {
     /// Watches a task that may end when its work is done, and returns a handle to wait for that.
     pub fn watch(&self, name: &'static str, task: JoinHandle<Result<(), String>>) -> JoinHandle<()> {
         let supervisor = self.clone();
-        tokio::spawn(async move {
+        joined(async move {
             match task.await {
                 Ok(Ok(())) => {}
                 Ok(Err(reason)) => supervisor.fail(reason),
@@ -43,7 +71,16 @@ impl Supervisor {
         })
     }
 
-    /// Why the process must end; `None` while it need not.
+    /// Cancels `stop` when the process must end.
+    pub fn stop_on_failure(&self, stop: &CancellationToken) {
+        let (supervisor, stop) = (self.clone(), stop.clone());
+        detached(async move {
+            supervisor.failed().await;
+            stop.cancel();
+        });
+    }
+
+    /// Returns why the process must end; `None` while it need not.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
         self.0.reason.get().map(String::as_str)
@@ -79,17 +116,17 @@ mod tests {
         assert_eq!(supervisor.failure(), Some("recovery panicked"));
 
         let supervisor = Supervisor::default();
-        let task = tokio::spawn(async { Err("the file was replaced".to_owned()) });
+        let task = joined(async { Err("the file was replaced".to_owned()) });
         supervisor.watch("the writer", task).await.expect("no panic");
         assert_eq!(supervisor.failure(), Some("the file was replaced"));
     }
 
     #[tokio::test]
-    async fn whoever_is_told_to_stop_may_end() {
+    async fn a_task_that_is_cancelled_may_end() {
         let (supervisor, stop) = (Supervisor::default(), CancellationToken::new());
         let stopped = stop.clone();
         supervisor.spawn("upkeep", &stop, async move { stopped.cancelled().await });
-        let writer = supervisor.watch("the writer", tokio::spawn(async { Ok(()) }));
+        let writer = supervisor.watch("the writer", joined(async { Ok(()) }));
         stop.cancel();
         writer.await.expect("no panic");
         assert_eq!(supervisor.failure(), None);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::database::error::Error;
+use crate::supervision::detached;
 
 /// Maximum number of reads of one kind that are under way.
 const MAX_RUNNING: usize = 2;
@@ -76,7 +77,7 @@ where
         let (mut found, begun) = self.join(keys);
         if let Some((batch, running)) = begun {
             // In a task of its own: it is not only for whoever comes first, and who may be gone soon.
-            tokio::spawn(running.follow(batch, read));
+            detached(running.follow(batch, read));
         }
         let found = found.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
         found.unwrap_or_else(|| Err(Arc::new(Error::Unavailable)))
@@ -225,7 +226,7 @@ mod tests {
         for version in 0..20 {
             table.version.store(version, Ordering::SeqCst);
             let (table, reads) = (table.clone(), reads.clone());
-            waiting.push((version, tokio::spawn(async move { table.load(&reads, 7).await })));
+            waiting.push((version, detached(async move { table.load(&reads, 7).await })));
             tokio::task::yield_now().await;
         }
         table.gate.add_permits(1_000);

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::database::error::Error;
+use crate::supervision::detached;
 
 use crate::database::bounded::{Bounded, PoolUse};
 use crate::database::postgres::has_search_index;
@@ -96,7 +97,7 @@ impl Scanner {
         if self.catalogue.is_due() {
             // In a task of its own: whoever searches may go away meanwhile, and need not hear that it failed.
             let scanner = self.clone();
-            let counted = tokio::spawn(async move {
+            let counted = detached(async move {
                 if let Err(error) = scanner.count().await {
                     tracing::warn!(%error, "the products could not be counted");
                     scanner.catalogue.forget();

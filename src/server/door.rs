@@ -21,6 +21,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::trace::TraceLayer;
 
 use crate::app::App;
+use crate::supervision::owned;
 
 use super::listen::Listening;
 use super::origin::Origins;
@@ -43,8 +44,8 @@ impl Door {
         let entrance = Entrance { inside: Arc::default(), origins, stop: stop.clone() };
         let (connections, sockets) = (wire.connections.clone(), wire.sockets.clone());
         let listening = Listening { router: entrance.router(), times: wire.times, connections, sockets };
-        let server = tokio::spawn(listen::listen(listener, listening, stop.clone()));
-        Self { entrance, server: AbortOnDropHandle::new(server), stop }
+        let server = owned(listen::listen(listener, listening, stop.clone()));
+        Self { entrance, server, stop }
     }
 
     /// Lets in whoever comes from now on.

@@ -9,11 +9,11 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 
 use crate::graphql::{ApiSchema, Budget, Stopped};
 use crate::observability::metrics::{self, Open};
+use crate::supervision::owned;
 
 use super::Served;
 use super::operation::{Accepted, Answer, answer};
@@ -139,14 +139,14 @@ fn ahead(
     // Boxed, because a channel keeps room for more than it lets wait, and thousands of these only wait.
     let (sender, receiver) = mpsc::channel::<Box<Answer>>(1);
     let mut span = Some(span);
-    let work = AbortOnDropHandle::new(tokio::spawn(async move {
+    let work = owned(async move {
         while let Ok(place) = sender.reserve().await {
             match results.next().instrument(span.take().unwrap_or_else(Span::none)).await {
                 Some(result) => place.send(Box::new(result)),
                 None => break,
             }
         }
-    }));
+    });
     stream::unfold(Some((receiver, work, Open::operation())), |running| async move {
         let (mut receiver, work, open) = running?;
         match receiver.recv().await {

@@ -19,6 +19,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::supervision::detached;
+
 /// Most keys of a set; the others are not looked at.
 const MAX_KEYS: usize = 32;
 
@@ -143,7 +145,7 @@ impl KeySet {
             failures: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&set);
-        tokio::spawn(async move {
+        detached(async move {
             let mut failures = 0;
             while let Some((is_known, is_tried)) = weak.upgrade().map(|set| (set.is_known(), failures > 0)) {
                 if is_known || is_tried {

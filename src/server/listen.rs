@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::supervision::detached;
+
 use super::connections::{Connection, ConnectionLimiter, ConnectionPermit, NoRoom};
 use super::line::Line;
 use super::spelling::Spelling;
@@ -86,7 +88,7 @@ pub async fn listen(listener: TcpListener, listening: Listening, stop: Cancellat
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => {
                     let admitted = listening.admit(accepted).await;
-                    drop(admitted.map(|admitted| tokio::spawn(serve(admitted, spelling.clone(), late.clone()))));
+                    drop(admitted.map(|admitted| detached(serve(admitted, spelling.clone(), late.clone()))));
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },

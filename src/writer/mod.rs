@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::config::SizeLimits;
 use crate::database::error::Error;
 use crate::observability::metrics;
+use crate::supervision::joined;
 use domain::actor::Actor;
 use domain::client::ClientKey;
 use domain::commands::Command;
@@ -110,11 +111,11 @@ impl Writer {
             Some(another) => {
                 let (patient, set_aside) = Patient::queue();
                 let batches = Batches::new(another, links.clone(), public_stock, Role::Patient);
-                (Role::Main(patient), Some(tokio::spawn(patient::work(set_aside, batches))))
+                (Role::Main(patient), Some(joined(patient::work(set_aside, batches))))
             }
         };
-        let first = tokio::spawn(work(waiting, to_prune, Batches::new(connection, links, public_stock, role)));
-        let task = tokio::spawn(async move {
+        let first = joined(work(waiting, to_prune, Batches::new(connection, links, public_stock, role)));
+        let task = joined(async move {
             let second = async {
                 match second {
                     Some(second) => ended(second).await,

@@ -195,6 +195,7 @@ impl<T> Lanes<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervision::joined;
 
     fn client(name: &str) -> ClientKey {
         ClientKey::Customer(name.into())
@@ -269,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_is_woken() {
         let (sender, mut receiver) = queue(10);
-        let taken = tokio::spawn(async move { receiver.take(10, ANY).await });
+        let taken = joined(async move { receiver.take(10, ANY).await });
         tokio::task::yield_now().await;
         assert_eq!(sender.send(client("ada"), 1, 1), Ok(()));
         assert_eq!(taken.await.unwrap(), [1]);
