@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use onhand::cli::{self, End};
+use onhand::cli;
 use onhand::config::{Command, CommandLine, Given, LogFormat, NotGiven};
 use onhand::observability::logs::Log;
 use tokio::runtime::Builder;
@@ -10,18 +10,18 @@ use tokio::runtime::Builder;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// It could not be done.
+/// The exit code when it could not be done.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
     let Ok(runtime) = Builder::new_multi_thread().enable_all().build() else { return ExitCode::from(FAILED) };
     let code = runtime.block_on(answer());
-    // Whatever holds a thread in the kernel, such as the look-up of a name, ends with the process and is not waited for.
+    // What holds a thread in the kernel, such as the look-up of a name, ends with the process and is not waited for.
     runtime.shutdown_background();
     code
 }
 
-/// Does what the command line asks for, and returns how it went.
+/// Does what the command line asks for, and returns the exit code.
 async fn answer() -> ExitCode {
     let (Given { line, warnings }, format) = match CommandLine::given() {
         Ok(given) => {
@@ -45,9 +45,7 @@ async fn answer() -> ExitCode {
         Err(error) => Err(error),
     };
     let code = match done {
-        Ok(End::Well) => 0,
-        Ok(End::Unwell) => 1,
-        Ok(End::Stopped(code)) => code,
+        Ok(exit) => exit.code(),
         Err(error) => {
             log.end_with(&format!("{error:#}"));
             FAILED

@@ -117,7 +117,7 @@ async fn each_mode_does_what_it_says_and_refuses_row_by_row() {
     assert!(told.contains("4,a,refused,ALREADY_EXISTS,sku: This SKU is on line 2 already."), "{told}");
     assert!(told.contains("5,C,refused,INVALID_INPUT,price_amount:"), "{told}");
     assert!(told.contains("9,,refused,BAD_LINE,\"The line has 4 cells, and there are 5 columns.\""), "{told}");
-    assert!(told.contains("\n6 rows, 3 created, 3 refused\nmend refused lines"), "a SKU is trimmed: {told}");
+    assert!(told.contains("\n6 rows, 3 created, 3 refused\nfix the refused lines"), "a SKU is trimmed: {told}");
 
     // Under another name the same file meets what is there.
     let again = ["--mode", "create", "--id", "again"];

@@ -72,7 +72,7 @@ async fn a_quotation_mark_out_of_place_swallows_no_row() {
         2,,refused,BAD_LINE,";
     for (options, sums) in [
         (&["--mode", "add", "--dry-run"][..], "4 rows, 2 added, 2 refused; a dry run: nothing was changed\n"),
-        (&["--mode", "add"], "4 rows, 2 added, 2 refused\nmend refused lines"),
+        (&["--mode", "add"], "4 rows, 2 added, 2 refused\nfix the refused lines"),
     ] {
         let (code, told) = import(&place, "marks.csv", format!("{head}\n{rows}"), options).await;
         assert!(code == 1 && told.starts_with(right) && told.contains("\n3,,refused,BAD_LINE,"), "{told}");

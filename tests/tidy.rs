@@ -109,11 +109,7 @@ const ORDER: [&[&str]; 11] = [
 ];
 
 /// Arrows that still go up.
-const STILL_UP: [&str; 6] = [
-    "src/files/import/memory.rs uses app",
-    "src/files/import/mod.rs uses app",
-    "src/files/import/mod.rs uses cli",
-    "src/files/import/stop.rs uses cli",
+const STILL_UP: [&str; 2] = [
     "src/payment/pay.rs uses app",
     "src/payment/recovery.rs uses app",
 ];

@@ -1,20 +1,22 @@
-//! `onhand verify`: looks whether the file of the database is sound, then folds the whole log and compares it with every stock
-//! record and every order, in one snapshot, also while a server goes on writing. It changes nothing.
+//! `onhand verify`: checks the file of the database, then folds the whole log and compares it with every stock record and every
+//! order, in one snapshot, also while servers go on writing. It changes nothing.
 
 use std::collections::BTreeMap;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use sea_orm::DatabaseConnection;
 
-use crate::database;
+use super::print::print_line;
+use super::progress;
 use crate::database::error::Error;
+use crate::database::{self, damage, open_read_only};
 use crate::read::Snapshot;
 use domain::audit::{Fold, compare_order};
 use domain::id::ProductId;
 use domain::stock::Stock;
 
-/// Most differences that are told one by one.
-pub const MAX_TOLD: usize = 100;
+/// Maximum number of differences that are reported one by one.
+pub const MAX_REPORTED: usize = 100;
 
 /// What was checked, and what differs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,40 +30,70 @@ pub struct Report {
     /// The first differences, as sentences.
     pub differences: Vec<String>,
     /// How many more there are.
-    pub untold: usize,
+    pub unreported: usize,
 }
 
 impl Report {
-    fn tell(&mut self, differences: Vec<String>) {
-        let room = MAX_TOLD - self.differences.len();
-        self.untold += differences.len().saturating_sub(room);
-        self.differences.extend(differences.into_iter().take(room));
+    fn add(&mut self, differences: Vec<String>) {
+        let sizes = MAX_REPORTED - self.differences.len();
+        self.unreported += differences.len().saturating_sub(sizes);
+        self.differences.extend(differences.into_iter().take(sizes));
     }
 }
 
-/// Checks everything, showing progress when `progress` is asked for and somebody looks.
+/// Checks a database and prints what differs. Returns whether nothing does.
+///
+/// # Errors
+/// When the database cannot be opened or read, or the answer cannot be printed; the message is for people.
+pub async fn run(url: &str) -> anyhow::Result<bool> {
+    let report = match open_read_only(url).await {
+        Ok(db) => verify(&db, true).await?,
+        Err(error) => Report { differences: vec![damage(&error).ok_or(error)?], ..Report::default() },
+    };
+    print(&report)?;
+    Ok(report.differences.is_empty())
+}
+
+fn print(report: &Report) -> anyhow::Result<()> {
+    let Report { products, transactions, orders, differences, unreported } = report;
+    for difference in differences {
+        print_line(difference)?;
+    }
+    if *unreported > 0 {
+        print_line(&format!("... and {unreported} more"))?;
+    }
+    let found = differences.len() as u64 + *unreported as u64;
+    let verdict = if found == 0 { "no differences".to_owned() } else { counted(found, "difference") };
+    let checked =
+        [counted(*products, "product"), counted(*transactions, "stock transaction"), counted(*orders, "order")];
+    let [products, transactions, orders] = checked;
+    print_line(&format!("checked {products}, {transactions} and {orders}: {verdict}"))
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Checks everything, with a progress bar if `progress` is wanted and standard error is a terminal.
 ///
 /// # Errors
 /// When the database does not answer, or has rows that this release cannot read.
 pub async fn verify(db: &DatabaseConnection, progress: bool) -> Result<Report, Error> {
     let mut report = Report::default();
-    report.tell(database::faults(db, MAX_TOLD).await?);
+    report.add(database::faults(db, MAX_REPORTED).await?);
     let is_sound = report.differences.is_empty();
-    match add_up(db, progress, &mut report).await {
-        Err(error) if !is_sound => report.tell(vec![format!("not everything could be read: {error}")]),
+    match fold(db, progress, &mut report).await {
+        Err(error) if !is_sound => report.add(vec![format!("not everything could be read: {error}")]),
         done => done?,
     }
     Ok(report)
 }
 
-/// Adds the log up and compares.
-async fn add_up(db: &DatabaseConnection, progress: bool, report: &mut Report) -> Result<(), Error> {
+/// Folds the log and compares.
+async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> Result<(), Error> {
     let snapshot = Snapshot::begin(db).await?;
     let (stocks, rows, orders) = snapshot.counts().await?;
-    let bar = if progress { ProgressBar::new(stocks + rows + orders) } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {eta} left") {
-        bar.set_style(style);
-    }
+    let bar = if progress { progress::rows(stocks + rows + orders) } else { ProgressBar::hidden() };
     let mut after = None;
     loop {
         let page = snapshot.stocks(after).await?;
@@ -77,12 +109,12 @@ async fn add_up(db: &DatabaseConnection, progress: bool, report: &mut Report) ->
         for order in &page.orders {
             let payments: Vec<_> = page.payments.get(&order.id).into_iter().flatten().collect();
             let log: Vec<_> = page.log.get(&order.id).into_iter().flatten().collect();
-            report.tell(compare_order(order, &payments, &log));
+            report.add(compare_order(order, &payments, &log));
         }
         report.orders += page.orders.len() as u64;
         bar.inc(page.orders.len() as u64);
     }
-    report.tell(snapshot.missing().await?);
+    report.add(snapshot.missing().await?);
     bar.finish_and_clear();
     Ok(())
 }
@@ -110,7 +142,7 @@ async fn check_stocks(
     let held = snapshot.held(range).await?;
     for stock in stocks {
         let fold = folds.remove(&stock.product).unwrap_or_default();
-        report.tell(fold.compare(stock, held.get(&stock.product).copied().unwrap_or_default()));
+        report.add(fold.compare(stock, held.get(&stock.product).copied().unwrap_or_default()));
     }
     report.products += stocks.len() as u64;
     bar.inc(stocks.len() as u64);

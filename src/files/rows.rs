@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
-use crate::config::Format;
+use crate::files::Format;
 
 /// The columns of a file of products. An import takes these, and an export has them in this order.
 pub const COLUMNS: [&str; 9] = [

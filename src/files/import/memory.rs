@@ -1,49 +1,50 @@
-//! What is remembered of the earlier runs of an import, for all of its lines at once. Keys of lines are forgotten one by one,
-//! so what is remembered of some lines must not decide about others.
+//! Remembers the earlier runs of an import, for all of its lines at once. The keys of lines are forgotten one by one, so what
+//! is remembered of some lines must not decide about others.
 
 use uuid::Uuid;
 
-use crate::app::App;
 use crate::database::error::Error;
 use crate::read::Store;
+use crate::writer::Writer;
 use crate::writer::retention::KEY_LIFETIME;
 use domain::Time;
-use domain::actor::Actor;
 use domain::commands::{BeginImport, ImportRound};
 use domain::payment::KeyId;
 
+use super::Import;
 use super::plan::SCOPE;
 
-/// The scope of the keys of imports as a whole. A line's key could be the name of another import.
+/// The scope of the keys of whole imports. It is not that of lines: a line's key could be the name of another import.
 const IMPORTS: &str = "imports";
 
-/// Under which keys the lines of a file are done.
+/// The keys under which the lines of a file are done.
 #[derive(Debug)]
 pub struct Memory {
-    /// What the key of a line has before its number.
+    /// The part of a line's key before the number of the line.
     pub prefix: String,
-    /// Until when none of the lines is forgotten.
+    /// When the first of the lines is forgotten; `None` if each is forgotten by itself.
     pub until: Option<Time>,
 }
 
 impl Memory {
-    /// Begins to remember an import, or goes on with what is remembered.
+    /// Begins to remember an import, or continues one that is remembered.
     ///
     /// # Errors
     /// As for the writer.
-    pub async fn begin(app: &App, who: &Actor, id: &str, run: Uuid) -> Result<Self, Error> {
-        if let Some(older) = Self::of_older_release(&app.store, id, app.clock.now()).await? {
+    pub async fn begin(store: &Store, writer: &Writer, now: Time, import: &Import<'_>) -> Result<Self, Error> {
+        let id = &import.source.id;
+        if let Some(older) = Self::of_older_release(store, id, now).await? {
             return Ok(older);
         }
-        let begin = BeginImport { key: key(id), round: run, lifetime: KEY_LIFETIME };
-        Ok(Self::of(id, app.writer.submit(who, begin).await?))
+        let begin = BeginImport { key: key(id), round: import.run, lifetime: KEY_LIFETIME };
+        Ok(Self::of(id, writer.submit(&import.actor, begin).await?))
     }
 
-    /// What is remembered, for who changes nothing.
+    /// Loads what is remembered, and changes nothing.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn look(store: &Store, id: &str, run: Uuid, now: Time) -> Result<Self, Error> {
+    pub async fn load(store: &Store, id: &str, run: Uuid, now: Time) -> Result<Self, Error> {
         if let Some(older) = Self::of_older_release(store, id, now).await? {
             return Ok(older);
         }
@@ -56,8 +57,8 @@ impl Memory {
         Self { prefix: format!("{id}/{}/", round.simple()), until: Some(until) }
     }
 
-    /// Before imports were remembered as a whole, the key of a line had nothing but its number. For as long as such a line is
-    /// remembered, the import goes on like that.
+    /// Returns the keys of a release that did not remember whole imports, for as long as a line under such a key is
+    /// remembered.
     async fn of_older_release(store: &Store, id: &str, now: Time) -> Result<Option<Self>, Error> {
         let prefix = format!("{id}/");
         let is_there = store.has_numbered_keys(SCOPE, &prefix, now - KEY_LIFETIME).await?;

@@ -1,4 +1,4 @@
-//! Some rows of a file at a time, each as a command under a key of its own, or with what is wrong with it. It looks at
+//! Reads a file in batches of rows, each row as a task under a key of its own, or with what is wrong with it. It looks at
 //! nothing but the file.
 
 use std::collections::{BTreeMap, HashMap};
@@ -6,7 +6,6 @@ use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::Mode;
 use crate::writer::MAX_BATCH;
 use domain::commands::RowTask;
 use domain::payment::KeyId;
@@ -14,47 +13,48 @@ use domain::product::Product;
 use domain::rejection::{Code, Rejection, Rejections};
 use domain::world::idempotency::Key;
 
+use super::Mode;
+use super::outcome::RowOutcome;
 use super::reader::{Record, Row, RowReader};
-use super::results::End;
 use super::source::Source;
 use super::task::{Task, task};
 
-/// Rows that are looked up, and handed to the writer, together: as many as it takes into one transaction.
+/// Maximum number of rows that are looked up and handed to the writer together: as many as it takes into one transaction.
 const MAX_ROWS_AT_ONCE: usize = MAX_BATCH;
 
-/// Whose idempotency keys these are. No subject's and no guest's scope looks like it.
+/// The scope of the idempotency keys of lines. No subject's and no guest's scope looks like it.
 pub const SCOPE: &str = "import";
 
-/// Some rows.
+/// A batch of rows.
 #[derive(Debug)]
 pub struct Chunk {
     /// The rows, in their order.
     pub rows: Vec<Planned>,
-    /// How many bytes of the file have been read.
+    /// Bytes of the file that have been read.
     pub read: u64,
 }
 
 /// One row.
 #[derive(Debug)]
 pub struct Planned {
-    /// Its line.
+    /// The line that it begins at.
     pub line: u64,
-    /// Its SKU as it stands there.
+    /// The SKU as the row has it.
     pub sku: Option<String>,
-    /// What is to be done under which key, unless the row is refused already.
-    pub todo: Result<(Task, Key), End>,
+    /// The task and its key, or the result of a row that is refused already.
+    pub todo: Result<(Task, Key), RowOutcome>,
 }
 
-/// The rows of a file, some at a time.
+/// The rows of a file, in batches.
 #[derive(Debug)]
 pub struct Plan<'a> {
     rows: RowReader<Box<dyn Read + Send + 'a>>,
     mode: Mode,
-    /// What the key of a line has before its number.
+    /// The part of a line's key before the number of the line.
     prefix: String,
 }
 
-/// Where products stood of which a file may have one row each.
+/// The lines of products of which a file may have one row each.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// The line, by half a digest, which two products share once in 2^64 or so.
@@ -62,8 +62,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Refuses rows whose product stood on a line before, whatever they call it. A row that is refused for itself keeps nobody
-    /// away. Called with all rows in their order, and the products that their keys find.
+    /// Refuses rows whose product an earlier row has named, whatever they call it. A row that is refused for another reason
+    /// does not count. Called with all rows in their order, and the products that their keys find.
     pub fn refuse_repeated(&mut self, rows: &mut [Planned], products: &BTreeMap<String, Product>) {
         for row in rows {
             let Ok((task, _)) = &row.todo else { continue };
@@ -80,22 +80,22 @@ impl Seen {
             let first = *self.lines.entry(half).or_insert(row.line);
             if first != row.line {
                 let twice = Rejection::new(Code::AlreadyExists, format!("This SKU is on line {first} already."));
-                row.todo = Err(End::Refused(twice.at(["sku"]).into()));
+                row.todo = Err(RowOutcome::Refused(twice.at(["sku"]).into()));
             }
         }
     }
 }
 
 impl<'a> Plan<'a> {
-    /// From the first row on. The keys of its lines begin with `prefix`.
+    /// Begins at the first row. The keys of its lines begin with `prefix`.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn begin(source: &'a Source, mode: Mode, prefix: String) -> anyhow::Result<Self> {
-        Ok(Self { rows: source.read()?, mode, prefix })
+    pub fn begin(source: &'a Source, prefix: String) -> anyhow::Result<Self> {
+        Ok(Self { rows: source.read()?, mode: source.mode(), prefix })
     }
 
-    /// The next rows; `None` after the last.
+    /// Returns the next batch; `None` after the last.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -106,8 +106,8 @@ impl<'a> Plan<'a> {
             chunk.read = read;
             let sku = record.as_ref().ok().and_then(|record| record.get("sku")).cloned();
             let todo = match record {
-                Ok(record) => self.plan(line, &record).map_err(End::Refused),
-                Err(why) => Err(End::Bad(why)),
+                Ok(record) => self.plan(line, &record).map_err(RowOutcome::Refused),
+                Err(why) => Err(RowOutcome::Malformed(why)),
             };
             chunk.rows.push(Planned { line, sku, todo });
         }

@@ -1,21 +1,22 @@
-//! Reads the rows of a file, one after the other, each with the number of its line. What is wrong with one line is told
-//! for that line; it never holds more than one line in memory.
+//! Reads the rows of a file, one after the other, each with the number of its line. What is wrong with one line is reported
+//! for that line. It never holds more than one line in memory.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 
 use anyhow::{Context, bail};
 
-use crate::config::{Format, Mode};
+use crate::files::Format;
 use crate::files::rows::{COLUMNS, unguarded};
 
+use super::Mode;
 use super::csv_rows::{CsvRecord, CsvRows, MAX_RECORD};
 use super::json_row::fields;
 
-/// Longest line of a file, in bytes; in CSV of everything between two line breaks that are not quoted.
+/// Maximum length of a line, in bytes; in CSV of everything between two line breaks that are not quoted.
 pub const MAX_LINE: usize = MAX_RECORD;
 
-/// What is read from a file at once.
+/// Size of the read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
 
 /// The values that a row gives, by column, trimmed. An empty cell, and null, gives nothing.
@@ -26,9 +27,9 @@ pub type Record = BTreeMap<&'static str, String>;
 pub struct Row {
     /// The line it begins at, from 1.
     pub line: u64,
-    /// How many bytes of the file have been read.
+    /// Bytes of the file that have been read.
     pub read: u64,
-    /// What it gives, or what is wrong with it.
+    /// Its values, or what is wrong with it.
     pub record: Result<Record, String>,
 }
 
@@ -43,7 +44,7 @@ enum From<R> {
 }
 
 impl<R: Read> RowReader<R> {
-    /// Reads what stands before the first row.
+    /// Reads what is before the first row.
     ///
     /// # Errors
     /// When it is not encoded in UTF-8, when a file of CSV has columns that are unknown or there twice, or lacks one that the
@@ -55,7 +56,7 @@ impl<R: Read> RowReader<R> {
             Format::Csv => {
                 let mut rows = CsvRows::new(from, 0, mark);
                 let mut header = rows.next()?.unwrap_or_default();
-                if let Some(separator) = told_separator(&header) {
+                if let Some(separator) = declared_separator(&header) {
                     if separator != "," {
                         bail!("the first line says that its cells have {separator:?} in between; save it with commas");
                     }
@@ -90,7 +91,7 @@ impl<R: Read> RowReader<R> {
 
 const UNREADABLE: &str = "the file cannot be read";
 
-/// Skips the mark that some programs begin UTF-8 with, and returns how long it is.
+/// Skips a byte order mark, and returns its length in bytes.
 fn skip_mark<R: Read>(from: &mut BufReader<R>) -> anyhow::Result<u64> {
     let first = from.fill_buf().context(UNREADABLE)?;
     let is_wide =
@@ -103,11 +104,12 @@ fn skip_mark<R: Read>(from: &mut BufReader<R>) -> anyhow::Result<u64> {
     Ok(mark as u64)
 }
 
-/// What a first line of a spreadsheet's own says that its cells have in between: `sep=;`.
-fn told_separator(first: &CsvRecord) -> Option<String> {
+/// Returns the separator that the first line of a spreadsheet may declare: `sep=;`.
+fn declared_separator(first: &CsvRecord) -> Option<String> {
     let line = first.cells.join(&b',');
-    let told = std::str::from_utf8(&line).ok()?.trim_matches('"');
-    told.get(..4).filter(|word| word.eq_ignore_ascii_case("sep=")).map(|_| told[4..].to_owned())
+    let line = std::str::from_utf8(&line).ok()?.trim_matches('"');
+    let (name, separator) = line.split_at_checked(4)?;
+    name.eq_ignore_ascii_case("sep=").then(|| separator.to_owned())
 }
 
 fn columns(header: &CsvRecord, mode: Mode) -> anyhow::Result<Vec<&'static str>> {
@@ -200,7 +202,7 @@ fn next_of_jsonl<R: Read>(lines: &mut BufReader<R>, line: &mut u64, read: &mut u
     }
 }
 
-/// Reads to the end of the line and forgets it.
+/// Skips to the end of the line, and returns how many bytes that were.
 fn skip_line<R: Read>(lines: &mut BufReader<R>) -> io::Result<u64> {
     let mut skipped = 0;
     loop {
@@ -215,7 +217,7 @@ fn skip_line<R: Read>(lines: &mut BufReader<R>) -> io::Result<u64> {
     }
 }
 
-/// Notes what a cell gives.
+/// Adds the value of a cell; an empty cell gives none.
 pub fn give(given: &mut Record, column: &'static str, text: &str) {
     if !text.is_empty() {
         given.insert(column, text.to_owned());

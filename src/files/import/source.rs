@@ -1,31 +1,30 @@
-//! The file of an import: read once to see that it can be read at all, to count its rows and to give it a name, and
-//! then once more to do what it says. Standard input is kept in memory meanwhile, or in a temporary file when it is large. It
+//! The source of an import. It is read twice: first to see that all of it can be read, to count its rows and to give the
+//! import a name; then to do what it says. A stream is kept in memory meanwhile, or in a temporary file when it is large. It
 //! changes nothing.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Format, ImportSettings, Mode};
-use domain::text::{self, MAX_REFERENCE_LENGTH};
+use crate::files::Format;
 
+use super::Mode;
 use super::reader::RowReader;
 
-/// Most rows of one file.
+/// Maximum number of rows in one file.
 pub const MAX_ROWS: u64 = 1_000_000;
 
-/// Most of standard input that is kept in memory, in bytes: an image without a folder for temporary files takes no more.
+/// Maximum size of a stream that is kept in memory, in bytes. An image without a folder for temporary files takes no more.
 pub const MAX_IN_MEMORY: u64 = 32 * 1024 * 1024;
 
-/// Most of standard input that is kept at all, in bytes: as many rows as there may be, of 4 KB each.
+/// Maximum size of a stream, in bytes: as many rows as there may be, of 4 KB each.
 pub const MAX_KEPT: u64 = 4 * 1024 * 1024 * 1024;
 
 const UNKEPT: &str = "a temporary file cannot be written";
 
-/// How much of the digest of a file is its name: 128 bits, as hexadecimal digits.
+/// Length of the part of a digest that names an import: 128 bits, as hexadecimal digits.
 const DIGEST_LENGTH: usize = 32;
 
 /// What can be read more than once.
@@ -36,7 +35,7 @@ enum Kept {
 }
 
 impl Kept {
-    /// From the beginning.
+    /// Reads it from the beginning.
     fn read(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         match self {
             Self::Memory(bytes) => Ok(Box::new(bytes.as_slice())),
@@ -49,57 +48,73 @@ impl Kept {
     }
 }
 
-/// What is known of a file once somebody has looked through it.
+/// What is known of a source after it was read through.
 #[derive(Debug)]
-struct Looked {
-    /// Its size, in bytes.
+struct Scanned {
+    /// Size, in bytes.
     size: u64,
     rows: u64,
     digest: String,
 }
 
-/// A file that can be imported.
+/// The options of a source.
+#[derive(Debug, Clone)]
+pub struct SourceOptions {
+    /// The format of the rows.
+    pub format: Format,
+    /// What is done with each row: it decides which columns are needed.
+    pub mode: Mode,
+    /// The name of the import; made of the content and the mode unless given.
+    pub id: Option<String>,
+    /// The document that the log names.
+    pub reference: Option<String>,
+}
+
+/// Rows that can be imported.
 #[derive(Debug)]
 pub struct Source {
     kept: Kept,
     format: Format,
     mode: Mode,
-    /// Its size, in bytes.
+    /// Size, in bytes.
     pub size: u64,
-    /// How many rows it has.
+    /// Number of rows.
     pub rows: u64,
-    /// Under this name each of its lines is done once.
+    /// The name of the import: each line is done once under it.
     pub id: String,
-    /// What the log names as the document.
+    /// The document that the log names.
     pub reference: Option<String>,
 }
 
 impl Source {
-    /// Opens the file and reads through it.
+    /// Reads through a file, which is read a second time when it is imported.
     ///
     /// # Errors
-    /// When it cannot be read, when its columns are not ours, or when it has too many rows or a row that is too long.
-    pub fn open(settings: &ImportSettings) -> anyhow::Result<Self> {
-        let (path, mode) = (settings.file.as_path(), settings.mode);
-        let format = settings.format.or_else(|| format_of(path)).with_context(|| {
-            format!("the ending of {} tells no format: say --format csv or --format jsonl", path.display())
-        })?;
-        let (kept, Looked { size, rows, digest }) = if path == Path::new("-") {
-            keep(io::stdin().lock(), format, mode)?
-        } else {
-            let kept = Kept::File(open(path)?);
-            let looked = look_through(kept.read().context("the file cannot be read")?, format, mode)?;
-            (kept, looked)
-        };
-        let id = settings.id.clone().unwrap_or_else(|| format!("{}-{}", &digest[..DIGEST_LENGTH], code(mode)));
-        let name = path.file_name().filter(|name| *name != "-").map(|name| name.to_string_lossy().into_owned());
-        let name = name.map(|name| name.chars().take(MAX_REFERENCE_LENGTH).collect::<String>());
-        let name = text::optional_line("reference", name.as_deref(), MAX_REFERENCE_LENGTH).ok().flatten();
-        let reference = settings.reference.clone().or(name);
-        Ok(Self { kept, format, mode, size, rows, id, reference })
+    /// When it cannot be read, when a column is unknown or missing, or when it has too many rows or a row that is too long.
+    pub fn of_file(file: File, options: SourceOptions) -> anyhow::Result<Self> {
+        let kept = Kept::File(file);
+        let from = kept.read().context("the file cannot be read")?;
+        let scanned = scan(from, options.format, options.mode)?;
+        Ok(Self::new(kept, scanned, options))
     }
 
-    /// Its rows, from the beginning.
+    /// Reads through a stream, and keeps what is read in memory, or in a temporary file when it is large. `name` is what
+    /// messages call the stream.
+    ///
+    /// # Errors
+    /// As for a file, and when the stream is empty or too large, or no temporary file can be written.
+    pub fn of_stream(from: impl Read, name: &'static str, options: SourceOptions) -> anyhow::Result<Self> {
+        let (kept, scanned) = keep(from, name, options.format, options.mode)?;
+        Ok(Self::new(kept, scanned, options))
+    }
+
+    fn new(kept: Kept, Scanned { size, rows, digest }: Scanned, options: SourceOptions) -> Self {
+        let SourceOptions { format, mode, id, reference } = options;
+        let id = id.unwrap_or_else(|| format!("{}-{}", &digest[..DIGEST_LENGTH], code(mode)));
+        Self { kept, format, mode, size, rows, id, reference }
+    }
+
+    /// Reads its rows from the beginning.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -108,19 +123,16 @@ impl Source {
         RowReader::begin(from, self.format, self.mode)
     }
 
-    /// What it is written in.
+    /// Returns the format of the rows.
+    #[must_use]
     pub const fn format(&self) -> Format {
         self.format
     }
-}
 
-/// What the ending of a file's name says about it.
-#[must_use]
-pub fn format_of(path: &Path) -> Option<Format> {
-    match path.extension()?.to_ascii_lowercase().to_str()? {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" => Some(Format::Jsonl),
-        _ => None,
+    /// Returns what is done with each row.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 }
 
@@ -132,39 +144,34 @@ const fn code(mode: Mode) -> &'static str {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<File> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    if !file.metadata().is_ok_and(|about| about.is_file()) {
-        bail!("{} is not a file that can be read twice; hand it over as standard input", path.display());
-    }
-    Ok(file)
-}
-
-/// Keeps what is read of standard input, so that it can be read once more.
-#[derive(Debug, Default)]
+/// Keeps what is read of a stream, so that it can be read once more.
+#[derive(Debug)]
 struct Keeper<R> {
     from: R,
+    /// What messages call the stream.
+    name: &'static str,
     memory: Vec<u8>,
-    /// Where everything is once it is too much for memory.
+    /// Holds everything once it is too much for memory.
     file: Option<File>,
     size: u64,
 }
 
 impl<R> Keeper<R> {
-    const fn new(from: R) -> Self {
-        Self { from, memory: Vec::new(), file: None, size: 0 }
+    const fn new(from: R, name: &'static str) -> Self {
+        Self { from, name, memory: Vec::new(), file: None, size: 0 }
     }
 
     fn keep(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.size += bytes.len() as u64;
         if self.size > MAX_KEPT {
-            bail!("standard input has more than {} GB; split it", MAX_KEPT / 1024 / 1024 / 1024);
+            bail!("{} has more than {} GB; split it", self.name, MAX_KEPT / 1024 / 1024 / 1024);
         }
         if self.file.is_none() && self.size > MAX_IN_MEMORY {
             let mut file = tempfile::tempfile().with_context(|| {
                 let most = MAX_IN_MEMORY / 1024 / 1024;
                 format!(
-                    "standard input has more than {most} MB, and there is no folder for temporary files: TMPDIR can name one"
+                    "{} has more than {most} MB, and there is no folder for temporary files: TMPDIR can name one",
+                    self.name
                 )
             })?;
             file.write_all(&std::mem::take(&mut self.memory)).context(UNKEPT)?;
@@ -190,17 +197,18 @@ impl<R: Read> Read for Keeper<R> {
     }
 }
 
-/// Looks through standard input and keeps it meanwhile: what is no file of ours is refused before all of it is kept.
-fn keep(from: impl Read, format: Format, mode: Mode) -> anyhow::Result<(Kept, Looked)> {
-    let mut keeper = Keeper::new(from);
-    let looked = look_through(&mut keeper, format, mode);
-    if keeper.size == 0 && looked.is_ok() {
-        bail!("standard input was empty");
+/// Reads through a stream and keeps it meanwhile: what cannot be imported is refused before all of it is kept.
+fn keep(from: impl Read, name: &'static str, format: Format, mode: Mode) -> anyhow::Result<(Kept, Scanned)> {
+    let mut keeper = Keeper::new(from, name);
+    let scanned = scan(&mut keeper, format, mode);
+    if keeper.size == 0 && scanned.is_ok() {
+        bail!("{name} was empty");
     }
-    Ok((keeper.kept(), looked?))
+    Ok((keeper.kept(), scanned?))
 }
 
-fn look_through(from: impl Read, format: Format, mode: Mode) -> anyhow::Result<Looked> {
+/// Reads through all rows.
+fn scan(from: impl Read, format: Format, mode: Mode) -> anyhow::Result<Scanned> {
     let mut digested = Digested { from, digest: Sha256::new(), size: 0 };
     let mut rows = RowReader::begin(&mut digested, format, mode)?;
     let mut count = 0;
@@ -211,10 +219,10 @@ fn look_through(from: impl Read, format: Format, mode: Mode) -> anyhow::Result<L
         }
     }
     drop(rows);
-    Ok(Looked { size: digested.size, rows: count, digest: format!("{:x}", digested.digest.finalize()) })
+    Ok(Scanned { size: digested.size, rows: count, digest: format!("{:x}", digested.digest.finalize()) })
 }
 
-/// What is read of it goes into its digest.
+/// Digests what is read of it.
 struct Digested<R> {
     from: R,
     digest: Sha256,
@@ -234,6 +242,7 @@ impl<R: Read> Read for Digested<R> {
 mod tests {
     use super::*;
 
+    const NAME: &str = "standard input";
     const FIRST: &str = "{\"sku\":\"A\"}\n";
 
     #[test]
@@ -241,16 +250,16 @@ mod tests {
         let first = FIRST.len() as u64;
         for size in [first, MAX_IN_MEMORY, MAX_IN_MEMORY + 1, MAX_IN_MEMORY + 100_000] {
             let from = FIRST.as_bytes().chain(io::repeat(b' ').take(size - first));
-            let (kept, looked) = keep(from, Format::Jsonl, Mode::Set).expect("memory, or a temporary file");
+            let (kept, scanned) = keep(from, NAME, Format::Jsonl, Mode::Set).expect("memory, or a temporary file");
             assert_eq!(matches!(kept, Kept::Memory(_)), size <= MAX_IN_MEMORY, "{size}");
-            assert_eq!(looked.size, size);
+            assert_eq!(scanned.size, size);
             for _ in 0..2 {
                 assert_eq!(io::copy(&mut kept.read().expect("it"), &mut io::sink()).expect("all of it"), size);
             }
         }
     }
 
-    /// What has no end, and how much of it was read.
+    /// A stream without an end, and how many bytes of it were read.
     struct Endless<'a>(&'a [u8], u64);
 
     impl Read for Endless<'_> {
@@ -266,14 +275,14 @@ mod tests {
     fn what_is_no_file_of_ours_is_not_kept() {
         for (text, format) in [("y\n", Format::Csv), ("\0", Format::Csv), ("[1,\n", Format::Jsonl)] {
             let mut endless = Endless(text.as_bytes(), 0);
-            assert!(keep(&mut endless, format, Mode::Set).is_err(), "{text:?}");
+            assert!(keep(&mut endless, NAME, format, Mode::Set).is_err(), "{text:?}");
             assert!(endless.1 < 1_000_000, "{text:?}: {}", endless.1);
         }
         let mut endless = Endless(FIRST.as_bytes(), 0);
-        let error = keep(&mut endless, Format::Jsonl, Mode::Set).map(drop).map_err(|error| error.to_string());
+        let error = keep(&mut endless, NAME, Format::Jsonl, Mode::Set).map(drop).map_err(|error| error.to_string());
         assert!(error.is_err_and(|error| error.contains("rows")));
         assert!(endless.1 < 2 * MAX_ROWS * FIRST.len() as u64, "{}", endless.1);
-        let error = keep(io::empty(), Format::Jsonl, Mode::Set).map(drop).map_err(|error| error.to_string());
+        let error = keep(io::empty(), NAME, Format::Jsonl, Mode::Set).map(drop).map_err(|error| error.to_string());
         assert_eq!(error, Err("standard input was empty".to_owned()));
     }
 }

@@ -1,29 +1,29 @@
-//! What a row wants, from what it gives: numbers are read as whole numbers, and everything that can be checked without
-//! looking at the catalogue is checked. The rules are those of the API.
+//! Turns the values of a row into a task: numbers are read as whole numbers, and everything that can be checked without the
+//! catalogue is checked. The rules are those of the API.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::config::Mode;
 use domain::commands::{NewProduct, ProductChanges, ProductInput, RowTask};
 use domain::product::Product;
 use domain::quantity;
 use domain::rejection::{Code, Rejection, Rejections};
 use domain::text;
 
+use super::Mode;
 use super::reader::Record;
 
 /// A row that can be done.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// What its SKU is looked up by; the first is its own.
+    /// The keys that its SKU is looked up by; the first is its own.
     pub sku_keys: Vec<String>,
-    /// What it wants.
+    /// What is to be done.
     pub task: RowTask,
 }
 
 impl Task {
-    /// Its product, among those that its keys find. A new SKU that only looks like another is none.
+    /// Returns its product, among those that its keys find. A new SKU that only looks like another finds none.
     pub fn product<'a>(&self, found: &'a BTreeMap<String, Product>) -> Option<&'a Product> {
         let keys = match self.task {
             RowTask::Create { .. } => self.sku_keys.get(..1)?,
@@ -33,10 +33,10 @@ impl Task {
     }
 }
 
-/// What a row wants.
+/// Returns the task of a row.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Everything that is wrong with the row.
 pub fn task(record: &Record, mode: Mode) -> Result<Task, Rejections> {
     let given = |column: &str| record.get(column).map(String::as_str);
     let sku = given("sku").unwrap_or_default();
@@ -66,7 +66,7 @@ pub fn task(record: &Record, mode: Mode) -> Result<Task, Rejections> {
     Ok(Task { sku_keys: text::sku_keys(sku), task })
 }
 
-/// Whether a refusal is of a text that a product may have which an older release made.
+/// Whether a refusal is of a text that a product of an older release may have.
 fn may_be_old(rejection: &Rejection, record: &Record) -> bool {
     column(rejection)
         .is_some_and(|column| ["sku", "name", "description"].contains(&column) && record.contains_key(column))
@@ -120,7 +120,7 @@ fn whole<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A whole number; whether it is in its range is for the rules to say, except that what no column holds is in no range.
+/// Reads a whole number. The rules check its range; what no column can hold is refused here.
 fn count(column: &str, text: &str) -> Result<i32, Rejection> {
     whole(text).ok_or_else(|| {
         let message = format!("A quantity is a whole number from 0 to {} without a sign.", quantity::MAX_QUANTITY);
@@ -128,7 +128,7 @@ fn count(column: &str, text: &str) -> Result<i32, Rejection> {
     })
 }
 
-/// An amount of money: whole minor units, never a fraction.
+/// Reads an amount of money: whole minor units, never a fraction.
 fn minor_units(text: &str) -> Result<i64, Rejection> {
     whole(text).ok_or_else(|| {
         let message = "A price is a whole number of minor units without a sign: 1290 for 12.90 EUR.";
@@ -136,7 +136,7 @@ fn minor_units(text: &str) -> Result<i64, Rejection> {
     })
 }
 
-/// Spreadsheets write them in capitals.
+/// Reads a flag. Spreadsheets write them in capitals.
 fn flag(text: &str) -> Result<bool, Rejection> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
@@ -145,7 +145,7 @@ fn flag(text: &str) -> Result<bool, Rejection> {
     }
 }
 
-/// A refusal as one sentence or several: each with the column that is to blame.
+/// Returns a refusal as sentences, each with the name of its column.
 #[must_use]
 pub fn explain(refusal: &[Rejection]) -> String {
     let all = refusal.iter().map(|rejection| match column(rejection) {
@@ -155,7 +155,7 @@ pub fn explain(refusal: &[Rejection]) -> String {
     all.collect::<Vec<_>>().join(" ")
 }
 
-/// The column that a refusal is about: the API has other words for some of them.
+/// Returns the column that a refusal is about. The API has other names for some of them.
 fn column(rejection: &Rejection) -> Option<&str> {
     let path = rejection.field.as_deref()?;
     Some(match path.last()?.as_str() {
