@@ -5,6 +5,9 @@
 //! of a phone that left the network. At the end nothing may be open, and the memory must be what it was after the first
 //! wave. `ONHAND_CHURN_SOCKETS` says how many, 100,000 unless given.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+#![expect(clippy::disallowed_methods, reason = "a bench ends with the tasks that it spawns")]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Stdio;

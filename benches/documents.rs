@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench documents`.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;

@@ -4,8 +4,11 @@
 //! Measured from the moment when the change is answered on the one to the moment when the hub of the other tells it.
 //! Beside it: the time of the change itself, so that it is seen what the machine was able to do.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+#![expect(clippy::disallowed_methods, reason = "a bench ends with the tasks that it spawns")]
+
 #[path = "../tests/support/place.rs"]
-#[expect(dead_code, clippy::expect_used, reason = "shared with the tests")]
+#[expect(dead_code, clippy::expect_used, clippy::print_stderr, reason = "shared with the tests")]
 mod place;
 
 use std::time::{Duration, Instant};

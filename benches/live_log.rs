@@ -1,6 +1,10 @@
 //! How fast a follower of the log comes up from behind: rows a second from the store, and over a websocket, after 200,000 and
 //! 1.2 million rows. `cargo bench --bench live_log` on SQLite; with `TEST_DATABASE_URL=postgres://...` on PostgreSQL.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+#![expect(clippy::disallowed_methods, reason = "a bench ends with the tasks that it spawns")]
+#![expect(clippy::print_stderr, reason = "shared with the tests")]
+
 #[path = "../tests/support/mod.rs"]
 #[expect(dead_code, unused_imports, clippy::expect_used, clippy::panic, reason = "shared with the tests")]
 mod support;

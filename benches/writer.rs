@@ -3,8 +3,11 @@
 //! Both are measured in the same run, on the same kind of file: what matters is the ratio. `cargo bench --bench writer`;
 //! with `TEST_DATABASE_URL` on that PostgreSQL, in a database of its own.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measures")]
+#![expect(clippy::disallowed_methods, reason = "a bench ends with the tasks that it spawns")]
+
 #[path = "../tests/support/place.rs"]
-#[expect(dead_code, clippy::expect_used, reason = "shared with the tests")]
+#[expect(dead_code, clippy::expect_used, clippy::print_stderr, reason = "shared with the tests")]
 mod place;
 
 use std::future::Future;

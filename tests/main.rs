@@ -3,6 +3,8 @@
 //! Stories are told through the API only. At its end each test closes its shop, which verifies every invariant.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by failing")]
+#![allow(clippy::print_stderr, reason = "what a test prints is shown when it fails")]
+#![allow(clippy::disallowed_methods, reason = "a test ends with the tasks that it spawns")]
 
 mod support;
 
