@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onhand::config::Role;
-use onhand::server::{AnswerMemory, AnswerMemoryLimits, SizeLimits, Timeouts, Wire};
+use onhand::server::{AnswerMemory, AnswerMemoryLimits, SizeLimits, Timeouts, TransportConfig};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -91,7 +91,11 @@ async fn an_answer_has_as_many_bytes_as_are_allowed_and_not_one_more() {
     shop.close().await;
     for (most, is_allowed) in [(answer.len(), true), (answer.len() - 1, false)] {
         let room = SizeLimits { answer: most, ..SizeLimits::default() };
-        let (shop, _) = with_cart(Wanted { wire: Wire { room, ..Wire::default() }, ..Wanted::default() }, 30).await;
+        let (shop, _) = with_cart(
+            Wanted { transport: TransportConfig { sizes: room, ..TransportConfig::default() }, ..Wanted::default() },
+            30,
+        )
+        .await;
         let found = shop.ask(query, json!({})).await;
         if is_allowed {
             assert_eq!(found.to_string(), answer);
@@ -118,24 +122,24 @@ async fn stalled(shop: &Client, body: &Value) -> TcpStream {
     stream
 }
 
-fn with_unsent(total: usize, per_client: usize, grace: Duration) -> (Wire, AnswerMemory) {
+fn with_unsent(total: usize, per_client: usize, grace: Duration) -> (TransportConfig, AnswerMemory) {
     // Answers of some megabytes take their time where nothing is optimised.
     let times = Timeouts { request: PATIENCE, ..Timeouts::default() };
-    let wire = Wire {
-        times,
+    let transport = TransportConfig {
+        timeouts: times,
         answer_memory: AnswerMemory::new(AnswerMemoryLimits { total, per_client, grace }),
-        ..Wire::default()
+        ..TransportConfig::default()
     };
-    let unsent = wire.answer_memory.clone();
-    (wire, unsent)
+    let unsent = transport.answer_memory.clone();
+    (transport, unsent)
 }
 
 const MEGABYTE: usize = 1_024 * 1_024;
 
 #[tokio::test]
 async fn readers_who_do_not_read_give_way_to_those_who_do() {
-    let (wire, unsent) = with_unsent(8 * MEGABYTE, 8 * MEGABYTE, Duration::ZERO);
-    let (shop, cart) = with_cart(Wanted { wire, ..Wanted::default() }, 20).await;
+    let (transport, unsent) = with_unsent(8 * MEGABYTE, 8 * MEGABYTE, Duration::ZERO);
+    let (shop, cart) = with_cart(Wanted { transport, ..Wanted::default() }, 20).await;
     let large = body(&cart, 19);
     let mut readers = Vec::new();
     for _ in 0..8 {
@@ -154,8 +158,8 @@ async fn readers_who_do_not_read_give_way_to_those_who_do() {
 
 #[tokio::test]
 async fn one_client_has_so_much_unread_and_others_go_on() {
-    let (wire, unsent) = with_unsent(100 * MEGABYTE, 8 * MEGABYTE, Duration::from_hours(1));
-    let (shop, cart) = with_cart(Wanted { access: with_tokens(), wire, ..Wanted::default() }, 20).await;
+    let (transport, unsent) = with_unsent(100 * MEGABYTE, 8 * MEGABYTE, Duration::from_hours(1));
+    let (shop, cart) = with_cart(Wanted { access: with_tokens(), transport, ..Wanted::default() }, 20).await;
     let ada = shop.signed_in(Role::Customer, "ada").await;
     let large = body(&cart, 19);
     let mut readers = Vec::new();
@@ -178,9 +182,9 @@ async fn one_client_has_so_much_unread_and_others_go_on() {
 
 #[tokio::test]
 async fn a_subscription_without_memory_ends_its_socket_when_what_was_begun_is_answered() {
-    let (wire, _) = with_unsent(16 * 1_024, 16 * 1_024, Duration::from_hours(1));
-    let requests = wire.requests.clone();
-    let shop = Shop::open_wired(wire).await;
+    let (transport, _) = with_unsent(16 * 1_024, 16 * 1_024, Duration::from_hours(1));
+    let requests = transport.requests.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let input = json!({ "sku": "MUG", "name": "Mug", "description": description(), "initialStock": 5,
         "price": { "amount": 1, "currency": "EUR" } });
     let query = "mutation($input: CreateProductInput!) { createProduct(input: $input) { product { id } } }";
@@ -193,7 +197,7 @@ async fn a_subscription_without_memory_ends_its_socket_when_what_was_begun_is_an
     let much = (0..9).map(|at| format!("a{at}: product {{ description }}")).collect::<Vec<_>>().join(" ");
     let mut socket = Socket::open(&shop).await;
     socket.subscribe("m", &pay, json!({})).await;
-    eventually("it runs", || async { requests.taken() == 1 }).await;
+    eventually("it runs", || async { requests.in_use() == 1 }).await;
     let follow = format!("subscription($ids: [ID!]!) {{ stockChanged(productIds: $ids) {{ {much} }} }}");
     socket.subscribe("s", &follow, json!({ "ids": [mug] })).await;
     assert_eq!(socket.data("m").await["payOrder"]["order"]["payment"], "PAID");

@@ -1,6 +1,6 @@
 //! The end of a websocket, byte by byte: a client that closes is answered by a close frame, and all that it watched is let go.
 
-use onhand::server::Wire;
+use onhand::server::TransportConfig;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -78,9 +78,9 @@ impl Raw {
 
 #[tokio::test]
 async fn a_close_is_answered_by_a_close_and_frees_what_ran() {
-    let wire = Wire::default();
-    let sockets = wire.sockets.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = TransportConfig::default();
+    let sockets = transport.sockets.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let mug = shop.product("MUG", 5).await;
     let query = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total } }";
     let begin = json!({ "type": "subscribe", "id": "1", "payload": { "query": query, "variables": { "ids": [mug] } } });
@@ -98,7 +98,7 @@ async fn a_close_is_answered_by_a_close_and_frees_what_ran() {
         busy.send(TEXT, begin.to_string().as_bytes()).await;
         let (_, first) = busy.next().await.expect("the stock");
         assert!(String::from_utf8_lossy(&first).contains("\"total\":5"), "{what}");
-        assert_eq!((sockets.taken(), shop.app.hub.watched()), (2, 1), "{what}");
+        assert_eq!((sockets.in_use(), shop.app.hub.watched()), (2, 1), "{what}");
         for raw in [&mut idle, &mut busy] {
             raw.send(CLOSE, payload).await;
             let (kind, answer) = raw.next().await.unwrap_or_else(|| panic!("closed {what}: no answer"));
@@ -107,7 +107,7 @@ async fn a_close_is_answered_by_a_close_and_frees_what_ran() {
             assert!(told == code || code.is_none() && told == Some(1000), "closed {what}: {answer:?}");
             assert_eq!(raw.next().await, None, "closed {what}: nothing follows, and the connection ends");
         }
-        eventually("nothing is left of them", || async { sockets.taken() == 0 && shop.app.hub.watched() == 0 }).await;
+        eventually("nothing is left of them", || async { sockets.in_use() == 0 && shop.app.hub.watched() == 0 }).await;
     }
     shop.close().await;
 }

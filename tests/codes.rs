@@ -9,7 +9,7 @@ use domain::stock::PublicStock;
 use futures_util::future::join_all;
 use onhand::config::Role;
 use onhand::graphql::Code;
-use onhand::server::{Places, Rate, Rates, Timeouts, Wire};
+use onhand::server::{ConcurrencyLimit, Rate, RateLimits, Timeouts, TransportConfig};
 use reqwest::RequestBuilder;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -109,9 +109,9 @@ async fn of_events(query: &str) -> Value {
 
 async fn without_a_point() -> Value {
     let two = NonZeroU32::new(2_000).expect("two points");
-    let rates = Rates::new(Rate { per_second: NonZeroU32::MIN, burst: two }, None);
-    let wire = Wire { rates, ..Wire::default() };
-    let shop = Shop::open_as(Wanted { access: with_tokens(), wire, ..Wanted::default() }).await;
+    let rates = RateLimits::new(Rate { per_second: NonZeroU32::MIN, burst: two }, None);
+    let transport = TransportConfig { rates, ..TransportConfig::default() };
+    let shop = Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await;
     shop.ask("{ __typename }", json!({})).await;
     let answer = shop.ask("{ __typename }", json!({})).await;
     shop.close().await;
@@ -119,9 +119,10 @@ async fn without_a_point() -> Value {
 }
 
 async fn without_a_place() -> Value {
-    let requests = Places::new(1);
-    let shop = Shop::open_wired(Wire { requests: requests.clone(), ..Wire::default() }).await;
-    let place = requests.take().expect("a free place");
+    let requests = ConcurrencyLimit::new(1);
+    let shop =
+        Shop::open_with_transport(TransportConfig { requests: requests.clone(), ..TransportConfig::default() }).await;
+    let place = requests.try_acquire().expect("a free permit");
     let answer = shop.ask(SKU, json!({})).await;
     drop(place);
     shop.close().await;
@@ -130,7 +131,11 @@ async fn without_a_place() -> Value {
 
 /// Somebody else has the database for longer than a command waits for its turn, and a request waits for its answer.
 async fn while_somebody_writes(request: Duration) -> Value {
-    let shop = Shop::open_wired(Wire { times: Timeouts { request, ..Timeouts::default() }, ..Wire::default() }).await;
+    let shop = Shop::open_with_transport(TransportConfig {
+        timeouts: Timeouts { request, ..Timeouts::default() },
+        ..TransportConfig::default()
+    })
+    .await;
     let somebody = shop.keep_busy().await;
     let answer = shop.ask("mutation { createCart { cart { id } } }", json!({})).await;
     somebody.rollback().await.expect("an end");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand::server::{ConnectionBounds, ConnectionLimiter, Wire};
+use onhand::server::{ConnectionLimiter, ConnectionLimits, TransportConfig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,10 +12,10 @@ use crate::support::{PATIENCE, Place, Process, Shop, Socket, eventually};
 
 const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-fn wire(open: usize, idle_per_address: usize, proxies: &[&str]) -> Wire {
-    let bounds = ConnectionBounds { open, idle_per_address, grace: Duration::ZERO };
-    let proxies = proxies.iter().map(|proxy| proxy.parse().expect("a network")).collect();
-    Wire { connections: ConnectionLimiter::new(bounds, proxies), ..Wire::default() }
+fn transport(open: usize, idle_per_address: usize, trusted_proxies: &[&str]) -> TransportConfig {
+    let bounds = ConnectionLimits { open, idle_per_address, grace: Duration::ZERO };
+    let trusted_proxies = trusted_proxies.iter().map(|proxy| proxy.parse().expect("a network")).collect();
+    TransportConfig { connections: ConnectionLimiter::new(bounds, trusted_proxies), ..TransportConfig::default() }
 }
 
 async fn connect(url: &str) -> TcpStream {
@@ -52,9 +52,9 @@ async fn served(all: &mut [TcpStream]) -> usize {
 
 #[tokio::test]
 async fn silent_connections_give_way_to_those_who_have_something_to_say() {
-    let wire = wire(20, 1_000, &[]);
-    let connections = wire.connections.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = transport(20, 1_000, &[]);
+    let connections = transport.connections.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let mut socket = Socket::open(&shop).await;
     let _silent = silent(&shop.url, 200).await;
     // What was opened last is served, and what has something to do has not given way.
@@ -68,9 +68,9 @@ async fn silent_connections_give_way_to_those_who_have_something_to_say() {
 
 #[tokio::test]
 async fn where_nobody_gives_way_the_next_one_is_refused_at_once() {
-    let wire = wire(4, 1_000, &[]);
-    let connections = wire.connections.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = transport(4, 1_000, &[]);
+    let connections = transport.connections.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let mut sockets = Vec::new();
     for _ in 0..4 {
         sockets.push(Socket::open(&shop).await);
@@ -87,7 +87,7 @@ async fn where_nobody_gives_way_the_next_one_is_refused_at_once() {
 
 #[tokio::test]
 async fn of_one_address_so_many_are_idle_and_the_oldest_ends_first() {
-    let shop = Shop::open_wired(wire(1_000, 8, &[])).await;
+    let shop = Shop::open_with_transport(transport(1_000, 8, &[])).await;
     let mut socket = Socket::open(&shop).await;
     let mut all = silent(&shop.url, 30).await;
     // A connection that is served after all the others were accepted.
@@ -103,7 +103,7 @@ async fn of_one_address_so_many_are_idle_and_the_oldest_ends_first() {
 /// Behind a proxy all connections come from one address, and it keeps some open for its next request.
 #[tokio::test]
 async fn a_trusted_proxy_keeps_as_many_as_it_likes() {
-    let shop = Shop::open_wired(wire(24, 8, &["127.0.0.1/32"])).await;
+    let shop = Shop::open_with_transport(transport(24, 8, &["127.0.0.1/32"])).await;
     let mut all = silent(&shop.url, 20).await;
     assert_eq!(served(&mut all).await, 20);
     assert_eq!(served(&mut all).await, 20, "also after a request");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand::server::{Door, Places, Rate, Rates, Timeouts, Wire};
+use onhand::server::{ConcurrencyLimit, Rate, RateLimits, Startup, Timeouts, TransportConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -13,8 +13,8 @@ use crate::support::{PATIENCE, Place, Process, Shop, Socket, Wanted, eventually,
 const PAGE: &str = "https://shop.example";
 const APP: &str = "capacitor://localhost";
 
-fn wire() -> Wire {
-    Wire { origins: vec![PAGE.to_owned(), APP.to_owned()], ..Wire::default() }
+fn transport() -> TransportConfig {
+    TransportConfig { origins: vec![PAGE.to_owned(), APP.to_owned()], ..TransportConfig::default() }
 }
 
 fn http() -> Client {
@@ -62,7 +62,7 @@ async fn preflight(url: &str, origin: &str, headers: &str) -> Response {
 #[tokio::test]
 async fn whatever_is_refused_can_be_read() {
     let times = Timeouts { request: Duration::from_millis(700), ..Timeouts::default() };
-    let shop = Shop::open_wired(Wire { times, ..wire() }).await;
+    let shop = Shop::open_with_transport(TransportConfig { timeouts: times, ..transport() }).await;
     let url = format!("{}/graphql", shop.url);
     let json = |body: &'static str| http().post(&url).header("content-type", "application/json").body(body);
     let long = "a".repeat(1_000_000);
@@ -107,11 +107,11 @@ async fn whatever_is_refused_can_be_read() {
 
 #[tokio::test]
 async fn so_can_what_is_refused_for_want_of_places_points_and_tokens() {
-    let (requests, sockets) = (Places::new(1), Places::new(0));
-    let rates = Rates::new(Rate::of_points(1, 3), None);
-    let shop = Wire { requests: requests.clone(), sockets, rates, ..wire() };
-    let shop = Shop::open_as(Wanted { access: with_tokens(), wire: shop, ..Wanted::default() }).await;
-    let busy = requests.take().expect("a free place");
+    let (requests, sockets) = (ConcurrencyLimit::new(1), ConcurrencyLimit::new(0));
+    let rates = RateLimits::new(Rate::of_points(1, 3), None);
+    let shop = TransportConfig { requests: requests.clone(), sockets, rates, ..transport() };
+    let shop = Shop::open_as(Wanted { access: with_tokens(), transport: shop, ..Wanted::default() }).await;
+    let busy = requests.try_acquire().expect("a free permit");
     assert_eq!(read(post(&shop.url, "{ __typename }")).await, is(503, "OVERLOADED"));
     drop(busy);
     let events = "subscription { stockChanged(productIds: []) { total } }";
@@ -134,19 +134,19 @@ async fn so_can_what_is_said_before_the_start_and_at_the_end() {
     let stop = CancellationToken::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let gate = Door::open(listener, &wire(), stop.clone());
+    let startup = Startup::open(listener, &transport(), stop.clone());
     assert_eq!(read(post(&url, "{ a }")).await, is(503, "UNAVAILABLE"));
     assert_eq!(read(http().get(format!("{url}/health/ready"))).await, is(503, ""));
     let asked = preflight(&url, PAGE, "content-type").await;
     assert_eq!(asked.status().as_u16(), 200, "a preflight that fails is no answer at all to a page");
     assert_eq!(asked.headers()["access-control-allow-origin"], PAGE);
-    drop(gate);
+    drop(startup);
 
-    let requests = Places::new(1);
-    let shop = Shop::open_wired(Wire {
+    let requests = ConcurrencyLimit::new(1);
+    let shop = Shop::open_with_transport(TransportConfig {
         requests: requests.clone(),
-        times: Timeouts { request: PATIENCE, drain: PATIENCE, ..Timeouts::default() },
-        ..wire()
+        timeouts: Timeouts { request: PATIENCE, drain: PATIENCE, ..Timeouts::default() },
+        ..transport()
     })
     .await;
     let (mug, url) = (shop.product("MUG", 1).await, shop.url.clone());
@@ -155,7 +155,7 @@ async fn so_can_what_is_said_before_the_start_and_at_the_end() {
         "mutation {{ payOrder(input: {{ orderId: \"{order}\", gateway: \"sandbox\", token: \"delay:1500\" }}) {{ order {{ payment }} }} }}"
     );
     let paying = tokio::spawn(async move { read(post(&url, &pay)).await });
-    eventually("it runs", || async { requests.taken() == 1 }).await;
+    eventually("it runs", || async { requests.in_use() == 1 }).await;
     let url = shop.url.clone();
     let closing = tokio::spawn(shop.close());
     // The drain has begun when a request is told so; until then there is no place for it, and a connection that is just
@@ -173,7 +173,7 @@ async fn so_can_what_is_said_before_the_start_and_at_the_end() {
 
 #[tokio::test]
 async fn a_page_may_send_the_headers_that_it_likes() {
-    let shop = Shop::open_wired(wire()).await;
+    let shop = Shop::open_with_transport(transport()).await;
     let names = "content-type,sentry-trace,baggage,traceparent,tracestate,x-request-id,apollographql-client-name,\
                  apollographql-client-version,apollo-require-preflight,x-apollo-operation-name,graphql-preflight,x-datadog-trace-id,newrelic";
     for origin in [PAGE, APP] {
@@ -211,7 +211,7 @@ async fn a_page_may_send_the_headers_that_it_likes() {
 
 #[tokio::test]
 async fn a_default_port_that_is_written_out_is_no_other_origin() {
-    let shop = Shop::open_as(Wanted { access: with_tokens(), wire: wire(), ..Wanted::default() }).await;
+    let shop = Shop::open_as(Wanted { access: with_tokens(), transport: transport(), ..Wanted::default() }).await;
     for (host, origin, is_own) in [
         ("name.example:443", "https://name.example", true),
         ("name.example:80", "http://name.example", true),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use onhand::server::{Places, Timeouts, Wire};
+use onhand::server::{ConcurrencyLimit, Timeouts, TransportConfig};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Shop, eventually, patient_wire};
+use crate::support::{PATIENCE, Shop, eventually, patient_transport};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total version } }";
 
@@ -71,9 +71,9 @@ fn post(shop: &Shop, query: &str, variables: &Value) -> RequestBuilder {
 
 #[tokio::test]
 async fn a_comment_says_at_once_that_the_stream_is_open() {
-    let wire = patient_wire();
-    let times = Timeouts { comment: 10 * PATIENCE, ..wire.times };
-    let shop = Shop::open_wired(Wire { times, ..wire }).await;
+    let transport = patient_transport();
+    let times = Timeouts { comment: 10 * PATIENCE, ..transport.timeouts };
+    let shop = Shop::open_with_transport(TransportConfig { timeouts: times, ..transport }).await;
     // Of this subscription nothing comes.
     let query = "subscription { stockTransactionAdded { cursor } }";
     let mut events = Events::open(post(&shop, query, &json!({}))).await;
@@ -86,9 +86,9 @@ async fn a_comment_says_at_once_that_the_stream_is_open() {
 
 #[tokio::test]
 async fn stock_is_followed_until_the_client_goes() {
-    let wire = patient_wire();
-    let sockets = wire.sockets.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = patient_transport();
+    let sockets = transport.sockets.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let mug = shop.product("MUG", 5).await;
     let variables = json!({ "ids": [mug] });
     // A client that accepts compressed answers still gets each event as it comes.
@@ -103,9 +103,9 @@ async fn stock_is_followed_until_the_client_goes() {
     for stream in &mut streams {
         assert_eq!(stream.next().await["data"]["stockChanged"], json!({ "total": 7, "version": 2 }));
     }
-    assert_eq!(sockets.taken(), 2);
+    assert_eq!(sockets.in_use(), 2);
     drop(streams);
-    eventually("nobody watches", || async { sockets.taken() == 0 && shop.app.hub.watched() == 0 }).await;
+    eventually("nobody watches", || async { sockets.in_use() == 0 && shop.app.hub.watched() == 0 }).await;
     shop.close().await;
 }
 
@@ -141,8 +141,9 @@ async fn whatever_else_comes_over_events_is_one_result_and_the_end() {
 #[tokio::test]
 async fn streams_are_kept_alive_bounded_and_ended() {
     let times = Timeouts { comment: Duration::from_millis(50), ..Timeouts::default() };
-    let wire = Wire { times, sockets: Places::new(1), ..Wire::default() };
-    let shop = Shop::open_wired(wire).await;
+    let transport =
+        TransportConfig { timeouts: times, sockets: ConcurrencyLimit::new(1), ..TransportConfig::default() };
+    let shop = Shop::open_with_transport(transport).await;
     let mut events = Events::open(post(&shop, STOCK, &json!({ "ids": [] }))).await;
     for _ in 0..3 {
         let block = events.block().await.expect("a comment");

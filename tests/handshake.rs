@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::stock::PublicStock;
 use onhand::config::Role;
-use onhand::server::{Seats, Wire};
+use onhand::server::{SocketLimiter, TransportConfig};
 use serde_json::{Value, json};
 
 use crate::support::{Client, Shop, Socket, Wanted, with_tokens};
@@ -111,8 +111,8 @@ async fn a_token_is_found_where_clients_put_it_and_none_is_overlooked() {
 
 #[tokio::test]
 async fn it_ends_with_its_token_and_counts_for_its_holder() {
-    let wire = Wire { seats: Seats::new(1, 0, None), ..Wire::default() };
-    let shop = Shop::open_as(Wanted { access: with_tokens(), wire, ..Wanted::default() }).await;
+    let transport = TransportConfig { client_sockets: SocketLimiter::new(1, 0, None), ..TransportConfig::default() };
+    let shop = Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await;
     let ada = shop.signed_in_for(Role::Customer, "ada", Duration::from_mins(1)).await;
     // No guest has a seat at this address.
     assert_eq!(Socket::try_open(&shop.url, "graphql-transport-ws", &[]).await.err().expect("refused").0, 429);

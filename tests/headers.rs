@@ -1,7 +1,7 @@
 //! Names of headers, as they stand on the wire. They have no case by HTTP, and clients in the field look some of them up by
 //! their usual spelling all the same.
 
-use onhand::server::{ConnectionBounds, ConnectionLimiter, Door, Wire};
+use onhand::server::{ConnectionLimiter, ConnectionLimits, Startup, TransportConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Duration, timeout};
@@ -52,7 +52,11 @@ fn post(body: &str, more: &str) -> String {
 
 #[tokio::test]
 async fn every_answer_has_its_names_in_title_case() {
-    let shop = Shop::open_wired(Wire { origins: vec!["https://shop.example".to_owned()], ..Wire::default() }).await;
+    let shop = Shop::open_with_transport(TransportConfig {
+        origins: vec!["https://shop.example".to_owned()],
+        ..TransportConfig::default()
+    })
+    .await;
     let query = r#"{"query":"{ products { nodes { sku } } }"}"#;
     let subscription = r#"{"query":"subscription { stockChanged(productIds: []) { total } }"}"#;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -96,15 +100,15 @@ async fn so_has_what_is_said_before_and_beside_the_service() {
     let stop = CancellationToken::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let gate = Door::open(listener, &Wire::default(), stop.clone());
+    let startup = Startup::open(listener, &TransportConfig::default(), stop.clone());
     let starting = head(&url, &post("{}", "")).await;
     assert!(starting.starts_with("HTTP/1.1 503 ") && names(&starting).contains(&"Retry-After"), "{starting}");
-    drop(gate);
+    drop(startup);
 
-    let bounds = ConnectionBounds { open: 1, idle_per_address: 1, grace: Duration::from_mins(1) };
+    let bounds = ConnectionLimits { open: 1, idle_per_address: 1, grace: Duration::from_mins(1) };
     // Connections of a proxy give way to nobody.
     let connections = ConnectionLimiter::new(bounds, vec!["127.0.0.1/32".parse().expect("a network")]);
-    let shop = Shop::open_wired(Wire { connections, ..Wire::default() }).await;
+    let shop = Shop::open_with_transport(TransportConfig { connections, ..TransportConfig::default() }).await;
     let _only = TcpStream::connect(shop.url.trim_start_matches("http://")).await.expect("a connection");
     let refused = head(&shop.url, "").await;
     assert!(refused.starts_with("HTTP/1.1 503 ") && names(&refused).contains(&"Retry-After"), "{refused}");

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use onhand::config::Access;
-use onhand::server::Gate;
+use onhand::server::Authenticator;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -301,7 +301,8 @@ async fn a_file_that_cannot_be_read_at_the_start_ends_it_by_name() {
             audience: Some("shop".to_owned()),
             ..Access::default()
         };
-        let error = Gate::new(&access).await.map(|_| ()).map_err(|error| format!("{error:#}")).expect_err(&source);
+        let error =
+            Authenticator::new(&access).await.map(|_| ()).map_err(|error| format!("{error:#}")).expect_err(&source);
         assert!(error.contains("ONHAND_JWKS") && error.contains(name), "{source}: {error}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use onhand::config::Role;
-use onhand::server::{Rate, Rates, Seats, SizeLimits, Wire};
+use onhand::server::{Rate, RateLimits, SizeLimits, SocketLimiter, TransportConfig};
 use reqwest::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::process::{Process, run};
-use crate::support::{Client, Place, SECRET, Shop, Socket, Wanted, eventually, patient_wire, with_tokens};
+use crate::support::{Client, Place, SECRET, Shop, Socket, Wanted, eventually, patient_transport, with_tokens};
 
 /// A query that costs a point and a thousandth.
 const PLAIN: &str = "{ __typename }";
@@ -28,13 +28,13 @@ fn slow(burst: u32) -> Rate {
 }
 
 /// A wire with so many thousandths for everybody but staff.
-fn with_points(burst: u32) -> Wire {
-    Wire { rates: Rates::new(slow(burst), None), ..patient_wire() }
+fn with_points(burst: u32) -> TransportConfig {
+    TransportConfig { rates: RateLimits::new(slow(burst), None), ..patient_transport() }
 }
 
 /// A shop that checks tokens.
-async fn production(wire: Wire) -> Shop {
-    Shop::open_as(Wanted { access: with_tokens(), wire, ..Wanted::default() }).await
+async fn production(transport: TransportConfig) -> Shop {
+    Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await
 }
 
 async fn post(client: &Client, body: &Value, headers: &[(&str, &str)]) -> Response {
@@ -107,12 +107,12 @@ async fn everybody_has_so_many_points_and_staff_are_not_counted() {
 
 #[tokio::test]
 async fn staff_are_counted_when_that_is_set_and_nobody_in_development() {
-    let wire = || Wire {
-        rates: Rates::new(slow(PLAIN_COST), Some(slow(2 * PLAIN_COST))),
-        seats: Seats::new(1, 1, Some(1)),
-        ..patient_wire()
+    let transport = || TransportConfig {
+        rates: RateLimits::new(slow(PLAIN_COST), Some(slow(2 * PLAIN_COST))),
+        client_sockets: SocketLimiter::new(1, 1, Some(1)),
+        ..patient_transport()
     };
-    let shop = production(wire()).await;
+    let shop = production(transport()).await;
     let staff = shop.signed_in(Role::Staff, "sam").await;
     for right in [200, 200, 429] {
         assert_eq!(status(&staff, PLAIN, &[]).await, right);
@@ -120,7 +120,7 @@ async fn staff_are_counted_when_that_is_set_and_nobody_in_development() {
     let socket = Socket::open(&staff).await;
     drop(socket);
     shop.close().await;
-    let shop = Shop::open_wired(wire()).await;
+    let shop = Shop::open_with_transport(transport()).await;
     let mut sockets = Vec::new();
     for _ in 0..5 {
         assert_eq!(status(&shop, PLAIN, &[]).await, 200);
@@ -254,9 +254,11 @@ async fn event_streams_and_persisted_queries_cost_the_same() {
 
 #[tokio::test]
 async fn whoever_comes_back_when_they_were_told_to_is_answered() {
-    let rates =
-        Rates::new(Rate { per_second: NonZeroU32::new(600).expect("a rate"), burst: slow(PLAIN_COST).burst }, None);
-    let shop = production(Wire { rates, ..patient_wire() }).await;
+    let rates = RateLimits::new(
+        Rate { per_second: NonZeroU32::new(600).expect("a rate"), burst: slow(PLAIN_COST).burst },
+        None,
+    );
+    let shop = production(TransportConfig { rates, ..patient_transport() }).await;
     // At the same time, so that even on a slow machine there are not points for all of them.
     let body = json!({ "query": PLAIN });
     let answers = join_all((0..20).map(|_| post(&shop, &body, &[]))).await;
@@ -269,8 +271,8 @@ async fn whoever_comes_back_when_they_were_told_to_is_answered() {
 
 #[tokio::test]
 async fn guests_are_told_apart_by_what_a_trusted_proxy_says_and_by_nobody_else() {
-    let proxies = vec!["127.0.0.1/32".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
-    let shop = production(Wire { proxies, ..with_points(PLAIN_COST) }).await;
+    let trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network"), "10.0.0.0/8".parse().expect("a network")];
+    let shop = production(TransportConfig { trusted_proxies, ..with_points(PLAIN_COST) }).await;
     for (forwarded, right) in [
         ("192.0.2.1", 200),
         ("192.0.2.1", 429),
@@ -296,7 +298,8 @@ async fn guests_are_told_apart_by_what_a_trusted_proxy_says_and_by_nobody_else()
 
 #[tokio::test]
 async fn a_customer_has_so_many_sockets_and_event_streams_together() {
-    let shop = production(Wire { seats: Seats::new(2, 1, None), ..patient_wire() }).await;
+    let shop =
+        production(TransportConfig { client_sockets: SocketLimiter::new(2, 1, None), ..patient_transport() }).await;
     let (ada, bob) = (shop.signed_in(Role::Customer, "ada").await, shop.signed_in(Role::Customer, "bob").await);
     let staff = shop.signed_in(Role::Staff, "sam").await;
     let events = [("accept", "text/event-stream")];
@@ -320,8 +323,13 @@ async fn a_customer_has_so_many_sockets_and_event_streams_together() {
 
 #[tokio::test]
 async fn guests_have_so_many_sockets_at_one_address() {
-    let proxies = vec!["127.0.0.1/32".parse().expect("a network")];
-    let shop = production(Wire { seats: Seats::new(1, 2, None), proxies, ..patient_wire() }).await;
+    let trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+    let shop = production(TransportConfig {
+        client_sockets: SocketLimiter::new(1, 2, None),
+        trusted_proxies,
+        ..patient_transport()
+    })
+    .await;
     let open = async |address: &'static str| {
         Socket::try_open(&shop.url, "graphql-transport-ws", &[("x-forwarded-for", address)]).await
     };
@@ -344,7 +352,7 @@ async fn guests_have_so_many_sockets_at_one_address() {
 #[tokio::test]
 async fn sizes_are_what_they_are_set_to() {
     let room = SizeLimits { body: 2_048, message: 1_024, operations: 2, ..SizeLimits::default() };
-    let shop = Shop::open_wired(Wire { room, ..patient_wire() }).await;
+    let shop = Shop::open_with_transport(TransportConfig { sizes: room, ..patient_transport() }).await;
     let body = |size: usize| format!("{:size$}", json!({ "query": PLAIN }).to_string());
     for (size, right) in [(2_048, 200), (2_049, 413)] {
         let request = shop.http.post(format!("{}/graphql", shop.url)).header("content-type", "application/json");
@@ -369,8 +377,8 @@ async fn limits_are_what_the_command_line_says() {
     let place = Place::new().await;
     let (code, text) = run(&place, &["--max-depth", "0"]).await;
     assert!(code == 2 && text.contains("--max-depth") && text.contains("from 3 to 16"), "{code}: {text}");
-    let (code, text) = run(&place, &["--pay-lease", "20s"]).await;
-    assert!(code == 2 && text.contains("ONHAND_PAY_GATEWAY"), "{code}: {text}");
+    let (code, text) = run(&place, &["--wait-ping", "50s"]).await;
+    assert!(code == 2 && text.contains("ONHAND_WAIT_SILENCE"), "{code}: {text}");
     let (code, text) = run(&place, &["--pay-answer", "5s"]).await;
     assert!(code == 2 && text.contains("ONHAND_WAIT_REQUEST"), "{code}: {text}");
     let tokens = ["--secret", SECRET, "--issuer", "tests", "--audience", "shop"];

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use onhand::server::{Places, Timeouts, Wire};
+use onhand::server::{ConcurrencyLimit, Timeouts, TransportConfig};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, Shop, Socket, eventually, patient_wire};
+use crate::support::{PATIENCE, Shop, Socket, eventually, patient_transport};
 
 const STOCK: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { total } }";
 
@@ -51,7 +51,7 @@ async fn whoever_breaks_the_protocol_is_told_by_a_code() {
     shop.close().await;
 
     let times = Timeouts { init: Duration::from_millis(100), ..Timeouts::default() };
-    let shop = Shop::open_wired(Wire { times, ..Wire::default() }).await;
+    let shop = Shop::open_with_transport(TransportConfig { timeouts: times, ..TransportConfig::default() }).await;
     let mut silent = Socket::connect(&shop.url, "graphql-transport-ws").await;
     assert_eq!(silent.closed().await, 4408, "a client that never says hello");
     shop.close().await;
@@ -252,9 +252,13 @@ async fn what_is_too_large_for_a_frame_closes_cleanly_and_pings_are_only_answere
 
 #[tokio::test]
 async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
-    let wire = Wire { origins: vec!["https://shop.example".into()], sockets: Places::new(2), ..patient_wire() };
-    let sockets = wire.sockets.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = TransportConfig {
+        origins: vec!["https://shop.example".into()],
+        sockets: ConcurrencyLimit::new(2),
+        ..patient_transport()
+    };
+    let sockets = transport.sockets.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let own = shop.url.clone();
     let open = |origin: &str| {
         let (url, origin) = (shop.url.clone(), origin.to_owned());
@@ -266,11 +270,11 @@ async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
         assert_eq!(code(&refused), (403, json!("FORBIDDEN")), "{origin}");
     }
     let two = (open(&own).await.expect("ours"), open("https://shop.example").await.expect("allowed"));
-    assert_eq!(sockets.taken(), 2);
+    assert_eq!(sockets.in_use(), 2);
     let refused = open(&own).await.err().expect("there is no place");
     assert_eq!(code(&refused), (503, json!("OVERLOADED")));
     drop(two);
-    eventually("the places are free again", || async { sockets.taken() == 0 }).await;
+    eventually("the places are free again", || async { sockets.in_use() == 0 }).await;
     assert!(open(&own).await.is_ok());
     shop.close().await;
 }
@@ -278,9 +282,9 @@ async fn pages_of_other_origins_open_no_socket_and_there_are_only_so_many() {
 #[tokio::test]
 async fn clients_that_vanish_leave_nothing_behind() {
     const VANISH: usize = 300;
-    let wire = patient_wire();
-    let sockets = wire.sockets.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = patient_transport();
+    let sockets = transport.sockets.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let mug = shop.product("MUG", 5).await;
     let open = stream::iter(0..VANISH).map(|_| async {
         let mut socket = Socket::open(&shop).await;
@@ -289,9 +293,9 @@ async fn clients_that_vanish_leave_nothing_behind() {
         socket
     });
     let open: Vec<_> = open.buffer_unordered(50).collect().await;
-    assert_eq!((sockets.taken(), shop.app.hub.watched()), (VANISH, 1));
+    assert_eq!((sockets.in_use(), shop.app.hub.watched()), (VANISH, 1));
     open.into_iter().for_each(Socket::reset);
-    eventually("no socket is open", || async { sockets.taken() == 0 && shop.app.hub.watched() == 0 }).await;
+    eventually("no socket is open", || async { sockets.in_use() == 0 && shop.app.hub.watched() == 0 }).await;
     shop.close().await;
 }
 
@@ -299,18 +303,18 @@ async fn clients_that_vanish_leave_nothing_behind() {
 async fn a_peer_that_is_silent_is_closed_and_one_that_answers_pings_is_not() {
     let times =
         Timeouts { ping: Duration::from_millis(200), silence: Duration::from_millis(1_500), ..Timeouts::default() };
-    let wire = Wire { times, ..Wire::default() };
-    let sockets = wire.sockets.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = TransportConfig { timeouts: times, ..TransportConfig::default() };
+    let sockets = transport.sockets.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let mut alive = Socket::open(&shop).await;
     // Nothing reads from this one, so nothing answers a ping: a peer whose end of the line is gone.
     let _half_open = Socket::open(&shop).await;
-    assert_eq!(sockets.taken(), 2);
+    assert_eq!(sockets.in_use(), 2);
     let listening = tokio::spawn(async move {
         assert!(timeout(Duration::from_secs(3), alive.next()).await.is_err(), "it is sent nothing but pings");
         alive
     });
-    eventually("the silent one is closed", || async { sockets.taken() == 1 }).await;
+    eventually("the silent one is closed", || async { sockets.in_use() == 1 }).await;
     let mut alive = listening.await.unwrap();
     alive.send(&json!({ "type": "ping" })).await;
     assert_eq!(alive.next().await, json!({ "type": "pong" }), "longer than the silence, and still there");
@@ -320,9 +324,9 @@ async fn a_peer_that_is_silent_is_closed_and_one_that_answers_pings_is_not() {
 #[tokio::test]
 async fn a_reader_that_stops_reading_is_closed() {
     let times = Timeouts { write: Duration::from_millis(300), request: PATIENCE, ..Timeouts::default() };
-    let wire = Wire { times, ..Wire::default() };
-    let sockets = wire.sockets.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = TransportConfig { timeouts: times, ..TransportConfig::default() };
+    let sockets = transport.sockets.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let price = json!({ "amount": 1, "currency": "EUR" });
     let long = "a".repeat(10_000);
     shop.create_product(json!({ "sku": "LONG", "name": "Long", "description": long, "price": price })).await;
@@ -331,11 +335,11 @@ async fn a_reader_that_stops_reading_is_closed() {
     let mut socket = Socket::open(&shop).await;
     // Each answer has 200 kB. What the kernels on both sides hold is full after some of them, and then nothing is taken.
     for id in 0..200 {
-        if sockets.taken() == 0 || !socket.try_subscribe(&id.to_string(), &format!("{{ {query} }}")).await {
+        if sockets.in_use() == 0 || !socket.try_subscribe(&id.to_string(), &format!("{{ {query} }}")).await {
             break;
         }
     }
-    eventually("it is closed", || async { sockets.taken() == 0 }).await;
+    eventually("it is closed", || async { sockets.in_use() == 0 }).await;
     shop.close().await;
 }
 

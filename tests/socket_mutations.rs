@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use onhand::config::Role;
-use onhand::server::{Places, Rate, Rates, Timeouts, Wire};
+use onhand::server::{ConcurrencyLimit, Rate, RateLimits, Timeouts, TransportConfig};
 use serde_json::{Value, json};
 
 use crate::support::{Client, PATIENCE, Shop, Socket, Wanted, eventually, with_tokens};
@@ -191,13 +191,13 @@ async fn all_are_paid(shop: &Shop, orders: &[String]) {
 #[tokio::test]
 async fn they_run_to_their_end_when_nobody_waits_for_them() {
     for leave in ["reset", "complete", "close"] {
-        let wire = Wire { times: patient(), ..Wire::default() };
-        let requests = wire.requests.clone();
-        let shop = Shop::open_wired(wire).await;
+        let transport = TransportConfig { timeouts: patient(), ..TransportConfig::default() };
+        let requests = transport.requests.clone();
+        let shop = Shop::open_with_transport(transport).await;
         let (document, orders) = two_payments(&shop).await;
         let mut socket = Socket::open(&shop).await;
         socket.subscribe("1", &document, json!({})).await;
-        eventually("it runs", || async { requests.taken() == 1 }).await;
+        eventually("it runs", || async { requests.in_use() == 1 }).await;
         match leave {
             "reset" => socket.reset(),
             "complete" => {
@@ -208,22 +208,22 @@ async fn they_run_to_their_end_when_nobody_waits_for_them() {
             _ => drop(socket),
         }
         all_are_paid(&shop, &orders).await;
-        eventually("its place is free", || async { requests.taken() == 0 }).await;
+        eventually("its place is free", || async { requests.in_use() == 0 }).await;
         shop.close().await;
     }
 }
 
 #[tokio::test]
 async fn they_are_answered_before_a_shutdown_closes_the_socket() {
-    let wire = Wire { times: patient(), ..Wire::default() };
-    let requests = wire.requests.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = TransportConfig { timeouts: patient(), ..TransportConfig::default() };
+    let requests = transport.requests.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let (document, _) = two_payments(&shop).await;
     let mut socket = Socket::open(&shop).await;
     socket.subscribe("s", STOCK, json!({ "ids": [] })).await;
     socket.subscribe("1", &document, json!({})).await;
     let body = json!({ "query": document.replace("a:", "again:").replace("b:", "more:") });
-    eventually("it runs", || async { requests.taken() == 1 }).await;
+    eventually("it runs", || async { requests.in_use() == 1 }).await;
     let events = shop.client().post(format!("{}/graphql", shop.url)).json(&body).header("accept", "text/event-stream");
     let events = events.send().await.expect("a stream");
     let closing = tokio::spawn(shop.close());
@@ -238,18 +238,18 @@ async fn they_are_answered_before_a_shutdown_closes_the_socket() {
 #[tokio::test]
 async fn a_socket_alone_is_drained_and_meanwhile_others_are_told_to_come_back() {
     for _ in 0..4 {
-        let wire = Wire { times: patient(), ..Wire::default() };
-        let (requests, sockets) = (wire.requests.clone(), wire.sockets.clone());
-        let shop = Shop::open_wired(wire).await;
+        let transport = TransportConfig { timeouts: patient(), ..TransportConfig::default() };
+        let (requests, sockets) = (transport.requests.clone(), transport.sockets.clone());
+        let shop = Shop::open_with_transport(transport).await;
         // No connection of HTTP is left open.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let client = Client { http: http.clone(), ..Client::clone(&shop) };
         let (document, _) = two_payments(&client).await;
         let mut socket = Socket::open(&shop).await;
         socket.subscribe("1", &document, json!({})).await;
-        eventually("it runs", || async { requests.taken() == 1 }).await;
+        eventually("it runs", || async { requests.in_use() == 1 }).await;
         // One more is open until the drain was seen, however fast the payment is.
-        let open = sockets.take().expect("a free place");
+        let open = sockets.try_acquire().expect("a free permit");
         let url = format!("{}/health/ready", shop.url);
         let closing = tokio::spawn(shop.close());
         eventually("it drains", || async {
@@ -269,15 +269,15 @@ async fn a_socket_alone_is_drained_and_meanwhile_others_are_told_to_come_back() 
 
 #[tokio::test]
 async fn they_are_answered_before_the_end_of_a_token_closes_the_socket() {
-    let wire = Wire { times: patient(), ..Wire::default() };
-    let requests = wire.requests.clone();
-    let shop = Shop::open_as(Wanted { access: with_tokens(), wire, ..Wanted::default() }).await;
+    let transport = TransportConfig { timeouts: patient(), ..TransportConfig::default() };
+    let requests = transport.requests.clone();
+    let shop = Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await;
     let ada = shop.signed_in_for(Role::Customer, "ada", Duration::from_mins(1)).await;
     let mut socket = Socket::open(&ada).await;
     socket.subscribe("s", STOCK, json!({ "ids": [] })).await;
     let somebody = shop.keep_busy().await;
     socket.subscribe("1", "mutation { createCart { cart { id } } }", json!({})).await;
-    eventually("it waits", || async { requests.taken() == 1 }).await;
+    eventually("it waits", || async { requests.in_use() == 1 }).await;
     shop.advance(Duration::from_mins(2));
     socket.send(&json!({ "type": "ping" })).await;
     assert_eq!(socket.next().await, json!({ "type": "pong" }), "it is not closed yet");
@@ -291,10 +291,12 @@ async fn they_are_answered_before_the_end_of_a_token_closes_the_socket() {
 
 #[tokio::test]
 async fn they_have_the_deadline_of_a_request() {
-    let wire =
-        Wire { times: Timeouts { request: Duration::from_millis(700), ..Timeouts::default() }, ..Wire::default() };
-    let requests = wire.requests.clone();
-    let shop = Shop::open_wired(wire).await;
+    let transport = TransportConfig {
+        timeouts: Timeouts { request: Duration::from_millis(700), ..Timeouts::default() },
+        ..TransportConfig::default()
+    };
+    let requests = transport.requests.clone();
+    let shop = Shop::open_with_transport(transport).await;
     let somebody = shop.keep_busy().await;
     let mut socket = Socket::open(&shop).await;
     socket.subscribe("1", "mutation { createCart { cart { id } } }", json!({})).await;
@@ -303,17 +305,18 @@ async fn they_have_the_deadline_of_a_request() {
     let told = message["payload"]["errors"][0]["message"].as_str().unwrap_or_default();
     assert!(told.contains("send it again with its key"), "{told}");
     assert_eq!(socket.next().await, json!({ "type": "complete", "id": "1" }));
-    assert_eq!(requests.taken(), 0);
+    assert_eq!(requests.in_use(), 0);
     somebody.rollback().await.expect("an end");
     shop.close().await;
 }
 
 #[tokio::test]
 async fn they_take_a_place_in_flight_and_what_they_cost() {
-    let requests = Places::new(1);
-    let shop = Shop::open_wired(Wire { requests: requests.clone(), ..Wire::default() }).await;
+    let requests = ConcurrencyLimit::new(1);
+    let shop =
+        Shop::open_with_transport(TransportConfig { requests: requests.clone(), ..TransportConfig::default() }).await;
     let mut socket = Socket::open(&shop).await;
-    let busy = requests.take().expect("a free place");
+    let busy = requests.try_acquire().expect("a free permit");
     for operation in ["mutation { createCart { cart { id } } }", "{ products { nodes { id } } }"] {
         socket.subscribe("1", operation, json!({})).await;
         assert_eq!(refusal(&mut socket, "1").await, "OVERLOADED", "{operation}");
@@ -327,9 +330,9 @@ async fn they_take_a_place_in_flight_and_what_they_cost() {
     answer(&mut socket, "1").await;
     shop.close().await;
 
-    let rates = Rates::new(Rate::of_points(100, 100), None).with_cart_rows(Rate::of_points(4, 4));
-    let wire = Wire { rates, ..Wire::default() };
-    let shop = Shop::open_as(Wanted { access: with_tokens(), wire, ..Wanted::default() }).await;
+    let rates = RateLimits::new(Rate::of_points(100, 100), None).with_cart_rows(Rate::of_points(4, 4));
+    let transport = TransportConfig { rates, ..TransportConfig::default() };
+    let shop = Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await;
     let staff = shop.signed_in(Role::Staff, "sam").await;
     let price = json!({ "amount": 1, "currency": "EUR" });
     let create = "mutation($i: CreateProductInput!) { createProduct(input: $i) { product { id } } }";

@@ -109,10 +109,7 @@ const ORDER: [&[&str]; 11] = [
 ];
 
 /// Arrows that still go up.
-const STILL_UP: [&str; 2] = [
-    "src/payment/pay.rs uses app",
-    "src/payment/recovery.rs uses app",
-];
+const STILL_UP: [&str; 2] = ["src/payment/pay.rs uses app", "src/payment/recovery.rs uses app"];
 
 #[test]
 fn modules_use_only_those_below_them() {

@@ -12,7 +12,7 @@ use onhand::clock::Clock;
 use onhand::config::Access;
 use onhand::database::{migrate, open};
 use onhand::graphql::Limits;
-use onhand::server::{Door, Front, Gate, Timeouts, Wire};
+use onhand::server::{Authenticator, HttpConfig, Startup, Timeouts, TransportConfig};
 use onhand::writer::MAX_QUEUED;
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, Database};
@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Place, Process, Shop, Wanted, eventually, patient_times, patient_wire};
+use crate::support::{Place, Process, Shop, Wanted, eventually, patient_times, patient_transport};
 
 const CHECK_OUT: &str =
     "mutation Farewell($input: CheckOutInput!) { checkOut(input: $input) { order { id } userErrors { code } } }";
@@ -128,8 +128,8 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let stop = CancellationToken::new();
-    let wire = patient_wire();
-    let door = Door::open(listener, &wire, stop.clone());
+    let transport = patient_transport();
+    let startup = Startup::open(listener, &transport, stop.clone());
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     assert_eq!(look(&client, &url, "live").await, (200, "live\n".to_owned()));
     assert_eq!(look(&client, &url, "ready").await, (503, "migrating\n".to_owned()));
@@ -150,9 +150,10 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
         max_queued: MAX_QUEUED,
     };
     let (app, _) = App::start(&databases, settings, Clock::system());
-    let gate = Gate::new(&Access::default()).await.expect("sound settings");
-    let serving =
-        door.let_in(app, Front { gate, explore: true, documents: Limits::default(), wire }).expect("a sound schema");
+    let authenticator = Authenticator::new(&Access::default()).await.expect("sound settings");
+    let serving = startup
+        .serve(app, HttpConfig { authenticator, explore: true, documents: Limits::default(), transport })
+        .expect("a sound schema");
     let serving = tokio::spawn(serving.until_drained());
     assert_eq!(look(&client, &url, "ready").await, (200, "ready\n".to_owned()));
     assert_eq!(ask().await.json::<Value>().await.expect("JSON"), json!({ "data": { "products": { "nodes": [] } } }));
@@ -163,14 +164,14 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
 #[tokio::test]
 async fn while_it_drains_it_says_so_and_what_was_begun_is_finished() {
     let times = Timeouts { request: Duration::from_mins(1), ..Timeouts::default() };
-    let wire = Wire { times, ..Wire::default() };
-    let requests = wire.requests.clone();
-    let shop = Shop::open_as(Wanted { wire, ..Wanted::default() }).await;
+    let transport = TransportConfig { timeouts: times, ..TransportConfig::default() };
+    let requests = transport.requests.clone();
+    let shop = Shop::open_as(Wanted { transport, ..Wanted::default() }).await;
     let (client, url) = (shop.client().clone(), shop.url.clone());
     let (head, body) = slow_request(&url);
     let mut begun = TcpStream::connect(url.trim_start_matches("http://")).await.expect("a connection");
     begun.write_all(head.as_bytes()).await.expect("it is taken");
-    eventually("it has begun", || async { requests.taken() == 1 }).await;
+    eventually("it has begun", || async { requests.in_use() == 1 }).await;
     let closing = tokio::spawn(shop.close());
     eventually("it drains", || async { look(&client, &url, "ready").await == (503, "draining\n".to_owned()) }).await;
     assert_eq!(look(&client, &url, "live").await.0, 200);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use onhand::config::PaymentTimeouts;
-use onhand::server::{Places, Timeouts, Wire};
+use onhand::server::{ConcurrencyLimit, Timeouts, TransportConfig};
 use reqwest::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,10 +17,10 @@ use crate::support::{PATIENCE, Shop, Wanted, eventually, short_times};
 const PRODUCTS: &str = "{ products { nodes { sku } } }";
 
 /// A wire whose times are short enough to wait for.
-fn hurried() -> Wire {
+fn hurried() -> TransportConfig {
     let times =
         Timeouts { head: Duration::from_millis(500), request: Duration::from_millis(700), ..Timeouts::default() };
-    Wire { times, ..Wire::default() }
+    TransportConfig { timeouts: times, ..TransportConfig::default() }
 }
 
 async fn code(response: Response) -> (u16, String) {
@@ -50,7 +50,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 /// Clients open connections before they need them.
 #[tokio::test]
 async fn a_connection_that_was_opened_ahead_serves_its_first_request() {
-    let shop = Shop::open_wired(hurried()).await;
+    let shop = Shop::open_with_transport(hurried()).await;
     let address = shop.url.trim_start_matches("http://");
     let mut ahead = TcpStream::connect(address).await.expect("a connection");
     sleep(Duration::from_millis(700)).await;
@@ -61,7 +61,7 @@ async fn a_connection_that_was_opened_ahead_serves_its_first_request() {
     assert!(rest(&mut ahead).await.starts_with("HTTP/1.1 200"));
 
     let times = Timeouts { idle: Duration::from_millis(300), ..Timeouts::default() };
-    let impatient = Shop::open_wired(Wire { times, ..Wire::default() }).await;
+    let impatient = Shop::open_with_transport(TransportConfig { timeouts: times, ..TransportConfig::default() }).await;
     assert_eq!(raw(&impatient, b"").await, "", "but not for ever");
     impatient.close().await;
     shop.close().await;
@@ -133,7 +133,11 @@ async fn a_query_is_known_by_its_hash_once_it_was_executed() {
 
 #[tokio::test]
 async fn pages_of_other_origins_read_answers_only_when_they_are_allowed() {
-    let shop = Shop::open_wired(Wire { origins: vec!["https://shop.example".to_owned()], ..Wire::default() }).await;
+    let shop = Shop::open_with_transport(TransportConfig {
+        origins: vec!["https://shop.example".to_owned()],
+        ..TransportConfig::default()
+    })
+    .await;
     let url = format!("{}/graphql", shop.url);
     for (origin, expected) in [("https://shop.example", Some("https://shop.example")), ("https://evil.example", None)] {
         let preflight = shop.client().request(reqwest::Method::OPTIONS, &url);
@@ -168,8 +172,12 @@ async fn a_request_that_takes_too_long_is_answered_and_what_it_began_goes_on() {
     let times = Timeouts { request: Duration::from_secs(1), ..Timeouts::default() };
     let patient =
         PaymentTimeouts { pay_answer: PATIENCE, pay_gateway: PATIENCE, pay_lease: 2 * PATIENCE, ..short_times() };
-    let shop =
-        Shop::open_as(Wanted { times: patient, wire: Wire { times, ..Wire::default() }, ..Wanted::default() }).await;
+    let shop = Shop::open_as(Wanted {
+        times: patient,
+        transport: TransportConfig { timeouts: times, ..TransportConfig::default() },
+        ..Wanted::default()
+    })
+    .await;
     let mug = shop.product("MUG", 5).await;
     let order = shop.order(&[(&mug, 1)]).await;
     let query = "mutation($input: PayOrderInput!) { payOrder(input: $input) { order { payment } } }";
@@ -183,9 +191,10 @@ async fn a_request_that_takes_too_long_is_answered_and_what_it_began_goes_on() {
 
 #[tokio::test]
 async fn more_requests_at_a_time_than_allowed_are_turned_away_unexecuted() {
-    let requests = Places::new(1);
-    let shop = Shop::open_wired(Wire { requests: requests.clone(), ..Wire::default() }).await;
-    let busy = requests.take().expect("a free place");
+    let requests = ConcurrencyLimit::new(1);
+    let shop =
+        Shop::open_with_transport(TransportConfig { requests: requests.clone(), ..TransportConfig::default() }).await;
+    let busy = requests.try_acquire().expect("a free permit");
     let mutation = json!({ "query": "mutation { createCart { cart { id } } }" });
     for request in [
         shop.client().post(format!("{}/graphql", shop.url)).json(&mutation),
@@ -204,7 +213,7 @@ async fn more_requests_at_a_time_than_allowed_are_turned_away_unexecuted() {
 
 #[tokio::test]
 async fn whoever_trickles_is_cut_off() {
-    let shop = Shop::open_wired(hurried()).await;
+    let shop = Shop::open_with_transport(hurried()).await;
     assert_eq!(raw(&shop, b"POST /graphql HTTP/1.1\r\nhost: localhost\r\nx-slow: ").await, "", "half a head");
 
     let head =
@@ -232,7 +241,7 @@ async fn whoever_trickles_is_cut_off() {
 
 #[tokio::test]
 async fn a_connection_lives_on_between_requests() {
-    let shop = Shop::open_wired(hurried()).await;
+    let shop = Shop::open_with_transport(hurried()).await;
     let mut stream = TcpStream::connect(shop.url.trim_start_matches("http://")).await.unwrap();
     for pause in [0, 900, 10] {
         sleep(Duration::from_millis(pause)).await;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use entity::cart;
 use onhand::config::Role;
-use onhand::server::{Rate, Rates, Wire};
+use onhand::server::{Rate, RateLimits, TransportConfig};
 use reqwest::Response;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -22,10 +22,10 @@ fn slow(burst: u32) -> Rate {
     Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(burst).expect("some points") }
 }
 
-async fn production(rates: Rates) -> Shop {
-    let proxies = vec!["127.0.0.1/32".parse().expect("a network")];
-    let wire = Wire { rates, proxies, ..Wire::default() };
-    Shop::open_as(Wanted { access: with_tokens(), wire, ..Wanted::default() }).await
+async fn production(rates: RateLimits) -> Shop {
+    let trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+    let transport = TransportConfig { rates, trusted_proxies, ..TransportConfig::default() };
+    Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await
 }
 
 fn items(product: &str, count: usize) -> Value {
@@ -57,7 +57,7 @@ async fn carts(shop: &Shop) -> u64 {
 #[tokio::test]
 async fn ten_rows_that_are_written_cost_a_point() {
     let whole = CREATE_COST + 10 * ROW_COST;
-    let shop = production(Rates::new(slow(2 * whole), None)).await;
+    let shop = production(RateLimits::new(slow(2 * whole), None)).await;
     let staff = shop.signed_in(Role::Staff, "sam").await;
     let mug = staff.product("MUG", 500).await;
     for _ in 0..2 {
@@ -66,13 +66,13 @@ async fn ten_rows_that_are_written_cost_a_point() {
     let refused = post(&shop, "{ __typename }", &Value::Null, "192.0.2.1").await;
     assert_eq!(refusal(refused).await, (429, "RATE_LIMITED".to_owned()), "all points are spent");
     let made = carts(&shop).await;
-    let small = production(Rates::new(slow(whole - 1), None)).await;
+    let small = production(RateLimits::new(slow(whole - 1), None)).await;
     let staff_there = small.signed_in(Role::Staff, "sam").await;
     let pot = staff_there.product("POT", 500).await;
     let refused = post(&small, CREATE, &items(&pot, 9), "192.0.2.1").await;
     assert_eq!(refusal(refused).await, (400, "LIMIT_EXCEEDED".to_owned()), "nobody ever has as many points");
     assert_eq!((made, carts(&small).await), (2, 0), "nothing is written by what is refused");
-    let exact = production(Rates::new(slow(CREATE_COST + 2 * ROW_COST), None)).await;
+    let exact = production(RateLimits::new(slow(CREATE_COST + 2 * ROW_COST), None)).await;
     let pan = exact.signed_in(Role::Staff, "sam").await.product("PAN", 5).await;
     let literal = format!(
         "mutation {{ createCart(input: {{ items: [{{ productId: \"{pan}\", quantity: 1 }}] }}) {{ cart {{ id }} }} }}"
@@ -92,7 +92,7 @@ async fn ten_rows_that_are_written_cost_a_point() {
 
 #[tokio::test]
 async fn an_address_writes_so_many_rows_of_carts() {
-    let plenty = Rates::new(Rate::of_points(1_000_000, 1_000_000), None);
+    let plenty = RateLimits::new(Rate::of_points(1_000_000, 1_000_000), None);
     let shop = production(plenty.with_cart_rows(slow(30_000))).await;
     let (ada, staff) = (shop.signed_in(Role::Customer, "ada").await, shop.signed_in(Role::Staff, "sam").await);
     let mug = staff.product("MUG", 500).await;

@@ -20,7 +20,7 @@ pub mod verify;
 use crate::clock::Clock;
 use crate::config::{Command, CommandLine};
 use crate::graphql;
-use crate::server::token;
+use crate::server::issue_token;
 
 use print::print_line;
 use signals::{Interrupted, until_signal};
@@ -79,7 +79,7 @@ async fn command(line: CommandLine) -> anyhow::Result<Exit> {
             return Ok(health.is_ready.into());
         }
         Command::Token { role, sub, ttl } => {
-            print_line(&token(&line.access, role, &sub, ttl, Clock::system().now()).await?)?;
+            print_line(&issue_token(&line.access, role, &sub, ttl, Clock::system().now()).await?)?;
         }
         Command::Verify => return Box::pin(until_signal(verify::run(url))).await.map(Exit::from),
         Command::Import(settings) => return Box::pin(import::run(&line, &settings)).await.map(Exit::from),

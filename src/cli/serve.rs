@@ -13,7 +13,7 @@ use super::signals::{Force, Shutdown};
 use crate::app::{App, Settings};
 use crate::config::{CommandLine, LimitSettings, SizeLimits};
 use crate::payment;
-use crate::server::{Door, Front, Gate, Wire, bind};
+use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
 use crate::writer::retention;
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
@@ -40,14 +40,14 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     let announce = banner.clone();
     let shutdown = Shutdown::on_signal(Force::SecondInterrupt, move || announce.draining())?;
     let stop = shutdown.token();
-    let gate = Gate::new(access).await?;
-    let is_development = gate.is_development();
-    let wire = wire(line)?;
+    let authenticator = Authenticator::new(access).await?;
+    let is_development = authenticator.is_development();
+    let transport = transport(line)?;
     let bound = stop.run_until_cancelled(bind::bind(&serve.listen, is_development)).await;
     let Some(listener) = bound.transpose()? else { return Ok(()) };
     let address = listener.local_addr()?;
     // A migration may take minutes. Requests are answered meanwhile: the server is starting.
-    let door = Door::open(listener, &wire, stop.clone());
+    let startup = Startup::open(listener, &transport, stop.clone());
     let settings = Settings {
         times: serve.payment,
         public_stock: access.public_stock,
@@ -55,7 +55,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         max_queued: limits.sizes.queued,
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };
-    if stop.run_until_cancelled(gate.settled()).await.is_none() {
+    if stop.run_until_cancelled(authenticator.wait_for_keys()).await.is_none() {
         runtime.stop().await;
         return Ok(());
     }
@@ -64,9 +64,10 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     let explore = access.explore.unwrap_or(is_development);
     supervise(app, serve.cart_days, stop);
     let supervisor = app.supervisor.clone();
-    let serving = door.let_in(app.clone(), Front { gate, explore, documents: limits.documents.clone(), wire })?;
+    let config = HttpConfig { authenticator, explore, documents: limits.documents.clone(), transport };
+    let server = startup.serve(app.clone(), config)?;
     banner.started(line, Started { address, is_development, explore, demo_products });
-    serving.until_drained().await?;
+    server.until_drained().await?;
     runtime.stop().await;
     if let Some(reason) = supervisor.failure() {
         bail!("{reason}");
@@ -83,12 +84,12 @@ fn supervise(app: &App, cart_days: u32, stop: &CancellationToken) {
     app.supervisor.stop_on_failure(stop);
 }
 
-/// The limits of what comes in, with no more connections than there may be open files.
-fn wire(line: &CommandLine) -> anyhow::Result<Wire> {
+/// Returns the configuration of the transport, with no more connections than there may be open files.
+fn transport(line: &CommandLine) -> anyhow::Result<TransportConfig> {
     let limits = &line.limits;
     let connections = bound_connections(limits.sizes.connections, limits.sizes.sockets)?;
     let sizes = SizeLimits { connections, ..limits.sizes };
-    Ok(Wire::new(&LimitSettings { sizes, ..limits.clone() }, line.serve.allowed_origins.clone()))
+    Ok(TransportConfig::new(&LimitSettings { sizes, ..limits.clone() }, line.serve.allowed_origins.clone()))
 }
 
 /// Raises the limit of open files as far as it may be, and returns how many connections leave enough of them for the rest.

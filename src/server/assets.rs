@@ -1,38 +1,39 @@
-//! What browsers are served from the binary: the page to explore the API and the demo shop, which ask nothing of another
-//! host, and the stock badge, which shops' pages of other origins load. Nothing here depends on who asks.
+//! The files for browsers, embedded in the binary: GraphiQL and the demo shop, which request nothing from other hosts, and
+//! the stock badge, which pages of other origins load. Nothing here depends on who asks.
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// What the page may do: talk to us, and nothing else. The editor sets styles from its scripts.
+/// The content security policy of GraphiQL: only this server. The editor sets styles from its scripts.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
     worker-src 'self'";
 
-/// The same for the demo shop, which has its styles in a file and makes no markup from text.
+/// The content security policy of the demo shop, which has its styles in a file and makes no markup from text.
 const DEMO_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// Names in `assets/` change with their content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// `Cache-Control` of the files in `assets/`, whose names change with their content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// The badge keeps its name when it changes, so it is asked for again soon.
+/// `Cache-Control` of the badge, whose name stays when its content changes.
 const FIVE_MINUTES: &str = "public, max-age=300";
 
-/// Where the badge's script is.
+/// The path of the badge's script.
 pub const BADGE_PATH: &str = "/stock-badge.js";
 
-/// The name of the badge's script.
+/// The file name of the badge's script.
 const BADGE: &str = "stock-badge.js";
 
-use super::Served;
-use super::refusal::nothing_here;
+use super::ServerState;
+use super::error_response::not_found;
 
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
@@ -49,39 +50,39 @@ struct Demo;
 #[include = "stock-badge.js"]
 struct Badge;
 
-/// The page to explore the API.
-pub async fn index(State(served): State<Served>) -> Response {
-    page::<Page>(&served, POLICY)
+/// GraphiQL.
+pub async fn index(State(state): State<Arc<ServerState>>) -> Response {
+    page::<Page>(&state, POLICY)
 }
 
-/// A file of it.
-pub async fn asset(State(served): State<Served>, Path(name): Path<String>) -> Response {
-    page_asset::<Page>(&served, &name, POLICY)
+/// A file of GraphiQL.
+pub async fn asset(State(state): State<Arc<ServerState>>, Path(name): Path<String>) -> Response {
+    page_asset::<Page>(&state, &name, POLICY)
 }
 
 /// The demo shop.
-pub async fn demo(State(served): State<Served>) -> Response {
-    page::<Demo>(&served, DEMO_POLICY)
+pub async fn demo(State(state): State<Arc<ServerState>>) -> Response {
+    page::<Demo>(&state, DEMO_POLICY)
 }
 
-/// The same with a slash too many, from where the relative addresses of its files would be others. Where it is sent to is
-/// relative as well, so that it holds under the path prefix of a proxy.
-pub async fn demo_with_slash(State(served): State<Served>) -> Response {
-    if !served.front.explore {
-        return nothing_here();
+/// Redirects to the demo shop without the trailing slash, with which the relative URLs of its files would be wrong. The
+/// target is relative as well, so that it works behind the path prefix of a proxy.
+pub async fn demo_with_slash(State(state): State<Arc<ServerState>>) -> Response {
+    if !state.config.explore {
+        return not_found();
     }
     (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "../demo")]).into_response()
 }
 
-/// A file of it.
-pub async fn demo_asset(State(served): State<Served>, Path(name): Path<String>) -> Response {
-    page_asset::<Demo>(&served, &name, DEMO_POLICY)
+/// A file of the demo shop.
+pub async fn demo_asset(State(state): State<Arc<ServerState>>, Path(name): Path<String>) -> Response {
+    page_asset::<Demo>(&state, &name, DEMO_POLICY)
 }
 
-/// The script of the stock badge. In production, too, and to the pages of every origin: it holds nothing that is not public.
-/// Whether such a page may subscribe is decided when it does.
+/// The script of the stock badge, also in production, and for the pages of every origin: it contains nothing that is not
+/// public. Whether such a page may subscribe is decided when it does.
 pub async fn badge(headers: HeaderMap) -> Response {
-    let Some(file) = Badge::get(BADGE) else { return nothing_here() };
+    let Some(file) = Badge::get(BADGE) else { return not_found() };
     // Weak, because it is sent compressed or not.
     let tag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()));
     let shared = [
@@ -98,31 +99,31 @@ pub async fn badge(headers: HeaderMap) -> Response {
     (shared, kind, content(file)).into_response()
 }
 
-/// Whatever else is asked of that address than to read it is answered here, where every page may read the refusal: caches keep
-/// no such answer, so a badge that is let in nowhere else learns from it that the server itself is there.
+/// Refuses other methods on the path of the badge, with a response that every page may read: caches do not store it, so a
+/// badge whose origin is not allowed learns from it that the server itself is there.
 pub async fn badge_is_only_read() -> Response {
     let headers = [(header::ALLOW, "GET,HEAD"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
     (StatusCode::METHOD_NOT_ALLOWED, headers).into_response()
 }
 
-/// A page, where there are pages.
-fn page<Files: RustEmbed>(served: &Served, policy: &'static str) -> Response {
-    match Files::get("index.html").filter(|_| served.front.explore) {
+/// Returns a page, if pages are served.
+fn page<Files: RustEmbed>(state: &ServerState, policy: &'static str) -> Response {
+    match Files::get("index.html").filter(|_| state.config.explore) {
         Some(file) => respond("index.html", file, "no-cache", policy),
-        None => nothing_here(),
+        None => not_found(),
     }
 }
 
-/// What a page is made of.
-fn page_asset<Files: RustEmbed>(served: &Served, name: &str, policy: &'static str) -> Response {
+/// Returns a file of a page, if pages are served.
+fn page_asset<Files: RustEmbed>(state: &ServerState, name: &str, policy: &'static str) -> Response {
     let path = format!("assets/{name}");
-    match Files::get(&path).filter(|_| served.front.explore) {
-        Some(file) => respond(&path, file, FOR_EVER, policy),
-        None => nothing_here(),
+    match Files::get(&path).filter(|_| state.config.explore) {
+        Some(file) => respond(&path, file, IMMUTABLE, policy),
+        None => not_found(),
     }
 }
 
-/// Whether a browser has this already, by any of the tags that it names.
+/// Returns whether the client has the file already, by `If-None-Match`.
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|one| one.trim() == tag || one.trim() == "*")
@@ -149,7 +150,7 @@ fn respond(path: &str, file: EmbeddedFile, cache: &'static str, policy: &'static
     (headers, body).into_response()
 }
 
-/// The bytes of a file; those in the binary are not copied.
+/// Returns the content of a file. Bytes in the binary are not copied.
 fn content(file: EmbeddedFile) -> Response {
     match file.data {
         Cow::Borrowed(bytes) => bytes.into_response(),

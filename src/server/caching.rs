@@ -1,26 +1,26 @@
-//! Which answers anybody in between may keep, and for how long. Everything else is `no-store`.
+//! Which responses shared caches may store, and for how long. Everything else is `no-store`.
 
 use async_graphql::Request;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 
-/// How an anonymous read of the catalogue may be kept.
+/// `Cache-Control` of an anonymous read of the catalogue.
 const CATALOGUE: HeaderValue = HeaderValue::from_static("public, max-age=5");
 
-/// What such an answer depends on besides the address.
+/// `Vary` of such a response.
 const VARIES: HeaderValue = HeaderValue::from_static("accept, authorization, cookie");
 
-/// The `Cache-Control` of a good answer, when it is not `no-store`: of a GET by nobody in particular for what the
-/// catalogue says of its products. Stock is not among it, because what is read after a change shows that change.
+/// Returns the `Cache-Control` of a successful response if it is not `no-store`: of an anonymous GET for the catalogue
+/// without stock. Stock is never cached, because a read after a change shows that change.
 pub fn cache_control(request: &mut Request, is_get: bool, headers: &HeaderMap) -> Option<HeaderValue> {
     let is_anonymous = !headers.contains_key(header::AUTHORIZATION) && !headers.contains_key(header::COOKIE);
     let is_catalogue = is_get && is_anonymous && request.parsed_query().is_ok_and(is_catalogue);
     is_catalogue.then_some(CATALOGUE)
 }
 
-/// Puts it on a response.
-pub fn mark(response: &mut Response, cache: Option<HeaderValue>) {
+/// Sets `Cache-Control` on a response.
+pub fn set_cache_control(response: &mut Response, cache: Option<HeaderValue>) {
     if let Some(cache) = cache {
         response.headers_mut().insert(header::CACHE_CONTROL, cache);
         response.headers_mut().append(header::VARY, VARIES);
@@ -31,19 +31,19 @@ fn is_catalogue(document: &ExecutableDocument) -> bool {
     let DocumentOperations::Single(operation) = &document.operations else { return false };
     let root = &operation.node.selection_set.node;
     let only_products = root.items.iter().all(|item| match &item.node {
-        // Which products a filter by availability finds moves with the stock.
+        // Which products a filter by availability finds changes with the stock.
         Selection::Field(field) => {
             let name = field.node.name.node.as_str();
             matches!(name, "product" | "products") && field.node.get_argument("availability").is_none()
         }
         Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
     });
-    operation.node.ty == OperationType::Query && only_products && keeps(document, root)
+    operation.node.ty == OperationType::Query && only_products && is_without_stock(document, root)
 }
 
-/// Whether nothing that moves with the stock is selected. Fragments are looked at where they are defined, by the caller's
-/// document as a whole, so that a cycle cannot hold us up.
-fn keeps(document: &ExecutableDocument, root: &SelectionSet) -> bool {
+/// Returns whether nothing that changes with the stock is selected. Fragments are checked where they are defined and not
+/// where they are spread, so that a cycle of them is no loop here.
+fn is_without_stock(document: &ExecutableDocument, root: &SelectionSet) -> bool {
     let mut open: Vec<&SelectionSet> = document.fragments.values().map(|one| &one.node.selection_set.node).collect();
     open.push(root);
     while let Some(set) = open.pop() {

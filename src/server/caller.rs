@@ -1,66 +1,67 @@
-//! Who sends a request, and whether they may send one more now: the token, the address, and the points of the two.
+//! Who sends a request, and whether they may send one more now: the token, the address, and the rate limits of both.
 //!
-//! In development nobody is counted.
+//! In development nobody is limited.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use domain::client::ClientKey;
 
 use crate::graphql::Code;
 
 use super::answer_memory::AnswerReservation;
-use super::auth::BadToken;
+use super::auth::InvalidToken;
 use super::connections::Connection;
-use super::operation::Accepted;
-use super::person::{self, Person};
-use super::rate::TooMuch;
-use super::refusal::{refuse, too_much, unauthorized, unavailable};
-use super::seats::Seat;
-use super::{Identity, Served};
+use super::error_response::{error_response, rate_limited, unauthorized, unavailable};
+use super::operation::PreparedOperation;
+use super::rate::RateLimitError;
+use super::socket_limiter::SocketPermit;
+use super::{Identity, ServerState, client_address};
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who they are.
+    /// Who they are by their token.
     pub identity: Identity,
-    /// As whom they are counted.
-    pub person: Person,
-    /// The address that it comes from.
+    /// The client that they are counted as.
+    pub client: ClientKey,
+    /// The address that the request comes from.
     pub address: IpAddr,
 }
 
-impl Served {
-    /// The address that something comes from.
-    pub fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        person::address(peer, headers, &self.front.wire.proxies)
+impl ServerState {
+    /// Returns the address of the client at the other end of a connection.
+    pub fn address(&self, connection: &Connection, headers: &HeaderMap) -> IpAddr {
+        client_address::address(connection.peer(), headers, &self.config.transport.trusted_proxies)
     }
 
-    /// Who sends this request, when their token is good and they have a point for it. A bad token costs its address one.
+    /// Authenticates a request and charges its point. An invalid token costs its address one.
     ///
     /// # Errors
-    /// The refusal.
-    pub fn admit(&self, address: IpAddr, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
-        let identity = self.front.gate.admit_headers(headers);
-        let person = match &identity {
-            Ok(identity) => Person::of(&identity.actor, address),
-            Err(BadToken) => Person::guests(address),
+    /// The refusal: the token is not valid, or the rate limit is exceeded.
+    pub fn authenticate(&self, address: IpAddr, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
+        let identity = self.config.authenticator.authenticate(headers);
+        let client = match &identity {
+            Ok(identity) => ClientKey::of(&identity.actor, address),
+            Err(InvalidToken) => ClientKey::guests(address),
         };
-        self.begin(&person).map_err(|refused| Box::new(too_much(refused)))?;
+        self.charge_request(&client).map_err(|error| Box::new(rate_limited(error)))?;
         let Ok(identity) = identity else {
-            return Err(Box::new(self.bad_token(headers)));
+            return Err(Box::new(self.invalid_token(headers)));
         };
-        Ok(Caller { identity, person, address })
+        Ok(Caller { identity, client, address })
     }
 
-    /// The answer to a request whose token is not good, or of which nobody can tell yet whether it is.
-    pub fn bad_token(&self, headers: &HeaderMap) -> Response {
-        let gate = &self.front.gate;
-        if gate.may_read_metrics(headers) {
-            return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "This token may read /metrics and nothing else.");
+    /// Returns the response to a request whose token is not valid, or cannot be checked yet.
+    pub fn invalid_token(&self, headers: &HeaderMap) -> Response {
+        let authenticator = &self.config.authenticator;
+        if authenticator.may_read_metrics(headers) {
+            let message = "This token may read /metrics and nothing else.";
+            return error_response(StatusCode::FORBIDDEN, Code::Forbidden, message);
         }
-        if gate.lacks_keys() {
+        if authenticator.lacks_keys() {
             return unavailable(
                 "Nobody can tell yet whether this token is good: the keys could not be read. Nothing was executed; try again \
                  soon.",
@@ -69,45 +70,44 @@ impl Served {
         unauthorized("This token is not good.")
     }
 
-    /// Takes the point that every request costs.
+    /// Charges the point that every request costs.
     ///
     /// # Errors
-    /// When there is none left.
-    pub fn begin(&self, person: &Person) -> Result<(), TooMuch> {
-        if self.front.gate.is_development() { Ok(()) } else { self.front.wire.rates.begin(person) }
+    /// When the client has none left.
+    pub fn charge_request(&self, client: &ClientKey) -> Result<(), RateLimitError> {
+        if self.is_unlimited() { Ok(()) } else { self.config.transport.rates.charge_request(client) }
     }
 
-    /// Takes what an operation costs besides its point, before it is executed.
+    /// Charges what an operation costs besides the point of its request, and the rows of carts that it writes.
     ///
     /// # Errors
-    /// When there is less left.
-    pub fn go_on(&self, person: &Person, cost: u64) -> Result<(), TooMuch> {
-        if self.front.gate.is_development() { Ok(()) } else { self.front.wire.rates.go_on(person, cost) }
-    }
-
-    /// Begins an answer to somebody over this connection. In development nobody is counted apart from all others.
-    pub fn reservation(&self, person: &Person, connection: &Arc<Connection>) -> AnswerReservation {
-        let client = (!self.front.gate.is_development()).then(|| person.clone());
-        self.front.wire.answer_memory.begin(client, Arc::clone(connection))
-    }
-
-    /// Takes what an operation over HTTP costs besides its point, and the rows of carts that it writes.
-    ///
-    /// # Errors
-    /// When there is less left.
-    pub fn charge(&self, caller: &Caller, accepted: &Accepted) -> Result<(), TooMuch> {
-        if !self.front.gate.is_development() {
-            // First, so that whoever is refused for these has paid no points.
-            self.front.wire.rates.write(&caller.person, caller.address, accepted.cart_rows)?;
+    /// When the client has fewer points left, or its address has written too many rows of carts.
+    pub fn charge(&self, caller: &Caller, prepared: &PreparedOperation) -> Result<(), RateLimitError> {
+        if self.is_unlimited() {
+            return Ok(());
         }
-        self.go_on(&caller.person, accepted.cost)
+        let rates = &self.config.transport.rates;
+        // First, so that a client that is refused for its rows has paid no points.
+        rates.charge_cart_rows(&caller.client, caller.address, prepared.cart_rows)?;
+        rates.charge_cost(&caller.client, prepared.cost)
     }
 
-    /// Takes a seat for a websocket or an event stream; none is needed in development.
+    /// Begins an answer to a client over this connection. In development it counts towards the total only.
+    pub fn reserve_answer(&self, client: &ClientKey, connection: &Arc<Connection>) -> AnswerReservation {
+        let client = (!self.is_unlimited()).then(|| client.clone());
+        self.config.transport.answer_memory.begin(client, Arc::clone(connection))
+    }
+
+    /// Counts a websocket or an event stream of a client; `None` in development.
     ///
     /// # Errors
-    /// When the person has as many as they may: how many that is.
-    pub fn seat(&self, person: &Person) -> Result<Option<Seat>, usize> {
-        if self.front.gate.is_development() { Ok(None) } else { self.front.wire.seats.take(person).map(Some) }
+    /// The maximum, if the client has as many open.
+    pub fn acquire_socket(&self, client: &ClientKey) -> Result<Option<SocketPermit>, usize> {
+        if self.is_unlimited() { Ok(None) } else { self.config.transport.client_sockets.acquire(client).map(Some) }
+    }
+
+    /// Returns whether clients are not limited apart from each other.
+    fn is_unlimited(&self) -> bool {
+        self.config.authenticator.is_development()
     }
 }

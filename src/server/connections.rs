@@ -1,8 +1,8 @@
-//! The open TCP connections: how many there may be, and which of them give way when there are too many. Each is counted
-//! from the moment that it was accepted until its file is closed, whatever is spoken over it.
+//! Limits the open TCP connections, and evicts idle ones when there are too many. A connection is counted from the moment
+//! that it is accepted until its file descriptor is closed, whatever protocol it carries.
 //!
-//! A connection is idle while no request is under way on it and no websocket has taken it over. Only idle ones give way,
-//! the one that has been idle for longest first; and none of a trusted proxy, which could only guess what happened.
+//! A connection is idle while it carries neither a request nor a websocket. Only idle connections are evicted, the one that
+//! has been idle for longest first; and none of a trusted proxy, which could not tell its client what happened.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,126 +14,146 @@ use ipnet::IpNet;
 use tokio::sync::Notify;
 
 use crate::observability::metrics;
+use domain::client::network;
 
-use super::person::{is_proxy, network};
+use super::client_address::is_proxy;
 
-/// The state of a connection that is not idle.
+/// The value of `idle_since` of a connection that is not idle.
 const BUSY: u64 = u64::MAX;
 
-/// Which part of the bound that is exceeded gives way at once.
-const PART: usize = 64;
+/// One in so many connections is evicted when a limit is reached, so that not every new connection has to look for one.
+const EVICTED_FRACTION: usize = 64;
 
-/// Bounds on open TCP connections.
+/// Limits on open TCP connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionBounds {
+pub struct ConnectionLimits {
     /// Maximum number of open connections.
     pub open: usize,
     /// Maximum number of idle connections from one address, unless they are younger than `grace`.
     pub idle_per_address: usize,
-    /// How long a connection has to be idle before it gives way to others of its address: clients open some ahead.
+    /// How long a connection has to be idle before it is evicted for others of its address: clients open some ahead.
     pub grace: Duration,
 }
 
-/// Counts open TCP connections. Clones count together.
+/// Counts the open TCP connections. Clones count together.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimiter(Arc<Limiter>);
 
 #[derive(Debug)]
 struct Limiter {
-    bounds: ConnectionBounds,
-    proxies: Vec<IpNet>,
+    limits: ConnectionLimits,
+    trusted_proxies: Vec<IpNet>,
     started: Instant,
     open: Mutex<Table>,
-    /// Told of each connection that was closed.
+    /// Notified of each connection that was closed.
     closed: Notify,
 }
 
 /// Why a connection is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRoom {
-    /// There is room as soon as those that give way have closed their files.
-    Soon,
-    /// Nobody gives way.
+pub enum AcquireError {
+    /// The limit is reached until the evicted connections have closed their file descriptors.
+    Evicting,
+    /// The limit is reached, and no connection can be evicted.
     Full,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// How many were told to end and are still open.
-    ending: usize,
+    /// Number of evicted connections that are still open.
+    evicted: usize,
     connections: HashMap<u64, Arc<Connection>>,
-    /// How many there are from each address that is no trusted proxy's.
+    /// Number of connections from each address that is not a trusted proxy's.
     per_address: HashMap<IpAddr, usize>,
 }
 
 /// The state of one connection.
 #[derive(Debug)]
 pub struct Connection {
-    /// `None` for a trusted proxy.
+    peer: SocketAddr,
+    /// What its connections are counted by; `None` for a trusted proxy.
     address: Option<IpAddr>,
     started: Instant,
-    /// Since when it is idle, in milliseconds after `started`, or [`BUSY`].
+    /// When it became idle, in milliseconds after `started`, or [`BUSY`].
     idle_since: AtomicU64,
-    /// It was told to give way, and is counted among those that end.
-    gives_way: AtomicBool,
-    is_ending: AtomicBool,
-    ending: Notify,
-    /// When its client took something last, in milliseconds after `started`.
-    taken_at: AtomicU64,
+    /// When its client last read something, in milliseconds after `started`.
+    read_at: AtomicU64,
+    is_evicted: AtomicBool,
+    is_closing: AtomicBool,
+    closing: Notify,
 }
 
 impl Connection {
-    /// Marks that its client took something of what is sent.
-    pub fn take(&self) {
-        self.taken_at.store(millis(self.started.elapsed()), Ordering::Relaxed);
+    /// The state of a connection that has just become idle.
+    fn new(peer: SocketAddr, address: Option<IpAddr>, started: Instant, now: u64) -> Self {
+        Self {
+            peer,
+            address,
+            started,
+            idle_since: AtomicU64::new(now),
+            read_at: AtomicU64::new(0),
+            is_evicted: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
+            closing: Notify::new(),
+        }
     }
 
-    /// Returns for how long its client has taken nothing.
-    pub fn untaken_for(&self) -> Duration {
-        self.started.elapsed().saturating_sub(Duration::from_millis(self.taken_at.load(Ordering::Relaxed)))
+    /// Returns the address of the peer: of the client or of a proxy.
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
-    /// Marks that a request has come, or that another protocol takes over.
-    pub fn start(&self) {
+    /// Marks that its client read some of what is sent.
+    pub fn mark_read(&self) {
+        self.read_at.store(millis(self.started.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Returns for how long its client has read nothing.
+    pub fn unread_for(&self) -> Duration {
+        self.started.elapsed().saturating_sub(Duration::from_millis(self.read_at.load(Ordering::Relaxed)))
+    }
+
+    /// Marks that a request was received, or that another protocol takes over.
+    pub fn mark_busy(&self) {
         self.idle_since.store(BUSY, Ordering::Release);
     }
 
-    /// Marks that an answer is sent.
-    pub fn finish(&self) {
+    /// Marks that the response was sent.
+    pub fn mark_idle(&self) {
         self.idle_since.store(millis(self.started.elapsed()), Ordering::Release);
     }
 
-    /// Ends the connection without a word, whatever it is at.
-    pub fn end(&self) {
-        self.is_ending.store(true, Ordering::Release);
-        self.ending.notify_one();
+    /// Closes the connection at once, whatever it carries.
+    pub fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        self.closing.notify_one();
     }
 
-    /// Ends the connection for others. Returns whether it was not told so before.
-    fn give_way(&self) -> bool {
-        let is_first = !self.gives_way.swap(true, Ordering::AcqRel);
-        self.end();
+    /// Closes the connection to make room for others. Returns whether it had not been evicted before.
+    fn evict(&self) -> bool {
+        let is_first = !self.is_evicted.swap(true, Ordering::AcqRel);
+        self.close();
         is_first
     }
 
-    /// Whether somebody ends the connection.
-    pub fn is_ending(&self) -> bool {
-        self.is_ending.load(Ordering::Acquire)
+    /// Returns whether the connection is being closed.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Waits until somebody ends the connection. One task waits at a time: the one that serves it.
-    pub async fn ended(&self) {
-        self.ending.notified().await;
+    /// Waits until the connection is to be closed. One task waits at a time: the one that serves it.
+    pub async fn closed(&self) {
+        self.closing.notified().await;
     }
 
-    fn idle(&self) -> Option<u64> {
+    fn idle_since(&self) -> Option<u64> {
         let since = self.idle_since.load(Ordering::Acquire);
-        (since != BUSY && !self.is_ending()).then_some(since)
+        (since != BUSY && !self.is_closing()).then_some(since)
     }
 }
 
-/// An open connection is counted for as long as this lives.
+/// A counted connection. It is counted until this is dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     limiter: ConnectionLimiter,
@@ -142,7 +162,7 @@ pub struct ConnectionPermit {
 }
 
 impl ConnectionPermit {
-    /// The state of the connection.
+    /// Returns the state of the connection.
     pub const fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
@@ -156,19 +176,19 @@ impl Drop for ConnectionPermit {
 }
 
 impl ConnectionLimiter {
-    /// A limiter with these bounds. Connections of these proxies are bounded in total only.
+    /// Returns a limiter with these limits. Connections of trusted proxies count towards the total only.
     #[must_use]
-    pub fn new(bounds: ConnectionBounds, proxies: Vec<IpNet>) -> Self {
+    pub fn new(limits: ConnectionLimits, trusted_proxies: Vec<IpNet>) -> Self {
         Self(Arc::new(Limiter {
-            bounds,
-            proxies,
+            limits,
+            trusted_proxies,
             started: Instant::now(),
             open: Mutex::default(),
             closed: Notify::new(),
         }))
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn open(&self) -> usize {
         self.lock().connections.len()
@@ -184,37 +204,33 @@ impl ConnectionLimiter {
         self.0.closed.notified().await;
     }
 
-    /// Counts a connection that was just accepted, and ends idle ones where there are too many.
+    /// Counts a connection that was just accepted, and evicts idle ones if a limit is reached.
     ///
     /// # Errors
-    /// When there is no room.
-    pub fn admit(&self, peer: SocketAddr) -> Result<ConnectionPermit, NoRoom> {
-        let Limiter { bounds, proxies, started, .. } = &*self.0;
-        let peer = peer.ip().to_canonical();
-        let address = (!is_proxy(peer, proxies)).then(|| network(peer));
+    /// When the maximum number of connections is open.
+    pub fn acquire(&self, peer: SocketAddr) -> Result<ConnectionPermit, AcquireError> {
+        let Limiter { limits, trusted_proxies, started, .. } = &*self.0;
+        let ip = peer.ip().to_canonical();
+        let address = (!is_proxy(ip, trusted_proxies)).then(|| network(ip));
         let now = millis(started.elapsed());
         let mut table = self.lock();
         if let Some(address) = address
-            && table.per_address.get(&address).is_some_and(|open| *open >= bounds.idle_per_address)
+            && table.per_address.get(&address).is_some_and(|open| *open >= limits.idle_per_address)
         {
-            let before = now.saturating_sub(millis(bounds.grace));
-            table.bound_idle(address, bounds.idle_per_address, before);
+            let before = now.saturating_sub(millis(limits.grace));
+            table.evict_idle_of(address, limits.idle_per_address, before);
         }
-        // Those that end are open until they have closed their files.
-        if table.staying() >= bounds.open {
-            table.make_room(bounds.open);
+        if table.remaining() >= limits.open {
+            table.evict_idle(limits.open);
         }
-        if table.staying() >= bounds.open {
-            return Err(NoRoom::Full);
+        if table.remaining() >= limits.open {
+            return Err(AcquireError::Full);
         }
-        if table.connections.len() >= bounds.open + part(bounds.open) {
-            return Err(NoRoom::Soon);
+        // Evicted connections hold their file descriptors until they are closed.
+        if table.connections.len() >= limits.open + evicted_at_once(limits.open) {
+            return Err(AcquireError::Evicting);
         }
-        let idle_since = AtomicU64::new(now);
-        let (gives_way, is_ending, ending) = (AtomicBool::new(false), AtomicBool::new(false), Notify::new());
-        let taken_at = AtomicU64::new(0);
-        let connection =
-            Arc::new(Connection { address, started: *started, idle_since, gives_way, is_ending, ending, taken_at });
+        let connection = Arc::new(Connection::new(peer, address, *started, now));
         let number = table.insert(Arc::clone(&connection));
         Ok(ConnectionPermit { limiter: self.clone(), number, connection })
     }
@@ -234,7 +250,7 @@ impl Table {
     fn remove(&mut self, number: u64) {
         let Some(removed) = self.connections.remove(&number) else { return };
         metrics::connections(self.connections.len());
-        self.ending -= usize::from(removed.gives_way.load(Ordering::Acquire));
+        self.evicted -= usize::from(removed.is_evicted.load(Ordering::Acquire));
         if let Some(address) = removed.address
             && let Some(open) = self.per_address.get_mut(&address)
         {
@@ -245,44 +261,45 @@ impl Table {
         }
     }
 
-    /// How many are open and not about to end.
-    fn staying(&self) -> usize {
-        self.connections.len().saturating_sub(self.ending)
+    /// Returns the number of open connections that are not evicted.
+    fn remaining(&self) -> usize {
+        self.connections.len().saturating_sub(self.evicted)
     }
 
-    /// The idle ones among some, each with when it became idle, the oldest first.
-    fn idle(&self, which: impl Fn(&Connection) -> bool) -> Vec<(u64, u64)> {
-        let idle = |(number, one): (&u64, &Arc<Connection>)| Some((one.idle().filter(|_| which(one))?, *number));
+    /// Returns the idle connections that match, each with when it became idle, oldest first.
+    fn idle(&self, matches: impl Fn(&Connection) -> bool) -> Vec<(u64, u64)> {
+        let idle =
+            |(number, one): (&u64, &Arc<Connection>)| Some((one.idle_since().filter(|_| matches(one))?, *number));
         let mut idle: Vec<_> = self.connections.iter().filter_map(idle).collect();
         idle.sort_unstable();
         idle
     }
 
-    /// Ends the oldest idle connections of an address that has as many as it may, unless they are younger than this.
-    fn bound_idle(&mut self, address: IpAddr, most: usize, before: u64) {
+    /// Evicts the oldest idle connections of an address beyond `most`, if they became idle no later than `before`.
+    fn evict_idle_of(&mut self, address: IpAddr, most: usize, before: u64) {
         let idle = self.idle(|one| one.address == Some(address));
-        if let Some(surplus) = (idle.len() + part(most)).checked_sub(most).filter(|_| idle.len() >= most) {
-            self.end(idle.into_iter().take(surplus).filter(|(since, _)| *since <= before));
+        if let Some(surplus) = (idle.len() + evicted_at_once(most)).checked_sub(most).filter(|_| idle.len() >= most) {
+            self.evict(idle.into_iter().take(surplus).filter(|(since, _)| *since <= before));
         }
     }
 
-    /// Ends the oldest idle connections of all, so that a few more have room.
-    fn make_room(&mut self, most: usize) {
-        let surplus = self.staying().saturating_sub(most) + part(most);
+    /// Evicts the oldest idle connections beyond `most`, and a few more.
+    fn evict_idle(&mut self, most: usize) {
+        let surplus = self.remaining().saturating_sub(most) + evicted_at_once(most);
         let idle = self.idle(|one| one.address.is_some());
-        self.end(idle.into_iter().take(surplus));
+        self.evict(idle.into_iter().take(surplus));
     }
 
-    fn end(&mut self, idle: impl Iterator<Item = (u64, u64)>) {
+    fn evict(&mut self, idle: impl Iterator<Item = (u64, u64)>) {
         for (_, number) in idle {
-            self.ending += usize::from(self.connections.get(&number).is_some_and(|connection| connection.give_way()));
+            self.evicted += usize::from(self.connections.get(&number).is_some_and(|connection| connection.evict()));
         }
     }
 }
 
-/// How many give way at once, so that not each connection that comes has to look for one.
-fn part(most: usize) -> usize {
-    most.div_ceil(PART)
+/// Returns how many connections beyond a limit are evicted at once.
+fn evicted_at_once(limit: usize) -> usize {
+    limit.div_ceil(EVICTED_FRACTION)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,5 +1,5 @@
-//! Answers as JSON, in pieces that are let go one by one as they are sent. An answer that is too large, that there is no
-//! memory for, or that takes too long is not written to its end.
+//! Encodes answers as JSON, in chunks that are freed one by one as they are sent. Encoding stops when the answer is too
+//! large, has no memory left, or takes too long.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -16,44 +16,44 @@ use crate::graphql::Stopped;
 
 use super::answer_memory::{AnswerReservation, UnsentAnswer};
 
-/// Largest piece of an answer, in bytes.
-const PIECE: usize = 32 * 1_024;
+/// Maximum size of a chunk of an answer, in bytes.
+const CHUNK_SIZE: usize = 32 * 1_024;
 
-/// Size up to which the memory of an answer is not counted, in bytes.
-const SMALL: usize = 4 * 1_024;
+/// Maximum size of an answer whose memory is not counted, in bytes.
+const MAX_UNCOUNTED: usize = 4 * 1_024;
 
 /// Why an answer was not encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodeError {
     /// It is too large, or there is no memory for it.
     Stopped(Stopped),
-    /// Its time is over.
+    /// It timed out.
     TooLate,
 }
 
-/// The body of an HTTP response: at most so many bytes of JSON, written before a deadline.
+/// Encodes the body of an HTTP response: at most `most` bytes of JSON, before a deadline.
 ///
 /// # Errors
-/// When it cannot be written to its end.
+/// When it is too large, has no memory left, or takes too long.
 pub fn body(
     answer: &impl Serialize,
     most: usize,
     due: Instant,
     reservation: &AnswerReservation,
 ) -> Result<Body, EncodeError> {
-    let mut pieces = Pieces { written: VecDeque::new(), length: 0, most, due, reservation, fault: None };
-    pieces.write_json(answer)?;
-    let Pieces { written: mut pieces, length, .. } = pieces;
-    let Some(unsent) = reservation.send(length) else { return Ok(pieces.pop_front().unwrap_or_default().into()) };
+    let mut writer = ChunkWriter { chunks: VecDeque::new(), length: 0, most, due, reservation, error: None };
+    writer.write_json(answer)?;
+    let ChunkWriter { mut chunks, length, .. } = writer;
+    let Some(unsent) = reservation.send(length) else { return Ok(chunks.pop_front().unwrap_or_default().into()) };
     let unsent = Arc::new(unsent);
-    let pieces = pieces.into_iter().map(|bytes| Bytes::from_owner(Piece { bytes, unsent: Arc::clone(&unsent) }));
-    Ok(Body::new(Pieced { pieces: pieces.collect(), left: length as u64 }))
+    let chunks = chunks.into_iter().map(|bytes| Bytes::from_owner(Chunk { bytes, unsent: Arc::clone(&unsent) }));
+    Ok(Body::new(ChunkedBody { chunks: chunks.collect(), left: length as u64 }))
 }
 
-/// A message of a websocket, or the data of an event: at most so many bytes of JSON.
+/// Encodes a message of a websocket, or the data of an event: at most `most` bytes of JSON.
 ///
 /// # Errors
-/// When it would be larger.
+/// When it is larger.
 pub fn text(message: &impl Serialize, most: usize) -> Result<String, EncodeError> {
     let mut bounded = Bounded { bytes: Vec::new(), most };
     match serde_json::to_writer(&mut bounded, message) {
@@ -82,54 +82,55 @@ impl Write for Bounded {
     }
 }
 
-/// JSON that is being written.
-struct Pieces<'a> {
-    written: VecDeque<Vec<u8>>,
+/// Writes JSON in chunks.
+struct ChunkWriter<'a> {
+    chunks: VecDeque<Vec<u8>>,
     length: usize,
     most: usize,
     due: Instant,
     reservation: &'a AnswerReservation,
-    fault: Option<EncodeError>,
+    /// Why it stopped.
+    error: Option<EncodeError>,
 }
 
-impl Pieces<'_> {
+impl ChunkWriter<'_> {
     fn write_json(&mut self, answer: &impl Serialize) -> Result<(), EncodeError> {
-        self.written.push_back(Vec::new());
+        self.chunks.push_back(Vec::new());
         let written = serde_json::to_writer(&mut *self, answer);
-        // Numbers and texts always are JSON: what fails is what was refused here.
+        // Answers can always be serialized: what fails was refused here.
         let size = self.length;
-        written.map_err(|_| self.fault.unwrap_or(EncodeError::Stopped(Stopped::TooLarge)))?;
-        if size > SMALL { self.reservation.cover(size).map_err(EncodeError::Stopped) } else { Ok(()) }
+        written.map_err(|_| self.error.unwrap_or(EncodeError::Stopped(Stopped::TooLarge)))?;
+        if size > MAX_UNCOUNTED { self.reservation.cover(size).map_err(EncodeError::Stopped) } else { Ok(()) }
     }
 
-    /// Begins a new piece, if there is still time and memory for one.
+    /// Begins a new chunk, if there is time and memory for one.
     fn extend(&mut self) -> Result<(), EncodeError> {
         if Instant::now() >= self.due {
             return Err(EncodeError::TooLate);
         }
-        self.reservation.cover(self.length + PIECE).map_err(EncodeError::Stopped)?;
-        self.written.push_back(Vec::with_capacity(PIECE));
+        self.reservation.cover(self.length + CHUNK_SIZE).map_err(EncodeError::Stopped)?;
+        self.chunks.push_back(Vec::with_capacity(CHUNK_SIZE));
         Ok(())
     }
 }
 
-impl Write for Pieces<'_> {
+impl Write for ChunkWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let refused = |pieces: &mut Self, fault| {
-            pieces.fault = Some(fault);
+        let refused = |writer: &mut Self, error| {
+            writer.error = Some(error);
             io::Error::from(io::ErrorKind::OutOfMemory)
         };
         if self.length + bytes.len() > self.most {
             return Err(refused(self, EncodeError::Stopped(Stopped::TooLarge)));
         }
-        if self.written.back().is_none_or(|piece| piece.len() >= PIECE)
-            && let Err(fault) = self.extend()
+        if self.chunks.back().is_none_or(|chunk| chunk.len() >= CHUNK_SIZE)
+            && let Err(error) = self.extend()
         {
-            return Err(refused(self, fault));
+            return Err(refused(self, error));
         }
-        let Some(piece) = self.written.back_mut() else { return Ok(0) };
-        let taken = bytes.len().min(PIECE - piece.len());
-        piece.extend_from_slice(&bytes[..taken]);
+        let Some(chunk) = self.chunks.back_mut() else { return Ok(0) };
+        let taken = bytes.len().min(CHUNK_SIZE - chunk.len());
+        chunk.extend_from_slice(&bytes[..taken]);
         self.length += taken;
         Ok(taken)
     }
@@ -139,42 +140,42 @@ impl Write for Pieces<'_> {
     }
 }
 
-/// A piece that is let go when the connection has taken it.
-struct Piece {
+/// A chunk whose memory is released when it was sent.
+struct Chunk {
     bytes: Vec<u8>,
     unsent: Arc<UnsentAnswer>,
 }
 
-impl AsRef<[u8]> for Piece {
+impl AsRef<[u8]> for Chunk {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Piece {
+impl Drop for Chunk {
     fn drop(&mut self) {
         self.unsent.sent(self.bytes.len());
     }
 }
 
 /// A body of a known length.
-struct Pieced {
-    pieces: VecDeque<Bytes>,
+struct ChunkedBody {
+    chunks: VecDeque<Bytes>,
     left: u64,
 }
 
-impl HttpBody for Pieced {
+impl HttpBody for ChunkedBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let piece = self.pieces.pop_front();
-        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+        let chunk = self.chunks.pop_front();
+        self.left -= chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        self.chunks.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,5 +1,5 @@
-//! An accepted operation, executed: one answer, or the results of a subscription one after the other, as far as the limits on
-//! answers and times allow. How they are sent is the transports' business.
+//! Executes prepared operations: one answer, or the results of a subscription one after the other, within the limits on
+//! answers and times. How they are sent is the transports' business.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::graphql::{ApiSchema, Budget, Stopped};
 use crate::observability::metrics::{self, Open};
 use crate::supervision::owned;
 
-use super::Served;
-use super::operation::{Accepted, Answer, answer};
-use super::wire::Place;
+use super::ServerState;
+use super::concurrency::ConcurrencyPermit;
+use super::operation::{Answer, PreparedOperation, answer};
 
-/// Executes a query or a mutation, as far as its answer may be made.
+/// Executes a query or a mutation, as far as its answer fits its budget.
 ///
 /// # Errors
-/// Why it was not executed to its end.
+/// Why it was stopped.
 pub async fn execute(schema: &ApiSchema, request: Request, budget: &Budget) -> Result<Response, Stopped> {
     tokio::select! {
         biased;
@@ -31,49 +31,55 @@ pub async fn execute(schema: &ApiSchema, request: Request, budget: &Budget) -> R
     }
 }
 
-/// Counts an operation with one answer.
+/// Counts a query or a mutation.
 pub fn count(kind: OperationType) {
     metrics::request(if kind == OperationType::Mutation { "mutation" } else { "query" });
 }
 
-/// The results of an operation, one at a time: the next is worked out when the last one was taken. What has one answer is
-/// answered when it is due at the latest, and keeps its place until then.
-pub fn results(served: &Served, accepted: Accepted, due: Instant, place: Place) -> BoxStream<'static, Answer> {
-    match accepted.kind {
-        OperationType::Subscription => read(served, accepted, None).boxed(),
+/// Returns the results of an operation: each is computed when the one before was taken. A query or a mutation is answered
+/// when it is due at the latest, and holds its permit until then.
+pub fn results(
+    state: &Arc<ServerState>,
+    prepared: PreparedOperation,
+    due: Instant,
+    permit: ConcurrencyPermit,
+) -> BoxStream<'static, Answer> {
+    match prepared.kind {
+        OperationType::Subscription => query_results(state, prepared, None).boxed(),
         OperationType::Query => {
-            count(accepted.kind);
-            read(served, accepted, Some((due, place))).boxed()
+            count(prepared.kind);
+            query_results(state, prepared, Some((due, permit))).boxed()
         }
         OperationType::Mutation => {
-            count(accepted.kind);
-            change(served, accepted, due, place).boxed()
+            count(prepared.kind);
+            mutation_result(state, prepared, due, permit).boxed()
         }
     }
 }
 
 /// Executes a mutation in a task of its own, which goes on when nobody waits for it any more; a shutdown waits for it.
-fn change(
-    served: &Served,
-    accepted: Accepted,
+fn mutation_result(
+    state: &Arc<ServerState>,
+    prepared: PreparedOperation,
     due: Instant,
-    place: Place,
+    permit: ConcurrencyPermit,
 ) -> impl Stream<Item = Answer> + Send + use<> {
-    let Accepted { kind, request, budget, reservation, sent, span, .. } = accepted;
-    let (schema, persisted, most) = (served.schema.clone(), served.persisted.clone(), served.front.wire.room.answer);
+    let PreparedOperation { kind, request, budget, reservation, sent, span, .. } = prepared;
+    let shared = Arc::clone(state);
     let work = async move {
-        let answer = match timeout_at(due, execute(&schema, request, &budget)).await {
+        let most = shared.config.transport.sizes.answer;
+        let answer = match timeout_at(due, execute(&shared.schema, request, &budget)).await {
             Ok(Ok(response)) => Answer { unsent: reservation.send(most), ..answer(kind, response) },
             Ok(Err(stopped)) => Answer::of_stopped(kind, stopped, most),
-            Err(_) => Answer::of_late(kind),
+            Err(_) => Answer::of_timeout(kind),
         };
         if let Some((hash, query)) = sent.filter(|_| !answer.is_request_error) {
-            persisted.remember(hash, &query);
+            shared.persisted.remember(hash, &query);
         }
-        drop(place);
+        drop(permit);
         answer
     };
-    let (work, open) = (served.app.tasks.spawn(work.instrument(span)), Open::operation());
+    let (work, open) = (state.app.tasks.spawn(work.instrument(span)), Open::operation());
     stream::once(async move {
         let answer = work.await.unwrap_or_else(|_| Answer::of_panic());
         drop(open);
@@ -83,22 +89,22 @@ fn change(
 
 /// Executes a query, or follows a subscription. A query that came with its hash is remembered with its first result.
 ///
-/// A task of its own does the work. If the results were worked out only as far as somebody takes them, a client that
-/// stops reading would leave a query half done, and with it one of the few connections to the database.
-fn read(
-    served: &Served,
-    accepted: Accepted,
-    bounded: Option<(Instant, Place)>,
+/// It runs in a task of its own: if results were computed only as somebody takes them, a client that stops reading would
+/// leave a query half executed, and hold one of the few connections to the database.
+fn query_results(
+    state: &Arc<ServerState>,
+    prepared: PreparedOperation,
+    bounded: Option<(Instant, ConcurrencyPermit)>,
 ) -> impl Stream<Item = Answer> + Send + use<> {
-    let Accepted { kind, request, budget, reservation, mut sent, span, .. } = accepted;
-    let persisted = served.persisted.clone();
-    let most = served.front.wire.room.answer;
-    let (due, place) = bounded.unzip();
-    let responses = served.schema.execute_stream(request);
-    let answers = stream::unfold(Some((responses, place)), move |running| {
+    let PreparedOperation { kind, request, budget, reservation, mut sent, span, .. } = prepared;
+    let shared = Arc::clone(state);
+    let most = state.config.transport.sizes.answer;
+    let (due, permit) = bounded.unzip();
+    let responses = state.schema.execute_stream(request);
+    let answers = stream::unfold(Some((responses, permit)), move |running| {
         let (budget, reservation) = (Arc::clone(&budget), Arc::clone(&reservation));
         async move {
-            let (mut responses, place) = running?;
+            let (mut responses, permit) = running?;
             let next = async {
                 tokio::select! {
                     biased;
@@ -107,11 +113,11 @@ fn read(
                 }
             };
             let next = match due {
-                Some(due) => timeout_at(due, next).await.unwrap_or_else(|_| Err(Box::new(Answer::of_late(kind)))),
+                Some(due) => timeout_at(due, next).await.unwrap_or_else(|_| Err(Box::new(Answer::of_timeout(kind)))),
                 None => next.await,
             };
-            // A query has one result, and then its place is free.
-            drop(place);
+            // A query has one result, and then its permit is free.
+            drop(permit);
             match next {
                 Err(stopped) => Some((*stopped, None)),
                 Ok(response) => {
@@ -124,25 +130,26 @@ fn read(
     });
     let answers = answers.map(move |answer| {
         if let Some((hash, query)) = sent.take_if(|_| !answer.is_request_error) {
-            persisted.remember(hash, &query);
+            shared.persisted.remember(hash, &query);
         }
         answer
     });
-    ahead(Box::pin(answers), span)
+    in_task(Box::pin(answers), span)
 }
 
-/// The span ends with the first result: a subscription may go on for days.
-fn ahead(
+/// Computes results in a task, one ahead of what is taken. The span ends with the first result: a subscription may go on
+/// for days.
+fn in_task(
     mut results: impl Stream<Item = Answer> + Send + Unpin + 'static,
     span: Span,
 ) -> impl Stream<Item = Answer> + Send {
-    // Boxed, because a channel keeps room for more than it lets wait, and thousands of these only wait.
+    // Boxed, because a channel allocates more slots than it has capacity, and thousands of these only wait.
     let (sender, receiver) = mpsc::channel::<Box<Answer>>(1);
     let mut span = Some(span);
     let work = owned(async move {
-        while let Ok(place) = sender.reserve().await {
+        while let Ok(slot) = sender.reserve().await {
             match results.next().instrument(span.take().unwrap_or_else(Span::none)).await {
-                Some(result) => place.send(Box::new(result)),
+                Some(result) => slot.send(Box::new(result)),
                 None => break,
             }
         }

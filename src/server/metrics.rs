@@ -1,7 +1,7 @@
-//! `/metrics`: what an operator watches, in the text format of Prometheus. In production it is for staff and for who has
-//! the token of metrics, which is good for nothing else.
+//! `/metrics`, in the text format of Prometheus. In production it is for staff, and for holders of the metrics token, which
+//! is valid for nothing else.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,25 +14,25 @@ use crate::payment::{GATEWAYS, RESULTS};
 use domain::actor::Actor;
 use domain::rejection;
 
-use super::auth::BadToken;
-use super::refusal::{refuse, unauthorized};
-use super::{Identity, Served};
+use super::auth::InvalidToken;
+use super::error_response::{error_response, unauthorized};
+use super::{Identity, ServerState};
 
 /// The media type of the text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Bounds of the buckets for times, in seconds: from a fast disk to a caller's patience.
+/// Upper bounds of the buckets for times, in seconds: from a fast disk to the request timeout.
 const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// Bounds of the buckets for commands in a batch.
+/// Upper bounds of the buckets for commands in a batch.
 const COMMANDS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// Begins to count, once per process.
+/// Installs the recorder, once per process.
 pub fn install() {
     handle();
 }
 
-/// `None` when somebody else counts in this process already.
+/// Returns the recorder; `None` if the process has another one already.
 fn handle() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let install = || {
@@ -49,25 +49,25 @@ fn handle() -> Option<&'static PrometheusHandle> {
     HANDLE.get_or_init(install).as_ref()
 }
 
-/// Everything that was counted since the start.
-pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Response {
-    let gate = &served.front.gate;
-    if !gate.may_read_metrics(&headers) {
-        match gate.admit_headers(&headers) {
+/// Returns all metrics.
+pub async fn metrics(State(state): State<Arc<ServerState>>, headers: HeaderMap) -> Response {
+    let authenticator = &state.config.authenticator;
+    if !authenticator.may_read_metrics(&headers) {
+        match authenticator.authenticate(&headers) {
             Ok(identity) if identity.actor.is_staff() => {}
             Ok(Identity { actor: Actor::Guest, .. }) => return unauthorized("Metrics are for staff; send a token."),
-            Ok(_) => return refuse(StatusCode::FORBIDDEN, Code::Forbidden, "Metrics are for staff."),
-            Err(BadToken) => return served.bad_token(&headers),
+            Ok(_) => return error_response(StatusCode::FORBIDDEN, Code::Forbidden, "Metrics are for staff."),
+            Err(InvalidToken) => return state.invalid_token(&headers),
         }
     }
     let Some(handle) = handle() else { return StatusCode::NOT_FOUND.into_response() };
-    if let Some(age) = served.app.feed_age.age() {
+    if let Some(age) = state.app.feed_age.age() {
         telemetry::feed_age(age);
     }
-    if let Some(set) = gate.key_set() {
+    if let Some(set) = authenticator.key_set() {
         telemetry::key_set(set.age(), set.size(), set.failures());
     }
-    for (pool, used) in served.app.store.connections() {
+    for (pool, used) in state.app.store.connections() {
         telemetry::database_connections(pool, used.open, used.idle, used.waiting);
     }
     telemetry::process(lines::dropped(), files());
@@ -75,7 +75,7 @@ pub async fn metrics(State(served): State<Served>, headers: HeaderMap) -> Respon
     ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], handle.render()).into_response()
 }
 
-/// How many files the process has open, where that can be told, and how many it may.
+/// Returns how many files the process has open, if the platform tells it, and how many it may open.
 fn files() -> (Option<u64>, Option<u64>) {
     let open = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
     // One of them is the listing itself.

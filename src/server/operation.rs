@@ -1,5 +1,4 @@
-//! One operation as it comes in, whatever brings it: checked before it is parsed, executed, and with a code on every
-//! error when it goes out.
+//! One operation, whatever transport it came over: checked before it is executed, and answered with a code on every error.
 
 use std::sync::Arc;
 
@@ -10,28 +9,28 @@ use tracing::{Span, field};
 
 use crate::graphql::document::fault::{self, Faults};
 use crate::graphql::document::{Admitted, Delivery};
-use crate::graphql::{Budget, Code, Stopped, Viewer, finish, prepare};
+use crate::graphql::{self, Budget, Code, Stopped, Viewer, finish};
 use crate::observability::traces;
 
-use super::Served;
+use super::ServerState;
 use super::answer_memory::{AnswerReservation, UnsentAnswer};
-use super::persisted::{Hash, Persisted};
+use super::persisted::{Hash, PersistedQueries};
 use super::rate::COST_OF_ROW;
 
-/// Where an answer says how many of its errors are left out, in its `extensions`.
+/// The member of `extensions` that says how many errors are left out.
 const LEFT_OUT: &str = "errorsLeftOut";
 
-/// What is said of a mutation whose time is over.
+/// The message to a mutation that timed out.
 pub const UNKNOWN_OUTCOME: &str =
     "There was no answer in time. Whether it was executed is not known; send it again with its key.";
 
-/// What is said to a mutation that came in a link.
+/// The message to a mutation that came by GET.
 pub const MUTATION_BY_GET: &str = "GET is for queries; POST mutations.";
 
-/// A JSON object that may be missing.
+/// A JSON object, or nothing.
 pub type Object = Option<serde_json::Map<String, serde_json::Value>>;
 
-/// What a client sends.
+/// An operation as a client sends it.
 #[derive(Debug, Deserialize)]
 pub struct Operation {
     /// Missing when only its hash was sent.
@@ -45,54 +44,54 @@ pub struct Operation {
     extensions: Object,
 }
 
-/// An operation that may be executed, and of which kind it is.
-pub struct Accepted {
+/// An operation that was checked and may be executed.
+pub struct PreparedOperation {
     /// Query, mutation or subscription.
     pub kind: OperationType,
-    /// What it costs, with the rows that it writes and what it looks through.
+    /// Its cost for the rate limit, with the rows that it writes and those that it scans.
     pub cost: u64,
-    /// Rows of carts that it writes.
+    /// Number of rows of carts that it writes.
     pub cart_rows: u64,
-    /// What to execute.
+    /// The request to the schema.
     pub request: Request,
-    /// What its answer may take.
+    /// The maximum size of its answer.
     pub budget: Arc<Budget>,
-    /// The memory that its answer takes.
+    /// The memory of its answer.
     pub reservation: Arc<AnswerReservation>,
-    /// What is logged and traced about it.
+    /// Its span.
     pub span: Span,
-    /// The query and its hash, if both were sent: to be remembered once it was executed.
+    /// The hash and the query, if both were sent: remembered once the query was executed.
     pub sent: Option<(Hash, String)>,
 }
 
-/// A response, and whether it is a request error: one that came before anything was executed.
+/// The answer to an operation.
 pub struct Answer {
-    /// What to send.
+    /// The response to send.
     pub response: Response,
-    /// Nothing was executed.
+    /// Whether it is a request error: nothing was executed.
     pub is_request_error: bool,
-    /// The memory of a result that is large, until it is sent.
+    /// The memory of a large result, until it is sent.
     pub unsent: Option<UnsentAnswer>,
-    /// A subscription cannot go on for now, for want of memory: its connection is ended, so that its client comes back.
+    /// Whether it breaks a subscription off for lack of memory: the connection is closed, so that the client reconnects.
     pub is_broken_off: bool,
 }
 
 impl Operation {
-    /// An operation from the parts of a query string.
+    /// Returns an operation from the parts of a query string.
     pub fn from_parts(query: Option<String>, name: Option<String>, [variables, extensions]: [Object; 2]) -> Self {
         Self { query, name, variables, extensions }
     }
 
-    /// Whether it names a query at all, in full or by its hash.
+    /// Returns whether it has a query, in full or by its hash.
     pub fn has_query(&self) -> bool {
         self.query.is_some() || self.extensions.as_ref().is_some_and(|all| all.contains_key("persistedQuery"))
     }
 
-    /// Puts the query in place of its hash. Answers the hash with the query when both were sent.
+    /// Replaces the hash of a persisted query by the query. Returns the hash and the query if both were sent.
     ///
     /// # Errors
-    /// The answer that says what is wrong with the hash, or that there is no query.
-    fn resolve(&mut self, persisted: &Persisted) -> Result<Option<(Hash, String)>, Box<Answer>> {
+    /// When the hash is not known or does not match, or when there is no query.
+    fn resolve(&mut self, persisted: &PersistedQueries) -> Result<Option<(Hash, String)>, Box<Answer>> {
         let extension = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
         let resolved = match extension {
             Some(extension) => persisted.resolve(&mut self.query, extension),
@@ -104,35 +103,35 @@ impl Operation {
         Ok(hash.zip(self.query.clone()))
     }
 
-    /// Finds the document and checks it and its variables; what they ask for may then be executed.
+    /// Finds the document, and checks it and its variables.
     ///
     /// # Errors
     /// The answer that says what is wrong with them.
-    pub fn accept(
+    pub fn prepare(
         mut self,
-        served: &Served,
+        state: &ServerState,
         viewer: Viewer,
         reservation: AnswerReservation,
         delivery: Delivery,
-    ) -> Result<Accepted, Box<Answer>> {
-        let sent = self.resolve(&served.persisted)?;
-        let refuse = |faults| Box::new(Answer::of_faults(faults));
+    ) -> Result<PreparedOperation, Box<Answer>> {
+        let sent = self.resolve(&state.persisted)?;
+        let error_response = |faults| Box::new(Answer::of_faults(faults));
         let query = self.query.unwrap_or_default();
-        let document = served.documents.read(&query).map_err(refuse)?;
-        if !served.front.explore && document.asks_for_introspection() {
+        let document = state.documents.read(&query).map_err(error_response)?;
+        if !state.config.explore && document.asks_for_introspection() {
             let error = Code::ValidationFailed.error("Introspection is switched off here.");
             return Err(Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))));
         }
         let name = self.name.filter(|name| !name.is_empty());
         let asked = (name.as_deref(), self.variables.as_ref());
-        let admitted = served.documents.admit(&document, asked, &viewer, delivery);
-        let Admitted { kind, cost, writes, scans } = admitted.map_err(refuse)?;
-        let scanned = served.app.store.scan_cost(scans.whole, scans.indexable);
-        let scanned = scanned.min(served.front.wire.rates.most_for_searches());
+        let admitted = state.documents.admit(&document, asked, &viewer, delivery);
+        let Admitted { kind, cost, writes, scans } = admitted.map_err(error_response)?;
+        let scanned = state.app.store.scan_cost(scans.whole, scans.indexable);
+        let scanned = scanned.min(state.config.transport.rates.max_search_cost());
         let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW)).saturating_add(scanned);
         let mut request = Request::new(query);
         let parsed = document.parsed();
-        let span = span(kind, called(name.as_deref(), &parsed));
+        let span = span(kind, operation_name(name.as_deref(), &parsed));
         request.set_parsed_query(parsed);
         request.operation_name = name;
         if let Some(variables) = self.variables {
@@ -140,29 +139,29 @@ impl Operation {
         }
         let reservation = Arc::new(reservation);
         let reserving = Arc::clone(&reservation);
-        let budget = Arc::new(Budget::new(served.front.wire.room.answer, move |more| reserving.reserve(more)));
-        let shared = (kind == OperationType::Subscription).then(|| Arc::clone(&served.shared_reads));
-        let request = prepare(&served.app, request, (viewer, Arc::clone(&budget)), shared);
-        Ok(Accepted { kind, cost, cart_rows: writes.cart_rows, request, budget, reservation, span, sent })
+        let budget = Arc::new(Budget::new(state.config.transport.sizes.answer, move |more| reserving.reserve(more)));
+        let shared = (kind == OperationType::Subscription).then(|| Arc::clone(&state.shared_reads));
+        let request = graphql::prepare(&state.app, request, (viewer, Arc::clone(&budget)), shared);
+        Ok(PreparedOperation { kind, cost, cart_rows: writes.cart_rows, request, budget, reservation, span, sent })
     }
 }
 
-/// The name of the operation that is executed; none when it has none.
-fn called<'a>(asked: Option<&'a str>, document: &'a ExecutableDocument) -> &'a str {
+/// Returns the name of the operation that is executed; empty if it has none.
+fn operation_name<'a>(asked: Option<&'a str>, document: &'a ExecutableDocument) -> &'a str {
     let only = || document.operations.iter().next().and_then(|(name, _)| name).map(Name::as_str);
     asked.or_else(only).unwrap_or_default()
 }
 
-/// The span of an operation: its kind and its name, never its text or its variables.
+/// Returns the span of an operation: its kind and its name, never its text or its variables.
 fn span(kind: OperationType, operation: &str) -> Span {
     let span = tracing::info_span!("operation", %kind, operation, otel.name = field::Empty);
     traces::name(&span, || format!("{kind} {operation}").trim_end().to_owned());
     span
 }
 
-/// Why an operation was not executed to its end, as clients are told.
+/// Returns the error of an operation that was stopped.
 fn stopped_error(kind: OperationType, stopped: Stopped, most: usize) -> ServerError {
-    // A mutation has happened when its answer turns out to be too large.
+    // A mutation is committed by the time that its answer turns out to be too large.
     let is_mutation = kind == OperationType::Mutation;
     let kilobytes = most / 1_024;
     let (code, message) = match stopped {
@@ -189,8 +188,9 @@ fn stopped_error(kind: OperationType, stopped: Stopped, most: usize) -> ServerEr
     fault::located(code, message, None)
 }
 
-/// Wraps a response of the library. Errors without a path came before execution; of a subscription, an error at its
-/// root says that there will be no events. Its errors are few and short; where that leaves some out, it says how many.
+/// Returns the answer with this response of the library. It is a request error if all errors are without a path, or, for a
+/// subscription, at its root: then there are no events. Errors are bounded in number and length; if some are left out, the
+/// answer says how many.
 pub fn answer(kind: OperationType, response: Response) -> Answer {
     let deepest = usize::from(kind == OperationType::Subscription);
     let is_request_error = response.data == async_graphql::Value::Null
@@ -205,19 +205,19 @@ pub fn answer(kind: OperationType, response: Response) -> Answer {
 }
 
 impl Answer {
-    /// The answer to an operation of which nothing was executed.
+    /// Returns the answer to an operation of which nothing was executed.
     pub fn of_request_error(error: ServerError) -> Self {
         Self::of_faults(vec![error])
     }
 
-    /// The answer to a mutation that came in a link.
+    /// Returns the answer to a mutation that came by GET.
     pub fn of_mutation_by_get() -> Self {
         Self::of_faults(fault::fault(Code::BadUserInput, MUTATION_BY_GET))
     }
 
-    /// The same with all that is wrong.
+    /// Returns the answer to an operation with these errors, of which nothing was executed.
     fn of_faults(mut faults: Faults) -> Self {
-        // What has no place in the document has none at all: lines and columns are counted from 1.
+        // Lines and columns are counted from 1: an error outside the document has no location.
         for fault in &mut faults {
             fault.locations.retain(|place| *place != Pos::default());
         }
@@ -229,13 +229,13 @@ impl Answer {
         }
     }
 
-    /// The answer to an operation that took too long.
-    pub fn of_late(kind: OperationType) -> Self {
+    /// Returns the answer to an operation that timed out.
+    pub fn of_timeout(kind: OperationType) -> Self {
         let message = if kind == OperationType::Mutation { UNKNOWN_OUTCOME } else { "There was no answer in time." };
         Self::of_failure(fault::fault(Code::Timeout, message))
     }
 
-    /// The answer to an operation that panicked. What it was is in the log.
+    /// Returns the answer to an operation that panicked. The log says where.
     pub fn of_panic() -> Self {
         Self::of_failure(fault::fault(Code::Internal, "Something went wrong on our side."))
     }
@@ -244,7 +244,7 @@ impl Answer {
         Self { response: Response::from_errors(faults), is_request_error: false, unsent: None, is_broken_off: false }
     }
 
-    /// The answer to an operation that was not executed to its end.
+    /// Returns the answer to an operation that was stopped.
     pub fn of_stopped(kind: OperationType, stopped: Stopped, most: usize) -> Self {
         let response = Response::from_errors(vec![stopped_error(kind, stopped, most)]);
         let is_broken_off = kind == OperationType::Subscription && stopped != Stopped::TooLarge;

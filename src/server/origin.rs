@@ -1,5 +1,5 @@
-//! Which pages may use the API from a browser, and under which names this server answers. It never looks at who somebody
-//! is; it only keeps other sites' pages from acting through their visitors' browsers.
+//! Which pages may use the API from a browser, and under which host names the server answers. It never looks at who sends a
+//! request; it only keeps pages of other sites from acting through the browsers of their visitors.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -9,74 +9,75 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::Next;
+
 use axum::response::Response;
 use tower_http::cors::{AllowHeaders, AllowOrigin, AllowPrivateNetwork, CorsLayer};
 
 use crate::config::Origin;
 use crate::graphql::Code;
 
-use super::refusal::refuse;
-use super::trace::REQUEST_ID;
+use super::error_response::error_response;
+use super::request_id;
 
-/// How long a browser may keep the answer of a preflight.
+/// How long a browser may cache the response to a preflight.
 const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
-/// Most origins that are remembered because they were refused. After that no more are logged.
+/// Maximum number of refused origins that are logged.
 const MAX_REFUSED: usize = 100;
 
-/// Longest origin that is logged as it came, in bytes.
+/// Maximum length of an origin in the log, in bytes.
 const MAX_LOGGED: usize = 200;
 
-/// The origins whose pages may use the API, and those that tried in vain. Clones are the same.
+/// The origins whose pages may use the API, and those that were refused. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Origins(Arc<Known>);
+pub struct Origins(Arc<Inner>);
 
 #[derive(Debug)]
-struct Known {
+struct Inner {
     allowed: HashSet<Origin>,
     refused: Mutex<HashSet<String>>,
 }
 
 impl Origins {
-    /// The pages of these origins may use the API. What is no origin is left out.
+    /// Allows the pages of these origins. What is not an origin is ignored.
     pub fn new(allowed: &[String]) -> Self {
         let allowed = allowed.iter().filter_map(|text| Origin::read(text).ok()).collect();
-        Self(Arc::new(Known { allowed, refused: Mutex::default() }))
+        Self(Arc::new(Inner { allowed, refused: Mutex::default() }))
     }
 
-    /// Whether the page that this request comes from may hold a connection open: a page of our own host, or of an allowed
-    /// origin. Without an origin it is not from a page. (For answers that are read once, browsers ask by themselves.)
-    pub fn may_stay(&self, headers: &HeaderMap) -> bool {
-        headers.get(header::ORIGIN).is_none_or(|origin| self.are_allowed(origin) || is_own(origin, headers))
+    /// Returns whether the page that sends this request may open a websocket or an event stream: a page of the server's own
+    /// host, or of an allowed origin. A request without an origin is not from a page. (For all other responses browsers
+    /// enforce CORS.)
+    pub fn may_connect(&self, headers: &HeaderMap) -> bool {
+        headers.get(header::ORIGIN).is_none_or(|origin| self.allows(origin) || is_own(origin, headers))
     }
 
-    /// Lets the pages of these origins read what is answered, whatever it is. Nothing here goes by cookies, so none are let
-    /// through; and so it is the origin alone that decides, not what headers a page sends.
+    /// Returns the layer that lets pages of allowed origins read the responses. The server uses no cookies, so credentials
+    /// are not allowed; and so the origin alone decides, not the headers that a page sends.
     pub fn cors(&self) -> CorsLayer {
         let (origins, networks) = (self.clone(), self.clone());
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, request| {
-                let is_allowed = origins.are_allowed(origin);
+                let is_allowed = origins.allows(origin);
                 if !is_allowed && !is_own(origin, &request.headers) {
-                    origins.refuse(origin);
+                    origins.error_response(origin);
                 }
                 is_allowed
             }))
             .allow_methods([Method::GET, Method::HEAD, Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
-            // A page of the internet may use a server of the network that its visitor is in.
-            .allow_private_network(AllowPrivateNetwork::predicate(move |origin, _| networks.are_allowed(origin)))
-            .expose_headers([header::ALLOW, header::RETRY_AFTER, header::WWW_AUTHENTICATE, REQUEST_ID])
+            // A page on the internet may use a server in the private network of its visitor.
+            .allow_private_network(AllowPrivateNetwork::predicate(move |origin, _| networks.allows(origin)))
+            .expose_headers([header::ALLOW, header::RETRY_AFTER, header::WWW_AUTHENTICATE, request_id::HEADER])
             .max_age(PREFLIGHT_AGE)
     }
 
-    fn are_allowed(&self, origin: &HeaderValue) -> bool {
+    fn allows(&self, origin: &HeaderValue) -> bool {
         read(origin).is_some_and(|origin| self.0.allowed.contains(&origin))
     }
 
     /// Logs once that pages of this origin are not allowed.
-    fn refuse(&self, origin: &HeaderValue) {
+    fn error_response(&self, origin: &HeaderValue) {
         let shown = read(origin).map_or_else(|| format!("{origin:?}"), |origin| origin.to_string());
         let shown = shown.get(..MAX_LOGGED).unwrap_or(&shown).to_owned();
         let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,30 +96,29 @@ fn read(origin: &HeaderValue) -> Option<Origin> {
     Origin::read(origin.to_str().ok()?).ok()
 }
 
-/// Whether a page is of the host that it asks.
+/// Returns whether the origin of a page is the host that the request is for.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     read(origin).zip(host).is_some_and(|(origin, host)| origin.is_of(host))
 }
 
-/// Puts the host that a request names in its target, as to a proxy, in the place of its `Host`.
-pub async fn name_host<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
+/// Replaces `Host` by the host in the target of a request, if there is one, as in requests to a proxy.
+pub fn set_host_header<B>(request: &mut axum::http::Request<B>) {
     let target = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if let Some(host) = target {
         request.headers_mut().insert(header::HOST, host);
     }
-    request
 }
 
-/// Refuses requests for a host that is not this machine. Otherwise a page that points a name of its own at this address
-/// would be of our own host.
-pub async fn only_loopback(request: Request, next: Next) -> Response {
+/// Returns the refusal of a request for a host that is not a loopback host. Otherwise a page whose own name resolves to a
+/// loopback address would be of the server's own host.
+pub fn refuse_host(request: &Request) -> Option<Response> {
     if is_loopback(request.uri(), request.headers()) {
-        return next.run(request).await;
+        return None;
     }
     let message =
         "In development this server answers to the names and addresses of this machine only, such as localhost.";
-    refuse(StatusCode::MISDIRECTED_REQUEST, Code::Forbidden, message)
+    Some(error_response(StatusCode::MISDIRECTED_REQUEST, Code::Forbidden, message))
 }
 
 fn is_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
@@ -185,7 +185,7 @@ mod tests {
         ] {
             let mut pairs = vec![("host", host)];
             pairs.extend(origin.map(|origin| ("origin", origin)));
-            assert_eq!(origins.may_stay(&headers(&pairs)), expected, "{host} {origin:?}");
+            assert_eq!(origins.may_connect(&headers(&pairs)), expected, "{host} {origin:?}");
         }
     }
 
@@ -193,9 +193,9 @@ mod tests {
     fn an_unknown_origin_is_remembered_once_and_only_so_many() {
         let origins = Origins::new(&[]);
         for number in (0..2 * MAX_REFUSED).flat_map(|number| [number, number]) {
-            origins.refuse(&HeaderValue::from_str(&format!("https://page-{number}.example")).unwrap());
+            origins.error_response(&HeaderValue::from_str(&format!("https://page-{number}.example")).unwrap());
         }
-        origins.refuse(&HeaderValue::from_bytes(&[0xe9; 5_000]).unwrap());
+        origins.error_response(&HeaderValue::from_bytes(&[0xe9; 5_000]).unwrap());
         let refused = origins.0.refused.lock().unwrap();
         assert!(refused.len() == MAX_REFUSED && refused.contains("https://page-0.example"));
     }

@@ -1,7 +1,7 @@
 //! Automatic persisted queries: a client sends the SHA-256 of a query in place of the query, once the server has seen it.
 //!
-//! Only what was executed is remembered, so nobody fills the memory with documents that are no good; and never more than
-//! a fixed number, the least recently used going first.
+//! Only executed queries are remembered, so nobody fills the memory with invalid documents; and never more than a fixed
+//! number, of which the least recently used is forgotten first.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +12,18 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::Code;
 
-/// Most queries that are remembered.
+/// Maximum number of queries that are remembered.
 const MAX_PERSISTED: usize = 1_000;
 
-/// What clients expect to read in the message when a hash is not known.
+/// The message that clients expect when a hash is not known.
 const NOT_FOUND: &str = "PersistedQueryNotFound";
 
 /// The SHA-256 of a query.
 pub type Hash = [u8; 32];
 
 /// The queries that are remembered.
-#[derive(Clone, Debug)]
-pub struct Persisted(Arc<Mutex<LruCache<Hash, Arc<str>>>>);
+#[derive(Debug)]
+pub struct PersistedQueries(Mutex<LruCache<Hash, Arc<str>>>);
 
 /// `extensions.persistedQuery`.
 #[derive(Debug, Deserialize)]
@@ -33,15 +33,15 @@ struct Extension {
     sha256_hash: String,
 }
 
-impl Default for Persisted {
+impl Default for PersistedQueries {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(LruCache::new(NonZeroUsize::new(MAX_PERSISTED).unwrap_or(NonZeroUsize::MIN)))))
+        Self(Mutex::new(LruCache::new(NonZeroUsize::new(MAX_PERSISTED).unwrap_or(NonZeroUsize::MIN))))
     }
 }
 
-impl Persisted {
-    /// Finds the query that an operation names by its hash. Answers the hash, too, when one was sent along with a query,
-    /// for [`Persisted::remember`].
+impl PersistedQueries {
+    /// Finds the query that an operation names by its hash. Returns the hash if it was sent along with the query, for
+    /// [`PersistedQueries::remember`].
     ///
     /// # Errors
     /// When the hash is not known, or is not that of the query.
@@ -96,8 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_least_used_goes_first() {
-        let persisted = Persisted::default();
+    fn memory_is_bounded_and_the_least_recently_used_query_is_forgotten_first() {
+        let persisted = PersistedQueries::default();
         for number in 0..MAX_PERSISTED {
             persisted.remember(hash(&number.to_string()), &number.to_string());
         }

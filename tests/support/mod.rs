@@ -19,7 +19,7 @@ use onhand::config::{Access, PaymentTimeouts, Role};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
-use onhand::server::{Door, Front, Gate, Timeouts, Wire, token};
+use onhand::server::{Authenticator, HttpConfig, Startup, Timeouts, TransportConfig, issue_token};
 use onhand::writer::MAX_QUEUED;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
@@ -62,10 +62,10 @@ pub const fn short_times() -> PaymentTimeouts {
 
 /// The default limits with timeouts for clients that no busy machine exceeds: a test that is itself slow to send, to read
 /// or to answer a ping is not taken for a client that is gone.
-pub fn patient_wire() -> Wire {
+pub fn patient_transport() -> TransportConfig {
     let long = Duration::from_mins(10);
     let times = Timeouts { head: PATIENCE, init: PATIENCE, silence: long, write: long, ..Timeouts::default() };
-    Wire { times, ..Wire::default() }
+    TransportConfig { timeouts: times, ..TransportConfig::default() }
 }
 
 /// The secret of shops that check tokens.
@@ -89,15 +89,15 @@ pub struct Wanted {
     /// Who may do what; development unless changed.
     pub access: Access,
     /// What comes in, and how long it may take.
-    pub wire: Wire,
+    pub transport: TransportConfig,
     /// What one document may ask for.
     pub documents: Limits,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        let (access, wire, documents) = (Access::default(), patient_wire(), Limits::default());
-        Self { times: patient_times(), access, wire, documents }
+        let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
+        Self { times: patient_times(), access, transport, documents }
     }
 }
 
@@ -178,8 +178,8 @@ impl Shop {
     }
 
     /// An empty shop with this wire.
-    pub async fn open_wired(wire: Wire) -> Self {
-        Self::open_as(Wanted { wire, ..Wanted::default() }).await
+    pub async fn open_with_transport(transport: TransportConfig) -> Self {
+        Self::open_as(Wanted { transport, ..Wanted::default() }).await
     }
 
     /// An empty shop that checks tokens and shows counts to the public as this says.
@@ -217,7 +217,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, wire, documents } = wanted;
+        let Wanted { times, access, transport, documents } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -225,9 +225,9 @@ impl Shop {
         let clock = Clock::from_fn(move || {
             Clock::system().now() + chrono::Duration::milliseconds(offset.load(Ordering::SeqCst))
         });
-        let gate = Gate::new(&access).await.expect("sound settings");
-        gate.settled().await;
-        let is_development = gate.is_development();
+        let authenticator = Authenticator::new(&access).await.expect("sound settings");
+        authenticator.wait_for_keys().await;
+        let is_development = authenticator.is_development();
         let settings = Settings {
             times,
             public_stock: access.public_stock,
@@ -240,9 +240,10 @@ impl Shop {
         let stop = CancellationToken::new();
         app.follow_replicas(&databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.clone(), stop.clone()));
-        let front = Front { gate, explore: access.explore.unwrap_or(is_development), documents, wire };
-        let door = Door::open(listener, &front.wire, stop.clone());
-        let server = tokio::spawn(door.let_in(app.clone(), front).expect("a sound schema").until_drained());
+        let config =
+            HttpConfig { authenticator, explore: access.explore.unwrap_or(is_development), documents, transport };
+        let startup = Startup::open(listener, &config.transport, stop.clone());
+        let server = tokio::spawn(startup.serve(app.clone(), config).expect("a sound schema").until_drained());
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let client = Client { url, authorization: None, http };
         Self { app, access, client, ahead, stop, server, writer, databases, place }
@@ -255,14 +256,14 @@ impl Shop {
 
     /// Somebody with a token that is good for so long.
     pub async fn signed_in_for(&self, role: Role, subject: &str, lifetime: Duration) -> Client {
-        let token = token(&self.access, role, subject, lifetime, Clock::system().now()).await.expect("a token");
+        let token = issue_token(&self.access, role, subject, lifetime, Clock::system().now()).await.expect("a token");
         Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 
     /// Somebody whose token expired a minute ago.
     pub async fn expired(&self, role: Role, subject: &str) -> Client {
         let made_at = Clock::system().now() - Duration::from_mins(1);
-        let token = token(&self.access, role, subject, Duration::ZERO, made_at).await.expect("a token");
+        let token = issue_token(&self.access, role, subject, Duration::ZERO, made_at).await.expect("a token");
         Client { authorization: Some(format!("Bearer {token}")), ..self.client.clone() }
     }
 

@@ -50,7 +50,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
             times: line.serve.payment,
             public_stock: line.access.public_stock,
             has_sandbox: false,
-            max_queued: line.limits.room.queued,
+            max_queued: line.limits.sizes.queued,
         };
         let runtime = Runtime::start(&line.database_url, settings, shutdown.token()).await?;
         let Some(runtime) = runtime else { return Err(shutdown.interrupted().into()) };

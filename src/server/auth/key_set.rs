@@ -1,15 +1,16 @@
-//! The public keys that tokens are signed with: a JWK set from a file or from a web address, kept in memory.
+//! The public keys that tokens are verified with: a JWK set from a file or from a URL, kept in memory.
 //!
-//! A token that names a key which is not there makes the set be read again, in the background and not too often, so
-//! that keys can be rotated and nobody can make us read at will. A set that cannot be read leaves the old one in place,
-//! however long; a web address that was never read is tried until it is, and meanwhile no token is good.
-//! What goes on under a key, a socket or a stream of events, ends when a set without that key is read.
+//! A token that names an unknown key makes the set be loaded again, in the background and not too often, so that keys can be
+//! rotated and nobody can make the server load at will. If loading fails, the old set stays in use, however long; a URL that
+//! was never loaded is retried until it is, and meanwhile no token is valid.
+//! Sockets and event streams under a key are closed when a set without that key is loaded.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::supervision::detached;
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
@@ -19,67 +20,66 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::supervision::detached;
-
-/// Most keys of a set; the others are not looked at.
+/// Maximum number of keys of a set; the others are ignored.
 const MAX_KEYS: usize = 32;
 
-/// Largest set, in bytes.
+/// Maximum size of a set, in bytes.
 const MAX_BYTES: usize = 256 * 1_024;
 
-/// How long reading a set may take.
-const MAX_READ: Duration = Duration::from_secs(5);
+/// Timeout for loading a set.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A set is read again when it is this old.
+/// The age at which a set is loaded again.
 const MAX_AGE: Duration = Duration::from_mins(10);
 
-/// A set is never read again sooner than this.
+/// The age before which a set is never loaded again.
 const MIN_AGE: Duration = Duration::from_secs(2);
 
-/// How long a start waits for a set at a web address before it goes on without.
+/// How long the startup waits for a set at a URL.
 const START_WAIT: Duration = Duration::from_secs(2);
 
-/// The pause after a set could not be read for the first time. It doubles with each failure.
+/// The pause after the first failure to load a set. It doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest such pause while no set is known, so that good tokens are taken within 10 s of the provider's return: this
-/// pause, and a read that had already begun.
+/// Maximum such pause while no set is known, so that valid tokens are accepted within 10 s of the provider's return: this
+/// pause, and a load that had already begun.
 const MAX_PAUSE: Duration = Duration::from_secs(3);
 
-/// The longest such pause while an old set is used.
+/// Maximum such pause while an old set is in use.
 const MAX_PAUSE_WITH_KEYS: Duration = Duration::from_mins(1);
 
-/// A key that signatures are checked with. The algorithm is the key's, never the token's.
+/// A public key. The algorithm is the key's, never the token's.
 #[derive(Clone)]
 pub struct Key {
-    /// What tokens call it.
+    /// Its `kid`.
     pub id: Option<String>,
-    /// The one algorithm that it is good for.
+    /// The only algorithm that it verifies.
     pub algorithm: Algorithm,
     /// The key itself.
     pub decodes: DecodingKey,
-    /// A digest of the key itself: another key of the same name is another key.
+    /// A digest of the key itself: another key of the same id is another key.
     pub thumbprint: String,
 }
 
-/// A set of keys that keeps itself fresh for as long as it lives.
+/// A key set that is kept up to date for as long as it lives.
 pub struct KeySet {
     source: Source,
-    /// `None` until it was read.
+    /// `None` until it was loaded.
     keys: watch::Sender<Option<Vec<Key>>>,
-    /// Cancelled when it has been read, or could not be, for the first time since the start.
+    /// Cancelled after the first attempt to load it.
     tried: CancellationToken,
+    /// Notified when a token names an unknown key.
     wanted: Arc<Notify>,
-    /// When it was read last, or when it was asked for first.
-    read_at: Mutex<Instant>,
-    /// How often it could not be read.
+    /// When it was last loaded, or else opened.
+    loaded_at: Mutex<Instant>,
+    /// Number of failures to load it.
     failures: AtomicU64,
 }
 
-/// Where a set comes from.
+/// Where a set is loaded from.
 enum Source {
     File(PathBuf),
-    /// An address, and what of it may be shown.
+    /// A URL, and the part of it that may be logged.
     Web(Url, String),
 }
 
@@ -111,9 +111,9 @@ impl Source {
                 Self::Web(url, _) => fetch(url).await.with_context(|| format!("cannot read {shown}")),
             }
         };
-        let bytes = timeout(MAX_READ, bytes).await;
-        let bytes = bytes.with_context(|| format!("{shown} did not answer within {} s", MAX_READ.as_secs()))??;
-        // Some editors put a mark at the beginning of a file.
+        let bytes = timeout(LOAD_TIMEOUT, bytes).await;
+        let bytes = bytes.with_context(|| format!("{shown} did not answer within {} s", LOAD_TIMEOUT.as_secs()))??;
+        // Some editors write a byte order mark.
         let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
         let set: JwkSet = serde_json::from_slice(text).with_context(|| format!("{shown} is no key set"))?;
         let keys: Vec<Key> = set.keys.iter().filter_map(key).take(MAX_KEYS).collect();
@@ -125,10 +125,10 @@ impl Source {
 }
 
 impl KeySet {
-    /// Reads a set for the first time from a path, or begins to from an address.
+    /// Loads a set from a path, or starts to from a URL.
     ///
     /// # Errors
-    /// When it is a file that cannot be read or has no key for RS256, ES256 or EdDSA, or when it is no address.
+    /// When it is a file that cannot be read or has no key for RS256, ES256 or EdDSA, or when the URL is not valid.
     pub async fn open(source: &str) -> anyhow::Result<Arc<Self>> {
         let source = Source::of(source)?;
         let keys = match &source {
@@ -141,7 +141,7 @@ impl KeySet {
             keys: watch::Sender::new(keys),
             tried: CancellationToken::new(),
             wanted: Arc::clone(&wanted),
-            read_at: Mutex::new(Instant::now()),
+            loaded_at: Mutex::new(Instant::now()),
             failures: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&set);
@@ -152,42 +152,42 @@ impl KeySet {
                     pause(failures, is_known, &wanted).await;
                 }
                 let Some(set) = weak.upgrade() else { break };
-                failures = set.read_again(failures).await;
+                failures = set.reload(failures).await;
                 set.tried.cancel();
             }
         });
         Ok(set)
     }
 
-    /// Waits until a set at a web address was read, or could not be, but not for long.
-    pub async fn settled(&self) {
+    /// Waits until a set at a URL was loaded or could not be, for a bounded time.
+    pub async fn wait_until_tried(&self) {
         if !self.is_known() {
-            // Without it no token is good, which is told to whoever has one.
+            // Without it no token is valid, and requests with tokens are told to try again.
             let _ = timeout(START_WAIT, self.tried.cancelled()).await;
         }
     }
 
-    /// Whether it was ever read.
+    /// Returns whether it was ever loaded.
     pub fn is_known(&self) -> bool {
         self.keys.borrow().is_some()
     }
 
-    /// How many keys it has.
+    /// Returns the number of its keys.
     pub fn size(&self) -> usize {
         self.keys.borrow().as_ref().map_or(0, Vec::len)
     }
 
-    /// How often it could not be read since the start.
+    /// Returns the number of failures to load it since the start.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// The time since it was read, or since it was asked for first.
+    /// Returns the time since it was last loaded, or else opened.
     pub fn age(&self) -> Duration {
-        self.read_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.loaded_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// The key of this name, or the only one when there is no name.
+    /// Returns the key with this id; without an id, the only key.
     pub fn find(&self, id: Option<&str>) -> Option<Key> {
         let known = self.keys.borrow();
         let keys = known.as_deref().unwrap_or_default();
@@ -202,20 +202,20 @@ impl KeySet {
         found
     }
 
-    /// Waits until a set is read that does not have this key any more.
-    pub async fn withdrawn(&self, thumbprint: &str) {
+    /// Waits until a set without this key is loaded.
+    pub async fn removed(&self, thumbprint: &str) {
         let is_gone = |keys: &Option<Vec<Key>>| {
             keys.as_ref().is_some_and(|keys| !keys.iter().any(|key| key.thumbprint == thumbprint))
         };
-        // The sender lives as long as this set, so nothing but the key's end ends the wait.
+        // The sender lives as long as this set, so the wait ends only when the key is gone.
         let _ = self.keys.subscribe().wait_for(is_gone).await;
     }
 
-    /// Reads it once more. Returns how often in a row it could not be read.
-    async fn read_again(&self, failures: u32) -> u32 {
+    /// Loads it again. Returns the number of failures in a row.
+    async fn reload(&self, failures: u32) -> u32 {
         match self.source.read().await {
             Ok(keys) => {
-                *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *self.loaded_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 self.keys.send_replace(Some(keys));
                 if failures > 0 {
                     tracing::info!("the key set was read again");
@@ -239,23 +239,23 @@ impl KeySet {
     }
 }
 
-/// Waits until the set is to be read again: when it has grown old, when somebody names a key that is not there, or a while
-/// after it could not be read.
+/// Waits until the set is to be loaded again: when it has grown old, when a token names an unknown key, or a while after a
+/// failure.
 async fn pause(failures: u32, is_known: bool, wanted: &Notify) {
-    let grown = |most: Duration| (FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(most);
+    let backoff = |most: Duration| (FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(most);
     if !is_known {
-        return sleep(grown(MAX_PAUSE)).await;
+        return sleep(backoff(MAX_PAUSE)).await;
     }
     sleep(MIN_AGE).await;
-    let rest = if failures == 0 { MAX_AGE } else { grown(MAX_PAUSE_WITH_KEYS) };
-    // Either somebody names a key that is not there, or the time is over.
+    let rest = if failures == 0 { MAX_AGE } else { backoff(MAX_PAUSE_WITH_KEYS) };
+    // Either a token names an unknown key, or the time is over.
     let _ = timeout(rest, wanted.notified()).await;
 }
 
 async fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     let file = tokio::fs::metadata(path).await.with_context(|| format!("cannot read {shown}"))?;
-    // A pipe would be waited for, and could not be read again.
+    // Opening a pipe would block, and it could not be read again.
     if !file.is_file() {
         bail!("cannot read {shown}: it is no regular file");
     }
@@ -268,7 +268,7 @@ async fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 async fn fetch(address: &Url) -> anyhow::Result<Vec<u8>> {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-    // What the address holds besides host and path may be a secret.
+    // The query string of the URL may hold a secret, so errors must not quote it.
     let response = client.get(address.clone()).send().await.map_err(reqwest::Error::without_url)?;
     let status = response.status();
     if status.is_redirection() {
@@ -288,7 +288,7 @@ async fn fetch(address: &Url) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A key that we check signatures with; `None` for kinds that we do not.
+/// Returns the key of a JWK; `None` if its algorithm is not supported.
 fn key(jwk: &Jwk) -> Option<Key> {
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => Algorithm::RS256,

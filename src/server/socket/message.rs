@@ -1,34 +1,35 @@
-//! What a client says over a websocket, read so far that one bad operation spoils nothing else: the payload of an operation
-//! is left as it came until its id is known.
+//! The messages of a client over a websocket. The payload of an operation is parsed after its id, so that an invalid one
+//! fails only that operation and not the connection.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::operation::Operation;
-use super::refusal::{Fault, json_fault, read_operation};
+use super::super::error_response::Problem;
+use super::super::operation::Operation;
+use super::super::operation_json::{json_problem, parse_operation};
 
-/// What is said of a message that is none of the protocol.
+/// The beginning of the reason when a message is not one of the protocol.
 const INVALID: &str = "Invalid message";
 
-/// A message of a client.
+/// A message of a client, by graphql-transport-ws.
 #[derive(Debug)]
-pub enum FromClient {
-    /// Says who it is.
+pub enum ClientMessage {
+    /// Authenticates the connection.
     ConnectionInit(serde_json::Map<String, serde_json::Value>),
     /// Asks for a pong with the same payload.
     Ping(Option<Box<RawValue>>),
     /// Answers a ping.
     Pong,
-    /// Begins an operation, unless what it sent is none.
-    Subscribe(String, Result<Operation, Fault>),
-    /// Ends an operation.
+    /// Starts the operation with this id; an error if its payload is not an operation.
+    Subscribe(String, Result<Operation, Problem>),
+    /// Stops the operation with this id.
     Complete(String),
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
+struct Message<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     #[serde(default)]
@@ -37,18 +38,18 @@ struct Envelope<'a> {
     payload: Option<&'a RawValue>,
 }
 
-impl FromClient {
-    /// Reads a message.
+impl ClientMessage {
+    /// Parses a message.
     ///
     /// # Errors
-    /// Why the connection is closed: it is no message of the protocol.
-    pub fn read(text: &str) -> Result<Self, String> {
-        let invalid = |error: serde_json::Error| json_fault(&error, INVALID).1;
+    /// The reason for closing the connection: it is not a message of the protocol.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let invalid = |error: serde_json::Error| json_problem(&error, INVALID).message;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !text.trim_start().starts_with('{') {
             return Err(format!("{INVALID}: it is no JSON object"));
         }
-        let Envelope { kind, id, payload } = serde_json::from_str(text).map_err(invalid)?;
+        let Message { kind, id, payload } = serde_json::from_str(text).map_err(invalid)?;
         let payload = payload.filter(|payload| payload.get() != "null");
         let is_object = payload.is_none_or(|payload| payload.get().starts_with('{'));
         let id = || id.filter(|id| !id.is_empty()).ok_or_else(|| format!("{INVALID}: its `id` is missing"));
@@ -62,7 +63,7 @@ impl FromClient {
             "pong" => Ok(Self::Pong),
             "subscribe" => {
                 let text = payload.map_or("null", RawValue::get);
-                Ok(Self::Subscribe(id()?, read_operation(text.as_bytes())))
+                Ok(Self::Subscribe(id()?, parse_operation(text.as_bytes())))
             }
             "complete" => Ok(Self::Complete(id()?)),
             _ => Err(format!("{INVALID}: its `type` is none of graphql-transport-ws")),
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_message_is_told_in_the_reason_of_a_close() {
+    fn an_invalid_message_is_named_in_the_reason_of_the_close_frame() {
         for text in [
             "",
             "{",
@@ -91,19 +92,19 @@ mod tests {
             "{\"type\":\"connection_init\",\"payload\":\"x\"}",
             "{\"type\":\"connection_init\",\"payload\":{\"a\":\"\\ud83d\"}}",
         ] {
-            let told = FromClient::read(text).expect_err(text);
-            assert!(!told.is_empty() && told.len() <= 123, "{text}: {told}");
+            let reason = ClientMessage::parse(text).expect_err(text);
+            assert!(!reason.is_empty() && reason.len() <= 123, "{text}: {reason}");
         }
     }
 
     #[test]
-    fn a_bad_operation_still_has_its_id() {
+    fn an_invalid_operation_still_has_its_id() {
         for payload in
             ["{\"query\":7}", "[]", "null", "{\"variables\":{\"a\":\"\\ud83d\"}}", "{\"variables\":{\"a\":1e999}}"]
         {
             let text = format!("{{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":{payload}}}");
-            let read = FromClient::read(&text);
-            assert!(matches!(&read, Ok(FromClient::Subscribe(id, Err(_))) if id == "1"), "{payload}: {read:?}");
+            let parsed = ClientMessage::parse(&text);
+            assert!(matches!(&parsed, Ok(ClientMessage::Subscribe(id, Err(_))) if id == "1"), "{payload}: {parsed:?}");
         }
     }
 }

@@ -1,0 +1,128 @@
+//! JSON Web Tokens: their claims, verified and issued. It keeps no keys.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Access, Role};
+use crate::observability::metrics::TokenFault;
+use domain::Time;
+use domain::actor::Actor;
+
+use super::Authenticator;
+
+/// Maximum length of a subject, in characters.
+const MAX_SUBJECT: usize = 255;
+
+/// By how many seconds the clock of the issuer may differ from ours: for so long after its `exp`, and before its `nbf`, a
+/// token is still valid for a request. Sockets and event streams end with `exp` itself.
+const LEEWAY: u64 = 5;
+
+/// The claims of a token.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Claims {
+    sub: String,
+    iss: String,
+    aud: serde_json::Value,
+    // A number of seconds that may have a fraction.
+    exp: f64,
+    #[serde(default)]
+    role: Option<String>,
+}
+
+impl Claims {
+    /// Returns who the token is for.
+    ///
+    /// # Errors
+    /// When the subject is unfit for a log, or the role is not known.
+    pub fn actor(&self) -> Result<Actor, TokenFault> {
+        let subject = &self.sub;
+        let is_fit = !subject.trim().is_empty()
+            && subject.chars().count() <= MAX_SUBJECT
+            && !subject.chars().any(char::is_control);
+        match self.role.as_deref() {
+            _ if !is_fit => Err(TokenFault::Subject),
+            Some("staff") => Ok(Actor::Staff(subject.clone())),
+            Some("customer") | None => Ok(Actor::Customer(subject.clone())),
+            Some(_) => Err(TokenFault::Role),
+        }
+    }
+
+    /// Returns when the token expires.
+    ///
+    /// # Errors
+    /// When that is out of range.
+    pub fn expires_at(&self) -> Result<Time, TokenFault> {
+        let since = Duration::try_from_secs_f64(self.exp.floor()).map_err(|_| TokenFault::Claims)?;
+        let since = chrono::Duration::from_std(since).map_err(|_| TokenFault::Claims)?;
+        Time::UNIX_EPOCH.checked_add_signed(since).ok_or(TokenFault::Claims)
+    }
+}
+
+/// Verifies a token with this key and returns its claims.
+///
+/// # Errors
+/// When it is not valid.
+pub fn verify(
+    token: &str,
+    algorithm: Algorithm,
+    key: &DecodingKey,
+    issuer: &str,
+    audience: &str,
+) -> Result<Claims, TokenFault> {
+    // The algorithm is the key's, never the token's: a public key is not a secret to sign with.
+    let mut validation = Validation::new(algorithm);
+    validation.leeway = LEEWAY;
+    // A token expires, with its leeway, in the second that it names.
+    validation.reject_tokens_expiring_in_less_than = 1;
+    validation.validate_nbf = true;
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.set_issuer(&[issuer]);
+    validation.set_audience(&[audience]);
+    match decode::<Claims>(token, key, &validation) {
+        Ok(token) => Ok(token.claims),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::ExpiredSignature => TokenFault::Expired,
+            ErrorKind::ImmatureSignature => TokenFault::NotYetValid,
+            ErrorKind::InvalidIssuer => TokenFault::Issuer,
+            ErrorKind::InvalidAudience => TokenFault::Audience,
+            ErrorKind::InvalidSignature => TokenFault::Signature,
+            ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => TokenFault::Algorithm,
+            ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidClaimFormat(_) => TokenFault::Claims,
+            _ => TokenFault::Malformed,
+        }),
+    }
+}
+
+/// Issues a token for trying things out.
+///
+/// # Errors
+/// When no secret is set to sign it with, or the subject is not valid.
+pub async fn issue_token(
+    access: &Access,
+    role: Role,
+    subject: &str,
+    lifetime: Duration,
+    now: Time,
+) -> anyhow::Result<String> {
+    let secret = access.secret.as_ref().context(
+        "set ONHAND_SECRET to make tokens; with ONHAND_JWKS, only who has the private keys makes them (metrics are read with \
+         ONHAND_METRICS_TOKEN, too)",
+    )?;
+    // Checks the settings.
+    Authenticator::new(access).await?;
+    let claims = Claims {
+        sub: subject.to_owned(),
+        iss: access.issuer.clone().unwrap_or_default(),
+        aud: access.audience.clone().unwrap_or_default().into(),
+        exp: (now + lifetime - Time::UNIX_EPOCH).as_seconds_f64().floor(),
+        role: Some(role.as_str().to_owned()),
+    };
+    if claims.actor().is_err() {
+        bail!("a subject has 1 to 255 characters and no control characters");
+    }
+    Ok(encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes()))?)
+}

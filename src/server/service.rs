@@ -1,0 +1,107 @@
+//! What every request passes on its way to a handler and back, in every state of the server: request id, span, CORS, panics,
+//! and the limit on headers. It decides nothing about the request itself.
+//!
+//! One function rather than a stack of middleware layers: a layer costs an allocation or two for each request, and these
+//! apply to all of them.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::FutureExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::cors::CorsLayer;
+use tracing::{Instrument, Span};
+
+use super::error_response::{header_limit, panicked};
+use super::origin::{self, Origins};
+use super::{assets, request_id, trace};
+
+/// Answers requests: with the router of the application once it is set, until the shutdown begins; with that of the startup
+/// otherwise. Clones are the same service.
+#[derive(Clone, Debug)]
+pub struct HttpService(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    application: OnceLock<Application>,
+    /// What answers before the application is ready and after the shutdown has begun.
+    starting: Router,
+    cors: CorsLayer,
+    stop: CancellationToken,
+}
+
+/// The application, ready to answer.
+#[derive(Debug)]
+pub struct Application {
+    /// The routes.
+    pub router: Router,
+    /// Whether only requests that name a loopback host are answered, as in development.
+    pub is_loopback_only: bool,
+}
+
+impl HttpService {
+    /// Returns a service without an application.
+    pub fn new(starting: Router, origins: &Origins, stop: CancellationToken) -> Self {
+        Self(Arc::new(Inner { application: OnceLock::new(), starting, cors: origins.cors(), stop }))
+    }
+
+    /// Answers with this application from now on. The first one stays.
+    pub fn start(&self, application: Application) {
+        // Refused if there is one already.
+        let _ = self.0.application.set(application);
+    }
+
+    /// Answers a request. Also returns its span, for what happens while the body is sent.
+    pub async fn respond(&self, mut request: Request) -> (Response, Span) {
+        let begun = Instant::now();
+        origin::set_host_header(&mut request);
+        let id = request_id::of(request.headers());
+        let span = trace::span(&request, &id);
+        let answered = async {
+            let response = AssertUnwindSafe(self.respond_readable(request)).catch_unwind().await;
+            let response = response.unwrap_or_else(|_| panicked());
+            trace::finished(&response, begun.elapsed(), &span);
+            response
+        };
+        let mut response = answered.instrument(span.clone()).await;
+        response.headers_mut().insert(request_id::HEADER, id);
+        (response, span)
+    }
+
+    /// Answers a request so that pages of allowed origins can read the response, whatever it is. The badge is for all pages
+    /// and sets its own headers.
+    async fn respond_readable(&self, request: Request) -> Response {
+        if request.uri().path() == assets::BADGE_PATH {
+            return self.route(request).await;
+        }
+        let route = service_fn(async |request| Ok::<_, Infallible>(self.route(request).await));
+        let Ok(response) = self.0.cors.layer(route).oneshot(request).await;
+        response
+    }
+
+    async fn route(&self, request: Request) -> Response {
+        if let Some(refused) = header_limit(&request) {
+            return refused;
+        }
+        let application = self.0.application.get().filter(|_| !self.0.stop.is_cancelled());
+        let router = match application {
+            Some(application) => {
+                if application.is_loopback_only
+                    && let Some(refused) = origin::refuse_host(&request)
+                {
+                    return refused;
+                }
+                &application.router
+            }
+            None => &self.0.starting,
+        };
+        let Ok(response) = router.clone().oneshot(request).await;
+        response
+    }
+}

@@ -1,0 +1,129 @@
+//! GraphQL over a websocket: graphql-transport-ws, one loop per connection, fair between its operations.
+//!
+//! Nothing is queued for a slow reader: an operation is asked for its next result only when the last one is written, so
+//! that a subscription skips to its newest value. A write that takes too long ends the connection. A mutation is finished
+//! whatever becomes of the connection.
+
+mod close;
+mod connection;
+mod initialise;
+mod message;
+mod operations;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use domain::actor::Actor;
+use domain::client::ClientKey;
+use tokio::time::timeout;
+
+use crate::graphql::Code;
+
+use super::auth::InvalidToken;
+use super::connections::Connection as TcpConnection;
+use super::error_response::{error_response, overloaded, rate_limited, too_many_sockets, unauthorized};
+use super::socket_limiter::SocketPermit;
+use super::{Identity, ServerState};
+
+use self::close::Close;
+use self::connection::Connection;
+
+/// The one sub-protocol.
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// Size of the read buffer of a socket, in bytes. What most clients send fits, and it grows for what does not.
+const READ_BUFFER_SIZE: usize = 1_024;
+
+/// The other end of a socket.
+pub struct Peer {
+    /// The address of the client.
+    pub address: IpAddr,
+    /// The TCP connection.
+    pub connection: Arc<TcpConnection>,
+}
+
+/// What the handshake of a socket has established.
+struct Handshake {
+    peer: Peer,
+    /// The client that the socket is counted as.
+    client: ClientKey,
+    permit: Option<SocketPermit>,
+    /// Who the token of the handshake belongs to.
+    identity: Option<Identity>,
+}
+
+/// Upgrades a connection to a websocket, unless a page of another origin asks for it or a limit is reached.
+pub fn upgrade(state: Arc<ServerState>, headers: &HeaderMap, peer: Peer, upgrade: WebSocketUpgrade) -> Response {
+    if !state.origins.may_connect(headers) {
+        let message = "Pages of this origin may not open a websocket here.";
+        return error_response(StatusCode::FORBIDDEN, Code::Forbidden, message);
+    }
+    let handshake = match shake_hands(&state, headers, peer) {
+        Ok(handshake) => handshake,
+        Err(refused) => return *refused,
+    };
+    let Some(permit) = state.config.transport.sockets.try_acquire() else {
+        return overloaded("There are too many open sockets; try again soon.");
+    };
+    let max_message = state.config.transport.sizes.message;
+    upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(max_message)
+        .max_frame_size(max_message)
+        .read_buffer_size(READ_BUFFER_SIZE)
+        .write_buffer_size(0)
+        .on_upgrade(move |socket| async move {
+            Box::pin(run(socket, state, handshake)).await;
+            drop(permit);
+        })
+}
+
+/// Authenticates a handshake, charges its point, and counts the socket. A client that is not a browser may send its token
+/// already; without one it counts for the guests at its address until `connection_init`.
+fn shake_hands(state: &ServerState, headers: &HeaderMap, peer: Peer) -> Result<Handshake, Box<Response>> {
+    let identity = handshake_identity(state, headers);
+    let client = match &identity {
+        Ok(Some(identity)) => ClientKey::of(&identity.actor, peer.address),
+        Ok(None) | Err(_) => ClientKey::guests(peer.address),
+    };
+    state.charge_request(&client).map_err(|error| Box::new(rate_limited(error)))?;
+    let identity = identity?;
+    let permit = state.acquire_socket(&client).map_err(|most| Box::new(too_many_sockets(&client, most)))?;
+    Ok(Handshake { peer, client, permit, identity })
+}
+
+/// Returns who sends a handshake; `None` without a token.
+fn handshake_identity(state: &ServerState, headers: &HeaderMap) -> Result<Option<Identity>, Box<Response>> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let identity = state.config.authenticator.authenticate(headers);
+    let identity = identity.map_err(|InvalidToken| Box::new(state.invalid_token(headers)))?;
+    if identity.is_expired(state.app.clock.now()) {
+        return Err(Box::new(unauthorized("This token has expired.")));
+    }
+    // A guest may still authenticate by `connection_init`.
+    Ok(Some(identity).filter(|identity| identity.actor != Actor::Guest))
+}
+
+/// Serves a socket until it is closed.
+async fn run(socket: WebSocket, state: Arc<ServerState>, handshake: Handshake) {
+    let is_supported = socket.protocol().is_some_and(|protocol| protocol.as_bytes() == PROTOCOL.as_bytes());
+    let write_timeout = state.config.transport.timeouts.write;
+    let mut connection = Connection::new(socket, state, handshake);
+    let close = if is_supported {
+        connection.serve().await
+    } else {
+        Close::frame(4406, "Subprotocol not acceptable: use graphql-transport-ws")
+    };
+    // Operations and permit are released first: sending the close frame may take a while.
+    let mut socket = connection.release();
+    if let Close::Frame(code, reason) = close {
+        let frame = CloseFrame { code, reason: reason.into_owned().into() };
+        // The client may be gone.
+        let _ = timeout(write_timeout, socket.send(Message::Close(Some(frame)))).await;
+    }
+}

@@ -1,0 +1,162 @@
+//! The operations of one socket: started, answered, and removed. What they do is the schema's business.
+
+use async_graphql::parser::types::OperationType;
+use axum::extract::ws::Message;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_stream::StreamMap;
+
+use crate::graphql::document::Delivery;
+use crate::graphql::{Code, Stopped};
+use crate::observability::metrics;
+
+use super::super::caller::Caller;
+use super::super::error_response::{OVERLOADED, Problem};
+use super::super::execution::results;
+use super::super::operation::{Answer, Operation};
+use super::super::{Identity, encode};
+use super::close::Close;
+use super::connection::Connection;
+
+/// Maximum length of the id of an operation, in bytes.
+const MAX_ID: usize = 255;
+
+/// What an operation yields.
+pub enum Event {
+    /// A result.
+    Result(OperationType, Box<Answer>),
+    /// There are no more results.
+    End,
+}
+
+/// Operations by the ids that their client gave them.
+pub type Operations = StreamMap<String, BoxStream<'static, Event>>;
+
+/// A `next` message. Its fields keep their order.
+#[derive(Serialize)]
+struct Next<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    payload: &'a Answer,
+}
+
+impl Connection {
+    /// Starts an operation, or sends the errors for which it is refused.
+    pub(super) async fn subscribe(
+        &mut self,
+        id: String,
+        operation: Result<Operation, Problem>,
+        identity: Identity,
+    ) -> Result<(), Close> {
+        if self.subscriptions.contains_key(&id) || self.requests.contains_key(&id) {
+            return Err(Close::frame(4409, "Subscriber for this id already exists"));
+        }
+        if self.pending_close.is_some() {
+            // Not executed and not answered: so its client sends it again over its next connection.
+            return Ok(());
+        }
+        let operation = operation.and_then(|operation| {
+            let message = format!("The id of an operation has at most {MAX_ID} bytes.");
+            if id.len() <= MAX_ID { Ok(operation) } else { Err(Problem::new(Code::LimitExceeded, message)) }
+        });
+        match self.start(operation, identity) {
+            Ok((kind, results)) => {
+                let events = results.map(move |answer| Event::Result(kind, Box::new(answer)));
+                let events = events.chain(stream::once(async { Event::End })).boxed();
+                let is_subscription = kind == OperationType::Subscription;
+                if is_subscription { &mut self.subscriptions } else { &mut self.requests }.insert(id, events);
+                Ok(())
+            }
+            Err(errors) => self.send_error(&id, &errors).await,
+        }
+    }
+
+    /// Starts an operation.
+    ///
+    /// # Errors
+    /// The errors for which it is refused.
+    fn start(
+        &self,
+        operation: Result<Operation, Problem>,
+        identity: Identity,
+    ) -> Result<(OperationType, BoxStream<'static, Answer>), Value> {
+        let due = Instant::now() + self.timeouts.request;
+        let rate_limited = |error| errors(&Problem::of_rate_limit(error));
+        self.state.charge_request(&self.client).map_err(rate_limited)?;
+        let counted = |problem: Problem| {
+            metrics::refusal(problem.code.as_str());
+            errors(&problem)
+        };
+        let operation = operation.map_err(counted)?;
+        let transport = &self.state.config.transport;
+        let most = transport.sizes.operations;
+        if self.subscriptions.len() + self.requests.len() >= most {
+            let message = format!("At most {most} operations run on one socket.");
+            return Err(errors(&Problem::new(Code::LimitExceeded, message)));
+        }
+        let Some(permit) = transport.requests.try_acquire() else {
+            return Err(counted(Problem::new(Code::Overloaded, OVERLOADED)));
+        };
+        let reservation = self.state.reserve_answer(&self.client, self.tcp());
+        let viewer = self.state.viewer(identity.clone(), self.client.clone());
+        let prepared = operation
+            .prepare(&self.state, viewer, reservation, Delivery::Repeated)
+            .map_err(|refused| json!(refused.response.errors))?;
+        let caller = Caller { identity, client: self.client.clone(), address: self.address };
+        self.state.charge(&caller, &prepared).map_err(rate_limited)?;
+        Ok((prepared.kind, results(&self.state, prepared, due, permit)))
+    }
+
+    /// Removes an operation. A mutation is finished all the same.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.subscriptions.remove(id);
+        self.requests.remove(id);
+    }
+
+    /// Sends what an operation yields.
+    pub(super) async fn deliver(&mut self, id: String, event: Event) -> Result<(), Close> {
+        match event {
+            // A request error ends its operation, and nothing follows it.
+            Event::Result(_, answer) if answer.is_request_error => {
+                self.remove(&id);
+                self.send_error(&id, &json!(answer.response.errors)).await
+            }
+            Event::Result(_, answer) if answer.is_broken_off => self.finish(Close::frame(1013, "Try again later")),
+            Event::Result(kind, answer) => self.send_result(&id, kind, &answer).await,
+            Event::End => {
+                self.remove(&id);
+                self.send(&json!({ "type": "complete", "id": id })).await
+            }
+        }
+    }
+
+    async fn send_result(&mut self, id: &str, kind: OperationType, answer: &Answer) -> Result<(), Close> {
+        metrics::event();
+        let most = self.state.config.transport.sizes.answer;
+        let encode = |payload| encode::text(&Next { kind: "next", id, payload }, most);
+        let mut text = encode(answer);
+        if text.is_err() && kind == OperationType::Mutation {
+            // It was executed all the same, and its answer says so.
+            text = encode(&Answer::of_stopped(kind, Stopped::TooLarge, most));
+        }
+        let Ok(text) = text else {
+            self.remove(id);
+            let message = format!("A result has at most {} kB.", most / 1_024);
+            return self.send_error(id, &errors(&Problem::new(Code::LimitExceeded, message))).await;
+        };
+        self.write(Message::Text(text.into())).await
+    }
+
+    async fn send_error(&mut self, id: &str, errors: &Value) -> Result<(), Close> {
+        self.send(&json!({ "type": "error", "id": id, "payload": errors })).await
+    }
+}
+
+/// Returns the payload of an `error` message with one error.
+fn errors(problem: &Problem) -> Value {
+    json!([{ "message": problem.message, "extensions": { "code": problem.code.as_str() } }])
+}
