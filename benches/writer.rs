@@ -35,6 +35,9 @@ const COMMITS: usize = 500;
 /// Buyers who wait at the same time, and payments that they make together.
 const ROUNDS: [(usize, usize); 4] = [(1, 400), (8, 2_000), (32, 6_000), (256, 20_000)];
 
+/// Lease of a payment that is begun. Nothing recovers payments here.
+const LEASE: Duration = Duration::from_secs(30);
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
@@ -120,8 +123,8 @@ async fn pay(app: App, order: OrderId) -> Result<(), onhand::database::error::Er
         order,
         gateway: "manual".to_owned(),
         method: Method::Purchase,
-        is_settled_elsewhere: true,
-        lease: app.times.pay_lease,
+        settles_without_call: true,
+        lease: LEASE,
         key: None,
     };
     app.writer.submit(&Actor::System, begin).await.map(|_| ())

@@ -1,4 +1,4 @@
-//! The shared state of a server: the store, the writer, the hub, the gateways and the clock, behind one reference count.
+//! The shared state of a server: the store, the writer, the hub, payments and the clock, behind one reference count.
 //!
 //! It holds what every request needs and decides nothing. It must never own what belongs to one request or connection.
 
@@ -14,7 +14,7 @@ use crate::config::PaymentTimeouts;
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
-use crate::payment::Gateways;
+use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
 use crate::supervision::Supervisor;
 use crate::writer::{Connection, Links, Writer, WriterHealth};
@@ -54,10 +54,8 @@ pub struct Shared {
     pub notifier: Notifier,
     /// The age of the feed between replicas.
     pub feed_age: FeedAge,
-    /// Who takes the money.
-    pub gateways: Gateways,
-    /// How long paying may take.
-    pub times: PaymentTimeouts,
+    /// Makes payments.
+    pub payments: Payments,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// The source of the time.
@@ -81,8 +79,9 @@ impl App {
         let links =
             Links { hub: hub.clone(), notifier: notifier.clone(), clock: clock.clone(), health: writer_health.clone() };
         let (writer, task) = Writer::start(Connection::of(databases), links, public_stock, max_queued);
-        let gateways = Gateways::new(store.clone(), writer.clone(), clock.clone(), has_sandbox);
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
+        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
+        let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
         let task = supervisor.watch("the writer", task);
         let shared = Shared {
             store,
@@ -92,8 +91,7 @@ impl App {
             hub,
             notifier,
             feed_age,
-            gateways,
-            times,
+            payments,
             public_stock,
             clock,
             supervisor,

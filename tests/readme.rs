@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use onhand::cli::demo;
 use onhand::config::CommandLine;
-use onhand::payment::Behaviour;
+use onhand::payment::sandbox::Behaviour;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -76,13 +76,13 @@ fn its_sandbox_tokens_are_those_of_the_sandbox() {
             "README.md, \"The sandbox\": no such token: `{token}`. Mend it, or `Behaviour::from_token`"
         );
     }
-    let source = read("src/payment/sandbox.rs");
+    let source = read("src/payment/sandbox/behaviour.rs");
     let behaviours = source.split("pub enum Behaviour {").nth(1).and_then(|rest| rest.split("\n}").next());
-    let described = spans(behaviours.expect("src/payment/sandbox.rs has `pub enum Behaviour`"));
+    let described = spans(behaviours.expect("src/payment/sandbox/behaviour.rs has `pub enum Behaviour`"));
     let missing: Vec<_> = described.iter().filter(|token| !documented.contains(**token)).collect();
     assert!(
         missing.is_empty(),
-        "README.md, \"The sandbox\": add a row for each of {missing:?}, which `Behaviour` in src/payment/sandbox.rs describes"
+        "README.md, \"The sandbox\": add a row for each of {missing:?}, which `Behaviour` in src/payment/sandbox/behaviour.rs describes"
     );
 }
 

@@ -1,7 +1,7 @@
-//! The journal of the sandbox gateway: what it was asked to charge and what became of it.
+//! The journal of the sandbox gateway: every charge that it was asked for, and how the charge ends.
 //!
-//! The sandbox plays another company's system, so nothing of the inventory may depend on this record except through
-//! the gateway's answers. What becomes of a charge is settled when it is asked for and shows at `due_at`; that way the
+//! The sandbox plays another company's system, so nothing of the inventory may depend on a journal entry except through
+//! the gateway's answers. How a charge ends is decided when it is asked for and takes effect at `due_at`; that way the
 //! sandbox remembers across a crash what it did.
 
 use super::Time;
@@ -9,38 +9,38 @@ use super::id::PaymentId;
 use crate::codes;
 
 codes! {
-    /// What becomes of a charge.
+    /// How a charge ends.
     Fate {
         /// It is taken at `due_at`.
         Charged = "charged",
         /// It is declined at `due_at`.
         Declined = "declined",
-        /// It stays open for ever.
+        /// It stays pending forever.
         Pending = "pending",
-        /// It was cancelled before anything was taken.
+        /// It was voided before anything was taken.
         Cancelled = "cancelled",
     }
 }
 
-/// One charge in the journal.
+/// A charge in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
-    /// The key under which it was asked for.
+    /// The payment, which is the idempotency key of the charge.
     pub payment: PaymentId,
-    /// What becomes of it.
+    /// How it ends.
     pub fate: Fate,
-    /// From when on that shows.
+    /// When that takes effect.
     pub due_at: Time,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
-    /// How often it was asked for under this key.
+    /// How many times it was asked for.
     pub requests: i32,
     /// When it was first asked for.
     pub created_at: Time,
 }
 
 impl Charge {
-    /// How the charge stands at a moment.
+    /// Returns the state of the charge at this time.
     #[must_use]
     pub fn standing(&self, now: Time) -> Fate {
         match self.fate {

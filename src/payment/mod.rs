@@ -1,122 +1,93 @@
-//! Paying: two commands around a call of a gateway that happens in no transaction and holds no connection, and the
-//! recovery of attempts whose outcome stayed open.
+//! Payments: the gateways, paying around a call of one, and the recovery of payments whose outcome stayed open.
 //!
-//! A timeout is not a decline. Units are released only when a gateway has said that nothing was, and nothing will be,
-//! charged.
+//! A timeout is not a decline: units are released only when the gateway has said that nothing was, and nothing will be,
+//! charged. This module calls gateways and submits commands; it must never decide what a result means for an order.
+//!
+//! | What | Where |
+//! |---|---|
+//! | what a gateway is | [`gateway`] |
+//! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
+//! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
+//! | payments whose outcome is open | [`recover`] |
+//! | results, whichever way they come | [`results::Results`] |
+//! | the rules: what a result does to the payment, the order and its units | `domain::commands`: [`BeginPayment`], [`SettlePayment`] |
+//!
+//! [`BeginPayment`]: domain::commands::BeginPayment
+//! [`SettlePayment`]: domain::commands::SettlePayment
 
+pub mod gateway;
+pub mod sandbox;
+
+mod manual;
 mod pay;
 mod recovery;
-mod sandbox;
+mod registry;
+mod results;
 
-pub use pay::{PayRequest, RESULTS, pay};
-pub use recovery::recover;
-pub use sandbox::Behaviour;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::config::PaymentTimeouts;
 use crate::read::Store;
 use crate::writer::Writer;
-use domain::id::PaymentId;
-use domain::money::Money;
-use domain::payment::Outcome;
 
-use sandbox::Sandbox;
+use registry::{GatewayContext, Gateways, Registration};
+use results::Results;
 
-/// The gateway that records money taken elsewhere.
-pub const MANUAL: &str = "manual";
+pub use pay::{CallResult, PayRequest};
+pub use recovery::recover;
+pub use registry::EnabledGateway;
 
-/// The gateway that does what its token says.
-pub const SANDBOX: &str = "sandbox";
+/// Every gateway of this release.
+const REGISTRY: [Registration; 2] = [manual::REGISTRATION, sandbox::REGISTRATION];
 
-/// What a gateway answers when it is asked to charge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Charged {
-    /// It is certain how it ended, or what the shopper has to do.
-    Certain(Outcome),
-    /// An error, or nothing, that leaves it open.
-    Open,
+/// The name of the gateway that charges when a request names none.
+const DEFAULT_GATEWAY: &str = manual::REGISTRATION.name;
+
+/// Returns the name of every gateway of this release, enabled or not.
+pub fn gateway_names() -> impl Iterator<Item = &'static str> {
+    REGISTRY.iter().map(|registration| registration.name)
 }
 
-/// What a gateway knows about a charge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
-    /// How it ended.
-    Ended(Outcome),
-    /// It goes on.
-    Pending,
-    /// It has never heard of it. The request may still be on its way.
-    Nothing,
-    /// It does not answer.
-    Silent,
+/// How payments are made on this server.
+#[derive(Debug, Clone, Copy)]
+pub struct PaymentSettings {
+    /// Timeouts of paying, and the pauses of recovery.
+    pub times: PaymentTimeouts,
+    /// Whether gateways for development are enabled.
+    pub has_development_gateways: bool,
 }
 
-/// Who takes the money. Cheap to clone.
+/// Makes payments: [`pay`](Self::pay) for `payOrder`, [`recover`] in the background. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Gateways {
-    sandbox: Option<Sandbox>,
+pub struct Payments {
+    store: Store,
+    writer: Writer,
+    clock: Clock,
+    tasks: TaskTracker,
+    results: Results,
+    gateways: Gateways,
+    times: PaymentTimeouts,
 }
 
-/// A gateway that is there.
-#[derive(Clone, Debug)]
-pub enum Gateway {
-    /// Money taken elsewhere: nobody is asked.
-    Manual,
-    /// The sandbox.
-    Sandbox(Sandbox),
-}
-
-/// The name of every gateway.
-pub const GATEWAYS: [&str; 2] = [MANUAL, SANDBOX];
-
-impl Gateways {
-    /// All gateways of this server; the sandbox only where it may be.
+impl Payments {
+    /// Builds the gateways that the settings enable. Payments are made in tasks of this tracker.
     #[must_use]
-    pub fn new(store: Store, writer: Writer, clock: Clock, has_sandbox: bool) -> Self {
-        Self { sandbox: has_sandbox.then(|| Sandbox::new(store, writer, clock)) }
+    pub fn new(store: Store, writer: Writer, clock: Clock, tasks: TaskTracker, settings: PaymentSettings) -> Self {
+        let results = Results::new(writer.clone());
+        let context = GatewayContext {
+            store: store.clone(),
+            writer: writer.clone(),
+            clock: clock.clone(),
+            results: results.clone(),
+        };
+        let gateways = Gateways::build(&context, settings.has_development_gateways);
+        Self { store, writer, clock, tasks, results, gateways, times: settings.times }
     }
 
-    /// The gateway that is asked when none is named.
+    /// Returns the enabled gateway of this name, or the default gateway if none is named.
     #[must_use]
-    pub const fn default_name(&self) -> &'static str {
-        MANUAL
-    }
-
-    /// The gateway of this name.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<Gateway> {
-        match name {
-            MANUAL => Some(Gateway::Manual),
-            SANDBOX => self.sandbox.clone().map(Gateway::Sandbox),
-            _ => None,
-        }
-    }
-}
-
-impl Gateway {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Manual => MANUAL,
-            Self::Sandbox(_) => SANDBOX,
-        }
-    }
-
-    async fn charge(&self, payment: PaymentId, amount: Money, behaviour: Behaviour) -> Charged {
-        match self {
-            Self::Manual => Charged::Certain(Outcome::Charged { reference: None }),
-            Self::Sandbox(sandbox) => sandbox.charge(payment, amount, behaviour).await,
-        }
-    }
-
-    async fn look_up(&self, payment: PaymentId) -> Known {
-        match self {
-            Self::Manual => Known::Nothing,
-            Self::Sandbox(sandbox) => sandbox.look_up(payment).await,
-        }
-    }
-
-    async fn cancel(&self, payment: PaymentId) -> Known {
-        match self {
-            Self::Manual => Known::Ended(Outcome::Voided),
-            Self::Sandbox(sandbox) => sandbox.cancel(payment).await,
-        }
+    pub fn gateway(&self, name: Option<&str>) -> Option<&EnabledGateway> {
+        self.gateways.find(name.unwrap_or(DEFAULT_GATEWAY))
     }
 }

@@ -1,7 +1,7 @@
-//! Recovery: payments whose outcome stayed open, because a gateway was silent or because we were killed.
+//! Recovery: settles payments whose outcome stayed open, because a gateway was silent or because the process was killed.
 //!
-//! Each is taken by one process at a time, and the gateway is asked under the payment's own key. What it does not know
-//! is cancelled there first, and only released when it has confirmed that it cannot charge any more.
+//! One process at a time claims a payment and looks it up under the payment's id. A charge that the gateway does not know
+//! is voided there first. Recovery must never release units before the gateway has confirmed that it cannot charge.
 
 use std::time::Duration;
 
@@ -9,32 +9,35 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
 use crate::database::error::Error;
 use crate::writer::Submitter;
+use domain::Time;
 use domain::actor::Actor;
 use domain::commands::{ClaimPayment, DeferPayment};
 use domain::id::PaymentId;
 use domain::payment::{Outcome, Payment, Status};
 
-use super::pay::settle;
-use super::{Gateway, Known};
+use super::Payments;
+use super::gateway::{ChargeState, Gateway};
 
-/// Most payments that are looked at in one round.
+/// Maximum number of payments that are looked up in one round.
 const MAX_ROUND: u64 = 100;
 
-/// Most payments that are looked at side by side.
-const MAX_AT_ONCE: usize = 16;
+/// Maximum number of payments that are looked up at the same time.
+const MAX_CONCURRENT: usize = 16;
 
-/// How often recovery looks whether a payment is due; a shorter retry makes it shorter.
-const ROUND: Duration = Duration::from_secs(1);
+/// Maximum pause between two rounds; `pay_retry` if that is shorter.
+const MAX_ROUND_PAUSE: Duration = Duration::from_secs(1);
 
-/// Looks after open payments until it is told to stop.
-pub async fn recover(app: App, stop: CancellationToken) {
-    let pause = ROUND.min(app.times.pay_retry);
+/// A lease covers both calls of a gateway, and what follows them.
+const LEASE_PARTS: u32 = 3;
+
+/// Recovers open payments until it is stopped.
+pub async fn recover(payments: Payments, stop: CancellationToken) {
+    let pause = MAX_ROUND_PAUSE.min(payments.times.pay_retry);
     while !stop.is_cancelled() {
-        if let Err(error) = round(&app).await {
-            tracing::warn!(%error, "recovery could not look for open payments");
+        if let Err(error) = payments.recover_due().await {
+            tracing::warn!(%error, "recovery could not read the open payments");
         }
         tokio::select! {
             () = sleep(pause) => {}
@@ -43,65 +46,159 @@ pub async fn recover(app: App, stop: CancellationToken) {
     }
 }
 
-async fn round(app: &App) -> Result<(), Error> {
-    let due = app.store.due_payments(app.clock.now(), MAX_ROUND).await?;
-    // Side by side, so that a gateway that is silent about one payment does not hold up the others.
-    let looks = stream::iter(due).for_each_concurrent(MAX_AT_ONCE, |id| async move {
-        if let Err(error) = look(app, id).await {
-            tracing::warn!(payment = %id, %error, "recovery could not look at a payment; it tries again");
+impl Payments {
+    async fn recover_due(&self) -> Result<(), Error> {
+        let due = self.store.due_payments(self.clock.now(), MAX_ROUND).await?;
+        // Concurrently, so that a gateway that is silent about one payment does not delay the others.
+        let recovered = stream::iter(due).for_each_concurrent(MAX_CONCURRENT, |id| async move {
+            if let Err(error) = self.recover_one(id).await {
+                tracing::warn!(payment = %id, %error, "recovery could not poll a payment; it tries again");
+            }
+        });
+        recovered.await;
+        Ok(())
+    }
+
+    async fn recover_one(&self, id: PaymentId) -> Result<(), Error> {
+        let claim = ClaimPayment { payment: id, lease: self.times.pay_lease };
+        let Some(payment) = self.writer.submit(&Actor::System, claim).await? else {
+            return Ok(());
+        };
+        let Some(gateway) = self.gateway(Some(&payment.gateway)) else {
+            tracing::error!(payment = %id, gateway = payment.gateway, "the gateway of an open payment is gone");
+            return self.defer(&payment).await;
+        };
+        match self.outcome(gateway.gateway.as_ref(), &payment).await {
+            Some(outcome) => {
+                tracing::info!(payment = %id, ?outcome, "recovery settles a payment");
+                self.results.settle(id, outcome, &Submitter::from(&Actor::System)).await;
+                Ok(())
+            }
+            None => self.defer(&payment).await,
         }
-    });
-    looks.await;
-    Ok(())
-}
+    }
 
-async fn look(app: &App, id: PaymentId) -> Result<(), Error> {
-    let claim = ClaimPayment { payment: id, lease: app.times.pay_lease };
-    let Some(payment) = app.writer.submit(&Actor::System, claim).await? else {
-        return Ok(());
-    };
-    let Some(gateway) = app.gateways.find(&payment.gateway) else {
-        tracing::error!(payment = %id, gateway = payment.gateway, "the gateway of an open payment is gone");
-        return put_back(app, &payment).await;
-    };
-    match ask(app, &gateway, &payment).await {
-        Some(outcome) => {
-            tracing::info!(payment = %id, ?outcome, "recovery settles a payment");
-            settle(app, id, outcome, &Submitter::from(&Actor::System)).await;
-            Ok(())
+    /// Looks a payment up, and voids it if it must not go on. Returns the outcome once it is certain.
+    async fn outcome(&self, gateway: &dyn Gateway, payment: &Payment) -> Option<Outcome> {
+        let state = self.bounded(gateway.look_up(payment)).await;
+        match Step::after(state, payment, self.clock.now(), self.times.pay_give_up) {
+            Step::Settle(outcome) => Some(outcome),
+            Step::Wait => None,
+            Step::Void => match self.bounded(gateway.void(payment)).await {
+                ChargeState::Ended(outcome) => Some(outcome),
+                ChargeState::Pending | ChargeState::NotFound | ChargeState::Unreachable => None,
+            },
         }
-        None => put_back(app, &payment).await,
+    }
+
+    async fn bounded(&self, call: impl Future<Output = ChargeState>) -> ChargeState {
+        timeout(self.times.pay_lease / LEASE_PARTS, call).await.unwrap_or(ChargeState::Unreachable)
+    }
+
+    /// Defers the next poll of a payment by twice the pause before, within `pay_retry` and `pay_retry_max`.
+    async fn defer(&self, payment: &Payment) -> Result<(), Error> {
+        let doubled = 1_u32.checked_shl(payment.recovery.polls.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = self.times.pay_retry.saturating_mul(doubled).min(self.times.pay_retry_max);
+        let until = self.clock.now() + pause;
+        let defer = DeferPayment { payment: payment.id, lease: payment.recovery.leased_until, until };
+        self.writer.submit(&Actor::System, defer).await
     }
 }
 
-/// How the payment ended, when the gateway says so for certain.
-async fn ask(app: &App, gateway: &Gateway, payment: &Payment) -> Option<Outcome> {
-    let known = bounded(app, gateway.look_up(payment.id)).await;
-    let is_overdue = match (&payment.action, payment.status) {
-        (Some(action), Status::RequiresAction) => app.clock.now() >= action.expires_at,
-        _ => app.clock.now() >= payment.created_at + app.times.pay_give_up,
-    };
-    match known {
-        Known::Ended(outcome) => return Some(outcome),
-        Known::Pending | Known::Silent if !is_overdue => return None,
-        Known::Nothing | Known::Pending | Known::Silent => {}
-    }
-    match bounded(app, gateway.cancel(payment.id)).await {
-        Known::Ended(outcome) => Some(outcome),
-        Known::Nothing | Known::Pending | Known::Silent => None,
+/// What recovery does with a payment that it has looked up.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// The outcome is certain.
+    Settle(Outcome),
+    /// Nothing may be charged any more.
+    Void,
+    /// Poll again later.
+    Wait,
+}
+
+impl Step {
+    /// An open payment waits until the shopper's deadline is over, or until it is given up. A charge that the gateway does
+    /// not know is voided at once: the request may still arrive.
+    fn after(state: ChargeState, payment: &Payment, now: Time, give_up: Duration) -> Self {
+        let is_overdue = match (&payment.action, payment.status) {
+            (Some(action), Status::RequiresAction) => now >= action.expires_at,
+            _ => now >= payment.created_at + give_up,
+        };
+        match state {
+            // The shopper has not acted yet.
+            ChargeState::Ended(Outcome::ActionRequired(_)) if payment.status == Status::RequiresAction => {
+                if is_overdue { Self::Void } else { Self::Wait }
+            }
+            ChargeState::Ended(outcome) => Self::Settle(outcome),
+            ChargeState::Pending | ChargeState::Unreachable if !is_overdue => Self::Wait,
+            ChargeState::NotFound | ChargeState::Pending | ChargeState::Unreachable => Self::Void,
+        }
     }
 }
 
-/// Both calls of one look, and what follows them, fit into its lease.
-async fn bounded(app: &App, call: impl Future<Output = Known>) -> Known {
-    timeout(app.times.pay_lease / 3, call).await.unwrap_or(Known::Silent)
-}
+#[cfg(test)]
+mod tests {
+    use domain::id::OrderId;
+    use domain::money::Money;
+    use domain::payment::{Action, Method, Recovery};
+    use uuid::Uuid;
 
-/// Looks again later: after twice as long each time, within bounds.
-async fn put_back(app: &App, payment: &Payment) -> Result<(), Error> {
-    let doubled = 1_u32.checked_shl(payment.recovery.polls.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
-    let pause = app.times.pay_retry.saturating_mul(doubled).min(app.times.pay_retry_max);
-    let defer =
-        DeferPayment { payment: payment.id, lease: payment.recovery.leased_until, until: app.clock.now() + pause };
-    app.writer.submit(&Actor::System, defer).await
+    use super::*;
+
+    const GIVE_UP: Duration = Duration::from_mins(15);
+
+    fn action(expires_at: Time) -> Action {
+        Action { kind: "REDIRECT".to_owned(), url: None, client_secret: None, expires_at }
+    }
+
+    fn payment(status: Status, action: Option<Action>) -> Payment {
+        let begun = Time::UNIX_EPOCH;
+        Payment {
+            id: PaymentId(Uuid::nil()),
+            order: OrderId(Uuid::nil()),
+            gateway: "acme".to_owned(),
+            method: Method::Purchase,
+            status,
+            amount: Money::price(1_000, "EUR").expect("an amount"),
+            reference: None,
+            decline_reason: None,
+            decline_code: None,
+            action,
+            recovery: Recovery { leased_until: begun, next_poll_at: begun, polls: 1 },
+            key: None,
+            created_at: begun,
+            updated_at: begun,
+        }
+    }
+
+    #[test]
+    fn an_open_payment_waits_until_its_time_is_over_and_is_voided_then() {
+        let begun = Time::UNIX_EPOCH;
+        let deadline = begun + Duration::from_hours(1);
+        let in_progress = payment(Status::InProgress, None);
+        let acting = payment(Status::RequiresAction, Some(action(deadline)));
+        let asks_to_act = ChargeState::Ended(Outcome::ActionRequired(action(deadline)));
+        for (payment, state, over) in [
+            (&in_progress, ChargeState::Pending, begun + GIVE_UP),
+            (&in_progress, ChargeState::Unreachable, begun + GIVE_UP),
+            (&acting, ChargeState::Pending, deadline),
+            (&acting, ChargeState::Unreachable, deadline),
+            (&acting, asks_to_act, deadline),
+        ] {
+            let before = over - Duration::from_millis(1);
+            assert_eq!(Step::after(state.clone(), payment, before, GIVE_UP), Step::Wait, "{state:?}");
+            assert_eq!(Step::after(state.clone(), payment, over, GIVE_UP), Step::Void, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_charge_that_is_not_known_is_voided_and_a_certain_outcome_settles() {
+        let begun = Time::UNIX_EPOCH;
+        let in_progress = payment(Status::InProgress, None);
+        assert_eq!(Step::after(ChargeState::NotFound, &in_progress, begun, GIVE_UP), Step::Void);
+        for outcome in [Outcome::Voided, Outcome::ActionRequired(action(begun)), Outcome::Charged { reference: None }] {
+            let state = ChargeState::Ended(outcome.clone());
+            assert_eq!(Step::after(state, &in_progress, begun + GIVE_UP, GIVE_UP), Step::Settle(outcome));
+        }
+    }
 }

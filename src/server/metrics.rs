@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::graphql::Code;
 use crate::observability::{lines, metrics as telemetry};
-use crate::payment::{GATEWAYS, RESULTS};
+use crate::payment::{CallResult, gateway_names};
 use domain::actor::Actor;
 use domain::rejection;
 
@@ -43,7 +43,9 @@ fn handle() -> Option<&'static PrometheusHandle> {
         telemetry::describe();
         let codes = Code::ALL.iter().map(|code| code.as_str());
         let rejections = rejection::Code::ALL.iter().map(|code| code.as_str());
-        telemetry::begin(codes.chain(rejections), &GATEWAYS, &RESULTS);
+        let gateways: Vec<_> = gateway_names().collect();
+        let results: Vec<_> = CallResult::ALL.iter().map(|result| result.as_str()).collect();
+        telemetry::begin(codes.chain(rejections), &gateways, &results);
         handle
     };
     HANDLE.get_or_init(install).as_ref()

@@ -239,7 +239,7 @@ impl Shop {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         app.follow_replicas(&databases.kind, &stop).await.expect("a database");
-        tokio::spawn(payment::recover(app.clone(), stop.clone()));
+        tokio::spawn(payment::recover(app.payments.clone(), stop.clone()));
         let config =
             HttpConfig { authenticator, explore: access.explore.unwrap_or(is_development), documents, transport };
         let startup = Startup::open(listener, &config.transport, stop.clone());

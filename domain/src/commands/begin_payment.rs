@@ -1,5 +1,5 @@
-//! The first half of paying: the order's units are allocated, all or none, and the attempt is on record, before any
-//! gateway hears of it. It never lets two attempts of one order run beside each other.
+//! The first half of paying: allocates the units of the order, all or none, and records the payment, before the gateway
+//! is called. It must never let two payments of one order be open at the same time.
 
 use std::time::Duration;
 
@@ -20,36 +20,34 @@ use super::{Command, Context, Footprint};
 /// Begins to pay an order.
 #[derive(Debug, Clone)]
 pub struct BeginPayment {
-    /// Which order.
+    /// The order.
     pub order: OrderId,
-    /// The gateway that will be asked.
+    /// The name of the gateway.
     pub gateway: String,
-    /// What it will be asked for.
+    /// How the gateway is to charge.
     pub method: Method,
-    /// Whether nobody has to be asked: the money was taken elsewhere.
-    pub is_settled_elsewhere: bool,
-    /// For how long nobody else asks the gateway about it.
+    /// The money was taken elsewhere: the payment succeeds at once, and the gateway is not called.
+    pub settles_without_call: bool,
+    /// How long the payment is not recovered: the caller has it.
     pub lease: Duration,
-    /// The idempotency key, if one came.
+    /// The idempotency key, if one was sent.
     pub key: Option<Key>,
 }
 
 /// The result of beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// The gateway has to be asked now.
-    Ask {
-        /// The order, with the payment that is in progress now.
+    /// The payment is in progress: the gateway has to charge now.
+    Charge {
+        /// The order with its payments.
         paid: Paid,
-        /// The payment, and the idempotency key for the gateway.
-        payment: PaymentId,
-        /// What to charge.
-        amount: Money,
+        /// The payment.
+        payment: Payment,
     },
-    /// Nobody has to be asked: it ended at once, or another payment is in progress.
+    /// There is nothing to charge: the payment succeeded at once, or another payment is in progress.
     Answered(Paid),
-    /// The idempotency key came before: what was kept of its answer.
-    Before(PayAnswer),
+    /// The idempotency key is known: what was kept of its answer.
+    Kept(PayAnswer),
 }
 
 impl Command for BeginPayment {
@@ -79,27 +77,27 @@ impl Command for BeginPayment {
         order.payment = PaymentStatus::InProgress;
         order.touch(context.now);
         let payment = self.payment(order.total, context);
-        let (id, amount) = (payment.id, payment.amount);
+        let id = payment.id;
         world.put_order(order);
-        world.put_payment(payment);
-        if amount.amount == 0 || self.is_settled_elsewhere {
+        world.put_payment(payment.clone());
+        if payment.amount.amount == 0 || self.settles_without_call {
             let paid = settle(world, context, id, Outcome::Charged { reference: None })?;
             self.keep_key(world, context, id, Some(paid.kept()));
             return Ok(Begun::Answered(paid));
         }
         self.keep_key(world, context, id, None);
-        Ok(Begun::Ask { paid: Paid::by(world.order_record(self.order)?, id), payment: id, amount })
+        Ok(Begun::Charge { paid: Paid::by(world.order_record(self.order)?, id), payment })
     }
 }
 
 impl BeginPayment {
-    /// Returns what this key answered before, or that its payment is still in progress.
+    /// Returns the answer that was kept with the key, or that the payment of the key is still in progress.
     fn begun_before(&self, world: &World<'_>) -> Result<Option<Begun>, Rejection> {
         let Some(record) = self.key.as_ref().map(|key| key.record(world)).transpose()?.flatten() else {
             return Ok(None);
         };
         Ok(Some(match record.answer.clone() {
-            Some(answer) => Begun::Before(answer.try_into()?),
+            Some(answer) => Begun::Kept(answer.try_into()?),
             None => Begun::Answered(in_progress(world, self.order, record.payment)?),
         }))
     }
@@ -132,7 +130,7 @@ impl BeginPayment {
     }
 }
 
-/// Another payment of the order is in progress.
+/// Returns the answer while another payment of the order is in progress.
 fn in_progress(world: &World<'_>, order: OrderId, payment: Option<PaymentId>) -> Result<Paid, Rejection> {
     Ok(Paid { record: world.order_record(order)?, payment, errors: vec![payment_in_progress()] })
 }

@@ -1,4 +1,4 @@
-//! Recovery takes a payment whose outcome is open for itself, and puts it back for later. It never decides an outcome.
+//! Recovery claims a payment whose outcome is open, and defers it until it polls again. It must never decide an outcome.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::world::World;
 
 use super::{Command, Context, Footprint};
 
-/// Takes an open payment for a while, so that nobody else asks the gateway about it. Compare and set.
+/// Claims an open payment for a while, so that no other process polls its gateway. Compare and set.
 #[derive(Debug)]
 pub struct ClaimPayment {
-    /// Which.
+    /// The payment.
     pub payment: PaymentId,
-    /// For how long.
+    /// How long it is claimed.
     pub lease: Duration,
 }
 
 impl Command for ClaimPayment {
-    /// The payment; `None` when its outcome is known by now, or somebody else has it.
+    /// The payment; `None` if its outcome is known by now, or if another process has claimed it.
     type Answer = Option<Payment>;
 
     fn footprint(&self) -> Footprint {
@@ -38,13 +38,13 @@ impl Command for ClaimPayment {
     }
 }
 
-/// Puts a payment back: recovery polls again at a later moment. Compare and set: it changes nothing when the payment was
-/// settled meanwhile, or when its lease ran out and somebody else took it.
+/// Gives a claimed payment back: recovery polls it again at a later time. Compare and set: it changes nothing if the
+/// payment was settled meanwhile, or if its lease ran out and another process claimed it.
 #[derive(Debug)]
 pub struct DeferPayment {
-    /// Which.
+    /// The payment.
     pub payment: PaymentId,
-    /// Until when it was taken. Who has it by now, if somebody else, keeps it.
+    /// The end of the lease that it was claimed with, which tells whose claim it is.
     pub lease: Time,
     /// When to poll again.
     pub until: Time,

@@ -1,5 +1,5 @@
-//! What the sandbox gateway writes into its own journal. It touches nothing of the shop: the sandbox plays another
-//! company's system, whose only word to us is its answer.
+//! The journal of the sandbox gateway: records a charge, and voids one. Only the sandbox submits these commands. They must
+//! never touch anything of the shop: the sandbox plays another company's system.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::world::World;
 
 use super::{Command, Context, Footprint};
 
-/// Asks the sandbox to charge. The same key again changes nothing: it answers with the first charge.
+/// Records a charge in the journal. The same payment again changes nothing: the answer is the first charge.
 #[derive(Debug)]
 pub struct RecordCharge {
-    /// The key.
+    /// The payment, which is the idempotency key of the charge.
     pub payment: PaymentId,
-    /// What shall become of it.
+    /// How the charge ends.
     pub fate: Fate,
-    /// After how long that shows.
+    /// After how long that takes effect.
     pub after: Duration,
-    /// Minor units.
+    /// The amount, in minor units.
     pub amount: i64,
 }
 
@@ -46,12 +46,12 @@ impl Command for RecordCharge {
     }
 }
 
-/// Asks the sandbox to see to it that nothing will be charged under a key, also when the charge comes later.
+/// Voids a charge, unless it has ended. Afterwards nothing is charged for this payment, even if it is asked for later.
 #[derive(Debug)]
 pub struct CancelCharge(pub PaymentId);
 
 impl Command for CancelCharge {
-    /// How the charge stands now: charged when it was too late.
+    /// The state of the charge now: charged or declined if it was too late to void it.
     type Answer = Fate;
 
     fn footprint(&self) -> Footprint {

@@ -1,5 +1,5 @@
-//! The second half of paying: what the gateway said becomes the state of the payment and the order. Compare and set:
-//! a payment whose outcome is known is never settled again, and its units are released at most once.
+//! The second half of paying: what an outcome does to the payment, to the order and to its units. Compare and set: a
+//! payment whose outcome is known must never be settled again, nor its units be released twice.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,52 +14,52 @@ use crate::world::World;
 use super::ledger::{Cause, release_items};
 use super::{Command, Context, Footprint};
 
-/// Settles a payment.
+/// Settles an open payment.
 #[derive(Debug)]
 pub struct SettlePayment {
-    /// Which.
+    /// The payment.
     pub payment: PaymentId,
     /// What the gateway said.
     pub outcome: Outcome,
 }
 
-/// What is kept of paying an order with its idempotency key.
+/// What is kept of the answer to `payOrder` with its idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayAnswer {
     /// The payment; `None` when none was begun.
     pub payment: Option<PaymentId>,
     /// The order.
     pub order: OrderId,
-    /// What went wrong.
+    /// Why the payment took nothing, or why none was begun. Empty otherwise.
     pub errors: Rejections,
 }
 
-/// How paying an order ended, or how far it is: order, payment and errors of one moment.
+/// The answer to `payOrder`: order, payment and errors, as one transaction committed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
     /// The order with all its payments.
     pub record: OrderRecord,
     /// The payment; `None` when none was begun.
     pub payment: Option<PaymentId>,
-    /// What went wrong.
+    /// Why the payment took nothing, or why none was begun. Empty otherwise.
     pub errors: Rejections,
 }
 
 impl Paid {
-    /// Returns how it stands with a payment: what went wrong is what its state says.
+    /// Returns the answer for a payment. Its errors are what the state of the payment says.
     #[must_use]
     pub fn by(record: OrderRecord, payment: PaymentId) -> Self {
         let errors = record.payment(payment).and_then(Payment::refusal).into_iter().collect();
         Self { record, payment: Some(payment), errors }
     }
 
-    /// Returns the payment itself.
+    /// Returns the payment, if one was begun.
     #[must_use]
     pub fn payment(&self) -> Option<&Payment> {
         self.record.payment(self.payment?)
     }
 
-    /// Returns what is kept of it.
+    /// Returns what is kept of this answer.
     #[must_use]
     pub fn kept(&self) -> PayAnswer {
         PayAnswer { payment: self.payment, order: self.record.order.id, errors: self.errors.clone() }
@@ -69,16 +69,16 @@ impl Paid {
 /// The result of settling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// It is settled now, or the shopper has something to do.
+    /// This outcome counts: the payment is settled, or waits for the shopper.
     Now(Paid),
-    /// It was settled before; nothing changed.
+    /// The payment was settled before; nothing changed.
     Before(Paid),
 }
 
 impl Command for SettlePayment {
     type Answer = Settled;
 
-    /// Only what takes no money gives stock back.
+    /// Only an outcome that took no money releases units; the others lock no stock.
     fn footprint(&self) -> Footprint {
         match self.outcome {
             Outcome::Declined { .. } | Outcome::Refused { .. } | Outcome::Voided => {
@@ -106,7 +106,7 @@ impl Command for SettlePayment {
     }
 }
 
-/// Makes an open payment what its outcome says, and its order with it. The caller has checked that it is open.
+/// Applies an outcome to a payment and its order. The caller has checked that the payment is open.
 pub fn settle(
     world: &mut World<'_>,
     context: &mut Context<'_>,
@@ -120,7 +120,7 @@ pub fn settle(
         Outcome::ActionRequired(action) => {
             payment.status = Status::RequiresAction;
             payment.action = Some(action);
-            // Nobody is at the gateway any more, and the shopper may act at any moment.
+            // No call is running any more, and the shopper may act at any moment: recovery may poll at once.
             payment.recovery = Recovery { leased_until: context.now, next_poll_at: context.now, ..payment.recovery };
         }
         Outcome::Charged { reference } => {

@@ -206,22 +206,22 @@ impl Simulation {
     fn begin(&mut self) {
         let Some(i) = self.any_sale() else { return };
         let (order, sale) = self.sales[i].clone();
-        let is_settled_elsewhere = self.dice.below(2) == 0;
+        let settles_without_call = self.dice.below(2) == 0;
         let gateway = "model".to_owned();
         let lease = Duration::from_secs(30);
-        let begin = BeginPayment { order, gateway, method: Method::Purchase, is_settled_elsewhere, lease, key: None };
+        let begin = BeginPayment { order, gateway, method: Method::Purchase, settles_without_call, lease, key: None };
         let should = sale.state == State::Unpaid && sale.lines.iter().all(|line| self.can_sell(*line));
         match self.decide(&begin) {
-            Ok(Begun::Ask { payment, .. }) => {
-                assert!(should && !is_settled_elsewhere, "{sale:?}");
+            Ok(Begun::Charge { payment, .. }) => {
+                assert!(should && !settles_without_call, "{sale:?}");
                 self.attempts.push((payment, i, true));
                 self.hold(i, State::Paying);
             }
             Ok(Begun::Answered(answer)) if answer.errors.is_empty() => {
-                assert!(should && is_settled_elsewhere, "{sale:?}");
+                assert!(should && settles_without_call, "{sale:?}");
                 self.hold(i, State::Paid);
             }
-            Ok(Begun::Answered(_) | Begun::Before(_)) => assert_eq!(sale.state, State::Paying),
+            Ok(Begun::Answered(_) | Begun::Kept(_)) => assert_eq!(sale.state, State::Paying),
             Err(refusal) => assert!(!should && sale.state != State::Paying, "{sale:?}: {refusal:?}"),
         }
     }

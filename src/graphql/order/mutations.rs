@@ -1,4 +1,4 @@
-//! The order flow: check out, pay, cancel, ship.
+//! Mutations of orders: check out, pay, cancel, ship. They decode and encode; the rules stand in the commands.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::database::error::Error;
 use crate::graphql::error::{UserError, refusable, user_errors};
 use crate::graphql::keys::{fits, id, idempotency_key};
 use crate::graphql::{Viewer, viewer};
-use crate::payment::{MANUAL, PayRequest, pay};
+use crate::payment::PayRequest;
 use domain::commands::{CancelOrder, CheckOut, ShipOrder};
 use domain::id::OrderId;
 use domain::order::OrderRecord;
@@ -18,90 +18,92 @@ use domain::world::idempotency::{Key, Keyed, Once, Repeatable};
 use super::payment::{Payment, PaymentMethod};
 use super::types::{CancelReason, Order};
 
-/// Longest token or name of a gateway, in characters.
+/// Maximum length of a token, and of the name of a gateway, in characters.
 const MAX_TOKEN_LENGTH: usize = 4_096;
 
-/// A cart to be checked out.
+/// The input of `checkOut`.
 #[derive(Debug, InputObject)]
 pub struct CheckOutInput {
-    /// Which cart.
+    /// The cart.
     cart_id: ID,
-    /// Who the order is for.
+    /// The customer of the order.
     customer: Option<CustomerInput>,
-    /// The same key with the same input has one effect and one answer, for 24 hours.
+    /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer.
     idempotency_key: Option<String>,
 }
 
-/// Who an order is for.
+/// The customer of an order.
 #[derive(Debug, InputObject)]
 pub struct CustomerInput {
-    /// What to call them, at most 200 characters.
+    /// Their name, at most 200 characters.
     name: Option<String>,
-    /// Where to write to, at most 254 characters.
+    /// Their e-mail address, at most 254 characters, for example "ada@example.com".
     email: String,
 }
 
-/// An order to be paid.
+/// The input of `payOrder`.
 #[derive(Debug, InputObject)]
 pub struct PayOrderInput {
-    /// Which order.
+    /// The order.
     order_id: ID,
-    /// The shop's default unless given. "manual" records money taken elsewhere: staff only. "sandbox" does what its token
-    /// says: development only.
+    /// The name of the gateway. Default: "manual", which records money taken elsewhere, for example in cash; staff only.
+    /// "sandbox" does what its token says; development only.
     gateway: Option<String>,
-    /// What is asked of the gateway.
+    /// How the gateway charges.
     #[graphql(default_with = "PaymentMethod::Purchase")]
     method: PaymentMethod,
-    /// What the gateway's own client library handed to the front end.
+    /// What the gateway's own client library handed to the front end, for example "succeed" for "sandbox". At most 4,096
+    /// characters.
     token: Option<String>,
-    /// The same key with the same input has one effect and one answer, for 24 hours. A new attempt needs a new key.
+    /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer. A
+    /// new attempt needs a new key.
     idempotency_key: Option<String>,
 }
 
-/// An order to be cancelled.
+/// The input of `cancelOrder`.
 #[derive(Debug, InputObject)]
 pub struct CancelOrderInput {
-    /// Which order.
+    /// The order.
     order_id: ID,
-    /// Why. For those who are not staff, REQUESTED only.
+    /// Why the order is cancelled. Customers and guests can only give REQUESTED.
     #[graphql(default_with = "Some(CancelReason::Requested)")]
     reason: Option<CancelReason>,
-    /// What there is to say about it, at most 1,000 characters. It stands on the rows of the log that this writes.
+    /// A note, at most 1,000 characters. The stock transactions of the cancellation carry it.
     note: Option<String>,
-    /// The same key with the same input has one effect and one answer, for 24 hours.
+    /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer.
     idempotency_key: Option<String>,
 }
 
-/// An order to be shipped.
+/// The input of `shipOrder`.
 #[derive(Debug, InputObject)]
 pub struct ShipOrderInput {
-    /// Which order.
+    /// The order.
     order_id: ID,
-    /// Who carries it, at most 200 characters.
+    /// The carrier, at most 200 characters, for example "DHL".
     carrier: Option<String>,
-    /// The carrier's number for it, at most 200 characters.
+    /// The carrier's tracking number, at most 200 characters.
     tracking_number: Option<String>,
-    /// The same key with the same input has one effect and one answer, for 24 hours.
+    /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer.
     idempotency_key: Option<String>,
 }
 
-/// What became of a mutation of an order.
+/// The result of a mutation of an order.
 #[derive(Debug, SimpleObject)]
 pub struct OrderPayload {
-    /// The order; null when refused.
+    /// The order after the mutation. Null if it was refused.
     order: Option<Order>,
-    /// Why it was refused; empty otherwise.
+    /// Why it was refused. Empty if it was not.
     user_errors: Vec<UserError>,
 }
 
-/// What became of a payment.
+/// The result of `payOrder`.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentPayload {
-    /// The payment; null when none was begun.
+    /// The payment. Null if none was begun.
     payment: Option<Payment>,
-    /// The order as it is now.
+    /// The order after the mutation. Null if there is no such order, or if it is not yours.
     order: Option<Order>,
-    /// What went wrong; empty otherwise.
+    /// Why nothing was charged, or PAYMENT_IN_PROGRESS for another payment of the order. Empty if it was charged or is open.
     user_errors: Vec<UserError>,
 }
 
@@ -111,35 +113,42 @@ pub struct OrderMutations;
 
 #[Object]
 impl OrderMutations {
-    /// Turns the cart into an unpaid order after a last check on available stock. It takes no stock.
+    /// Turns a cart into an unpaid order, after a last check of the available stock. It allocates nothing.
+    ///
+    /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, PRODUCT_UNAVAILABLE, INSUFFICIENT_STOCK, CURRENCY_MISMATCH,
+    /// AMOUNT_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
     async fn check_out(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The cart.")] input: CheckOutInput,
     ) -> async_graphql::Result<OrderPayload> {
-        let key = key_of(context, "checkOut", (&input.idempotency_key, &input.cart_id), &input)?;
+        let key = key_of(context, "checkOut", input.idempotency_key.as_ref(), &input.cart_id, &input)?;
         let customer = input.customer.as_ref().map(|customer| (customer.name.as_deref(), customer.email.as_str()));
         let command = CheckOut::check(id(&input.cart_id)?, customer);
         submit(context, key, command.map_err(Error::Refused)).await
     }
 
-    /// Allocates every item or none, then asks the gateway. When the gateway does not answer in time the payment is
-    /// IN_PROGRESS and its units stay allocated until the outcome is known. It goes on when the caller hangs up.
+    /// Pays an order: allocates every item or none, then has the gateway charge. If the gateway does not answer in time, the
+    /// payment is IN_PROGRESS and its units stay allocated until the outcome is known. It goes on if the caller hangs up.
+    ///
+    /// User errors: NOT_FOUND (order or gateway), INVALID_STATE, INVALID_INPUT, PRODUCT_UNAVAILABLE, INSUFFICIENT_STOCK,
+    /// PAYMENT_DECLINED, GATEWAY_ERROR, PAYMENT_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED.
     async fn pay_order(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order.")] input: PayOrderInput,
     ) -> async_graphql::Result<PaymentPayload> {
         let (app, who) = (context.data_unchecked::<App>(), Viewer::of(context));
-        let key = key_of(context, "payOrder", (&input.idempotency_key, &input.order_id), &input)?;
+        let key = key_of(context, "payOrder", input.idempotency_key.as_ref(), &input.order_id, &input)?;
         let order: OrderId = id(&input.order_id)?;
         for (name, text) in [("gateway", &input.gateway), ("token", &input.token)] {
             if let Some(text) = text {
                 fits(name, text, MAX_TOKEN_LENGTH)?;
             }
         }
-        if input.gateway.as_deref().unwrap_or(app.gateways.default_name()) == MANUAL {
-            who.must_be_staff_for(&format!("The gateway \"{MANUAL}\""))?;
+        let gateway = app.payments.gateway(input.gateway.as_deref());
+        if let Some(gateway) = gateway.filter(|gateway| gateway.capabilities.is_staff_only) {
+            who.must_be_staff_for(&format!("The gateway \"{}\"", gateway.name))?;
         }
         let request = PayRequest {
             order,
@@ -147,11 +156,11 @@ impl OrderMutations {
             method: input.method.into(),
             token: input.token,
             key,
-            who: who.into(),
+            by: who.into(),
         };
-        Ok(match refusable(pay(app, request).await)? {
+        Ok(match refusable(app.payments.pay(request).await)? {
             Ok(paid) => {
-                // A kept answer does not say for whom it was made.
+                // Those who may not use the order are told nothing of it, nor of the payment.
                 let payment = paid.payment().cloned();
                 let order = viewer::usable_order(context, Some(Arc::new(paid.record)));
                 PaymentPayload {
@@ -167,42 +176,49 @@ impl OrderMutations {
         })
     }
 
-    /// Undoes exactly the allocation that the order still holds. Not when wholly shipped. Money already taken is a refund's
-    /// business.
+    /// Cancels an order and releases exactly the units that it still holds. An order that is wholly shipped cannot be
+    /// cancelled. Money that was taken is not sent back.
+    ///
+    /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, PAYMENT_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED.
     async fn cancel_order(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order.")] input: CancelOrderInput,
     ) -> async_graphql::Result<OrderPayload> {
-        let key = key_of(context, "cancelOrder", (&input.idempotency_key, &input.order_id), &input)?;
+        let key = key_of(context, "cancelOrder", input.idempotency_key.as_ref(), &input.order_id, &input)?;
         let reason = input.reason.unwrap_or(CancelReason::Requested);
         let command = CancelOrder::check(id(&input.order_id)?, reason.into(), input.note.as_deref());
         submit(context, key, command.map_err(Error::Refused)).await
     }
 
-    /// Takes all allocated units of the order out of the warehouse. Staff only.
+    /// Ships an order: takes all its allocated units out of the warehouse. Staff only.
+    ///
+    /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, IDEMPOTENCY_KEY_REUSED.
     async fn ship_order(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order.")] input: ShipOrderInput,
     ) -> async_graphql::Result<OrderPayload> {
         Viewer::of(context).must_be_staff()?;
-        let key = key_of(context, "shipOrder", (&input.idempotency_key, &input.order_id), &input)?;
+        let key = key_of(context, "shipOrder", input.idempotency_key.as_ref(), &input.order_id, &input)?;
         let (carrier, number) = (input.carrier.as_deref(), input.tracking_number.as_deref());
         let command = ShipOrder::check(id(&input.order_id)?, carrier, number);
         submit(context, key, command.map_err(Error::Refused)).await
     }
 }
 
+/// Returns the idempotency key of a mutation, which for a guest is unique within the cart or order that the input names.
 fn key_of<I: InputType>(
     context: &Context<'_>,
     mutation: &'static str,
-    (key, thing): (&Option<String>, &ID),
+    key: Option<&String>,
+    named: &ID,
     input: &I,
 ) -> async_graphql::Result<Option<Key>> {
-    idempotency_key(Viewer::of(context), mutation, key.as_ref(), Some(thing), input)
+    idempotency_key(Viewer::of(context), mutation, key, Some(named), input)
 }
 
+/// Submits a command and encodes its order. Only the answer to a repeated request is read from the database.
 async fn submit<C: Repeatable<Answer = OrderRecord, Kept = OrderId>>(
     context: &Context<'_>,
     key: Option<Key>,

@@ -1,4 +1,4 @@
-//! A payment as clients see it.
+//! The GraphQL types of a payment. They wrap values of the domain and decide nothing.
 
 use async_graphql::{Enum, ID, Object, SimpleObject};
 
@@ -7,11 +7,11 @@ use crate::graphql::money::Money;
 use crate::graphql::scalars::DateTime;
 use domain::payment;
 
-/// One attempt to pay an order.
+/// An attempt to pay an order.
 #[derive(Debug, Clone)]
 pub struct Payment(pub payment::Payment);
 
-/// One attempt to pay an order.
+/// An attempt to pay an order.
 #[Object(guard = "Charged")]
 impl Payment {
     /// The global id.
@@ -19,37 +19,37 @@ impl Payment {
         self.0.id.into()
     }
 
-    /// The gateway's name.
+    /// The name of the gateway, for example "manual".
     async fn gateway(&self) -> &str {
         &self.0.gateway
     }
 
-    /// What was asked of the gateway.
+    /// How the gateway charges.
     async fn method(&self) -> PaymentMethod {
         self.0.method.into()
     }
 
-    /// How far it has come.
+    /// The state of the payment.
     async fn status(&self) -> PaymentStatus {
         self.0.status.into()
     }
 
-    /// The total of check-out.
+    /// The amount: the order's total at check-out.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// The gateway's own reference.
+    /// The gateway's own reference. Null unless it gave one.
     async fn reference(&self) -> Option<Text<&str>> {
         self.0.reference.as_deref().map(Text)
     }
 
-    /// Why it was declined, in words that a shopper may read.
+    /// Why the payment took nothing, in words that a shopper may read. Null unless it is DECLINED.
     async fn decline_reason(&self) -> Option<Text<&str>> {
         self.0.decline_reason.as_deref().map(Text)
     }
 
-    /// What the shopper has to do, while it REQUIRES_ACTION.
+    /// What the shopper has to do while the payment is REQUIRES_ACTION. Null otherwise.
     async fn action(&self) -> Option<PaymentAction> {
         self.0.action.clone().map(|action| PaymentAction {
             kind: action.kind,
@@ -59,46 +59,46 @@ impl Payment {
         })
     }
 
-    /// When it began.
+    /// When the payment began.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }
 
-/// What a payment asks of its gateway.
+/// How a gateway charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::payment::Method")]
 pub enum PaymentMethod {
-    /// Take the money at once.
+    /// The money is taken at once.
     Purchase,
 }
 
-/// How far a payment has come.
+/// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::payment::Status")]
 pub enum PaymentStatus {
-    /// Units are allocated and the gateway has not answered for certain.
+    /// The outcome is not known yet; the units stay allocated until it is.
     InProgress,
-    /// The shopper has to do something, told in `action`; the units stay allocated until a deadline.
+    /// The shopper has to act, as `action` says; the units stay allocated until its deadline.
     RequiresAction,
-    /// The money is taken.
+    /// The money was taken.
     Succeeded,
-    /// Nothing was taken; the units are free again.
+    /// Nothing was taken; the units were released.
     Declined,
-    /// Cancelled at the gateway, which confirmed that it cannot charge any more; the units are free again.
+    /// The gateway confirmed that it will not charge any more; the units were released.
     Voided,
 }
 
-/// What the gateway's client library needs to go on.
+/// What the shopper has to do, in the terms of the gateway's own client library.
 #[derive(Debug, SimpleObject)]
 #[graphql(guard = "Charged")]
 pub struct PaymentAction {
-    /// For example STRIPE_CONFIRM or REDIRECT.
+    /// The kind of action, for example REDIRECT.
     kind: String,
-    /// Where to send the shopper, when it is a redirection.
+    /// Where to send the shopper. Null unless the action is a redirection.
     url: Option<Text<String>>,
-    /// What the gateway's client library needs to go on.
+    /// What the gateway's client library needs to continue. Null unless it needs something.
     client_secret: Option<Text<String>>,
-    /// After this the payment is cancelled and its units are released.
+    /// The deadline, after which the payment is voided and its units are released.
     expires_at: DateTime,
 }
