@@ -76,10 +76,10 @@ impl Payments {
         });
         let answer = match timeout_at(due, answer).await {
             Ok(answer) => answer.map_err(|_| Error::TimedOut)??,
-            Err(_) => Answer::Committed(begun.get().cloned().ok_or(Error::TimedOut)?),
+            Err(_) => Answer::Committed(begun.get().cloned().map(Box::new).ok_or(Error::TimedOut)?),
         };
         match answer {
-            Answer::Committed(paid) => Ok(paid),
+            Answer::Committed(paid) => Ok(*paid),
             Answer::Kept(kept) => self.read(kept).await,
         }
     }
@@ -104,7 +104,7 @@ fn unsupported_method(gateway: &str) -> Rejection {
 /// The answer to a request to pay.
 enum Answer {
     /// What was committed.
-    Committed(Paid),
+    Committed(Box<Paid>),
     /// What was kept of the answer to an earlier request with the same idempotency key.
     Kept(PayAnswer),
 }
@@ -124,7 +124,7 @@ impl Attempt {
     async fn run(self, begin: BeginPayment) -> Result<Answer, Error> {
         let (in_progress, payment) = match self.payments.writer.submit(&self.by, begin).await? {
             Begun::Charge { paid, payment } => (paid, payment),
-            Begun::Answered(paid) => return Ok(Answer::Committed(paid)),
+            Begun::Answered(paid) => return Ok(Answer::Committed(Box::new(paid))),
             Begun::Kept(kept) => return Ok(Answer::Kept(kept)),
         };
         let in_progress = self.begun.get_or_init(|| in_progress);
@@ -132,10 +132,11 @@ impl Attempt {
             Some(outcome) => self.payments.results.settle(payment.id, outcome, &self.by).await,
             None => None,
         };
-        Ok(Answer::Committed(match settled {
+        let paid = match settled {
             Some(Settled::Now(paid) | Settled::Before(paid)) => paid,
             None => in_progress.clone(),
-        }))
+        };
+        Ok(Answer::Committed(Box::new(paid)))
     }
 
     /// Asks the gateway to charge. Returns `None` if the outcome is open.

@@ -42,7 +42,7 @@ pub enum Begun {
         /// The order with its payments.
         paid: Paid,
         /// The payment.
-        payment: Payment,
+        payment: Box<Payment>,
     },
     /// There is nothing to charge: the payment succeeded at once, or another payment is in progress.
     Answered(Paid),
@@ -86,7 +86,7 @@ impl Command for BeginPayment {
             return Ok(Begun::Answered(paid));
         }
         self.keep_key(world, context, id, None);
-        Ok(Begun::Charge { paid: Paid::by(world.order_record(self.order)?, id), payment })
+        Ok(Begun::Charge { paid: Paid::by(world.order_record(self.order)?, id), payment: Box::new(payment) })
     }
 }
 

@@ -214,7 +214,7 @@ impl Simulation {
         match self.decide(&begin) {
             Ok(Begun::Charge { payment, .. }) => {
                 assert!(should && !settles_without_call, "{sale:?}");
-                self.attempts.push((payment, i, true));
+                self.attempts.push((payment.id, i, true));
                 self.hold(i, State::Paying);
             }
             Ok(Begun::Answered(answer)) if answer.errors.is_empty() => {
