@@ -43,6 +43,8 @@ mod operations;
 mod outages;
 mod outputs;
 mod pages;
+mod payment_answers;
+mod payment_locks;
 mod payments;
 mod persisted;
 mod queueing;

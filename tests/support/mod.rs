@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use actions::{Paid, codes, paid};
+pub use actions::{Paid, codes, paid, short};
 pub use place::{Place, is_postgres};
 pub use process::Process;
 pub use proxy::Proxy;
