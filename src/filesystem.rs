@@ -1,19 +1,19 @@
-//! Files that only their owner may read: they hold what customers and staff would not show everybody. Files that are there keep
-//! their modes; nothing is ever widened.
+//! Creates and opens files that only their owner may read: they hold data of customers and staff. A file that exists keeps its
+//! mode; no mode is ever widened.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The mode of a new file: its owner reads and writes it.
+/// The mode of a new file: only its owner may read and write it.
 pub const PRIVATE: u32 = 0o600;
 
-/// Most symbolic links that are followed one after the other: as many as Linux follows.
+/// Maximum number of symbolic links that are followed one after the other: as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
-/// Creates a file, or empties the one that is there, to write to it. What another program has opened for this process
-/// (`/dev/stdout`, `/dev/fd/3`) is written on.
+/// Creates a file to write to it, or truncates the one that exists. What another program has opened for this process
+/// (`/dev/stdout`, `/dev/fd/3`) is appended to.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -24,7 +24,7 @@ pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(true).write(true).mode(PRIVATE).open(path)
 }
 
-/// Opens a file to read and write it, and creates it when it is not there.
+/// Opens a file to read and write it, and creates it if it does not exist.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -32,13 +32,13 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(PRIVATE).open(path)
 }
 
-/// Where a path leads to through symbolic links: a file, or where one would be made.
+/// Returns what a path leads to through symbolic links: a file, or the place where one would be created.
 #[must_use]
 pub fn target(path: &Path) -> PathBuf {
     links(path).pop().unwrap_or_else(|| path.to_owned())
 }
 
-/// The path itself, and where each symbolic link on its way leads to.
+/// Returns the path itself, and what each symbolic link on its way leads to.
 fn links(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
     for _ in 0..MAX_LINKS {
@@ -51,8 +51,8 @@ fn links(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// Whether a path is one of the system's names for what is no file of its own: a device, or something that this or another
-/// process has open. Nothing there is made, renamed or removed.
+/// Whether a path is a name of the system for a device, or for what this or another process has open. Nothing there is
+/// created, renamed or removed.
 #[must_use]
 pub fn is_device(path: &Path) -> bool {
     let is_system = |path: &Path| {
@@ -64,14 +64,14 @@ pub fn is_device(path: &Path) -> bool {
         || fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Whether a path is the system's name for standard output, which need not be anything that can be opened.
+/// Whether a path is a name of the system for standard output, which may be something that cannot be opened.
 #[must_use]
 pub fn is_standard_output(path: &Path) -> bool {
     let names = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
     links(path).iter().any(|step| names.iter().any(|name| step == Path::new(name)))
 }
 
-/// Whether two paths lead to one regular file, or would.
+/// Whether two paths lead to the same regular file, or to the same place where one would be created.
 #[must_use]
 pub fn are_same(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {

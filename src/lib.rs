@@ -16,18 +16,18 @@
 //!
 //! - [`domain`], a crate of its own: the rules, as plain values. Pure. Its [`commands`](domain::commands) are what can be
 //!   done, a file per verb: which rows a command needs, and one function that decides on its [`world`](domain::world).
-//! - [`clock`], [`filesystem`], [`supervision`]: the time, private files, the tasks that the server cannot do without.
+//! - [`clock`], [`filesystem`], [`supervision`]: the time, private files, and where every task begins.
 //! - [`config`], [`observability`]: settings; logs, metrics and traces.
 //! - [`database`]: how it is opened; rows in both directions; load and save for the writer.
 //! - [`read`]: queries, a file per noun.
 //! - [`live`]: what subscribers follow.
 //! - [`writer`]: the only code that begins a transaction, and the only code that publishes.
 //! - [`payment`]: gateways, paying around them, and the recovery of payments whose outcome is open.
-//! - [`files`]: products and stock from files and back.
-//! - [`app`]: all of these together.
+//! - [`files`]: products and stock from files and back, whoever asks for it.
+//! - [`app`]: all of these together, the shared state of a server.
 //! - [`graphql`]: decode, call, encode. A folder per noun.
 //! - [`server`]: HTTP and websockets. The only module that knows axum.
-//! - [`cli`]: what the command line asks for.
+//! - [`cli`]: the command line: parse, start, call, stop, print.
 //!
 //! # One mutation, from end to end
 //!

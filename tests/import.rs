@@ -1,4 +1,4 @@
-//! Files in and out, by the real binary: round trips, dry runs, bad rows, and runs that were broken off.
+//! Import and export by the real binary: round trips, dry runs, bad rows, and runs that were interrupted.
 
 use std::fs;
 use std::process::Stdio;
@@ -17,13 +17,13 @@ const CATALOGUE: &str = "sku,name,price_amount,price_currency,stock,slug,descrip
     C3,Gift card,2500,EUR,,gift-card,,0,false\n\
     Δ4,'-5 \u{1f469}\u{200d}\u{1f373},9007199254740991,KWD,1000000000,minus-five,''twas,1000000000,true\n";
 
-/// Writes a file where the binary finds it, and imports it: the exit code and what was printed, every row of it.
+/// Writes a file and imports it; returns the exit code and the output, with every row.
 async fn import(place: &Place, name: &str, text: impl AsRef<[u8]>, options: &[&str]) -> (i32, String) {
     fs::write(place.folder().join(name), text).expect("a file");
     run(place, &[&["import", name, "--all"], options].concat()).await
 }
 
-/// What an export has, line by line, in an order of its own.
+/// Returns the lines of an export, sorted.
 async fn exported(place: &Place, options: &[&str]) -> Vec<String> {
     let (code, text) = run(place, &[&["export"], options].concat()).await;
     assert_eq!(code, 0, "{text}");
@@ -37,7 +37,7 @@ async fn verified(place: &Place) {
     assert_eq!(code, 0, "{report}");
 }
 
-/// The stock of products by SKU, as the export says.
+/// Returns the total of each product, by SKU, from an export.
 async fn totals(place: &Place) -> Vec<(String, i64)> {
     let rows = exported(place, &["--format", "jsonl"]).await;
     let row = |row: &String| serde_json::from_str::<Value>(row).expect("JSON");
@@ -162,7 +162,7 @@ async fn stock_is_never_set_below_what_is_allocated() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_of_ours_is_refused_before_anything_changes() {
+async fn a_file_that_cannot_be_imported_is_refused_before_anything_changes() {
     let place = Place::new().await;
     let long = format!("sku,stock,description\nA,1,\"{}", "x\n".repeat(100_000));
     for (name, text, why) in [
@@ -242,7 +242,7 @@ async fn a_run_that_was_killed_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn refused_lines_are_mended_where_they_stand() {
+async fn refused_lines_are_fixed_in_place() {
     let place = Place::new().await;
     import(&place, "catalogue.csv", CATALOGUE, &["--mode", "create"]).await;
     let (code, told) = import(&place, "add.csv", "sku,stock\nA1,1\nB3,1\nA1,2\n", &["--mode", "add"]).await;
@@ -328,7 +328,7 @@ async fn beside_a_server_on_sqlite_it_reads_but_does_not_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn badges_hear_of_an_import_beside_their_server() {
+async fn subscribers_get_the_changes_of_an_import_beside_their_server() {
     if !is_postgres() {
         return;
     }
@@ -362,7 +362,7 @@ async fn badges_hear_of_an_import_beside_their_server() {
     shop.close().await;
 }
 
-/// Keys are forgotten one by one. A file whose time is over is another import as a whole, whatever is left of its keys.
+/// Keys are forgotten one by one. After its lifetime a file is another import as a whole, whatever is left of its keys.
 #[tokio::test]
 async fn an_import_is_forgotten_as_a_whole() {
     let place = Place::new().await;

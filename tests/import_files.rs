@@ -1,4 +1,4 @@
-//! Files as they should not be: nothing that is not well formed is done, and no row is passed over without its line.
+//! Malformed files: no malformed row is done, and no row is skipped without a result.
 
 use std::fs;
 use std::process::Stdio;
@@ -25,7 +25,7 @@ async fn import(place: &Place, name: &str, text: impl AsRef<[u8]>, options: &[&s
     run(place, &[&["import", name], options].concat()).await
 }
 
-/// Everything that an export has, by SKU.
+/// Returns the rows of an export, by SKU.
 async fn exported(place: &Place) -> Vec<Value> {
     let (code, text) = run(place, &["export", "--archived", "--format", "jsonl"]).await;
     assert_eq!(code, 0, "{text}");
@@ -80,7 +80,7 @@ async fn a_quotation_mark_out_of_place_swallows_no_row() {
     }
     assert_eq!(total(&place, "TEAPOT").await, 10);
     assert_eq!((total(&place, "TV-42").await, total(&place, "MUG-BLUE").await), (json!(13), json!(14)));
-    // The rows are mended in place; what was done has its line, also after a row of two lines.
+    // The rows are fixed in place; what was done has its line, also after a row of two lines.
     let id = run(&place, &["import", "marks.csv", "--mode", "add"]).await.1;
     let id = id
         .split_once("--id ")
@@ -277,7 +277,7 @@ async fn archived_products_are_named() {
     }
 }
 
-/// Imports standard input where there is no place for temporary files.
+/// Imports standard input where no temporary files can be written.
 async fn piped(place: &Place, temporary: &str, text: &[u8], options: &[&str]) -> (i32, String) {
     let mut child = command(place)
         .args(["import", "-", "--format", "csv"])

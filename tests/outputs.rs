@@ -1,4 +1,4 @@
-//! Where exports and results are written: never over what is read, and never held up by whoever reads them.
+//! Where exports and results are written: never over what is read, and never blocked by a slow reader.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -109,9 +109,9 @@ async fn an_output_is_what_its_name_says() {
     assert!(String::from_utf8_lossy(&empty.stderr).contains("standard input was empty"));
 }
 
-/// Whoever reads the results stands still: the first signal ends it all the same.
+/// The first signal ends an import although nobody reads its results.
 #[tokio::test]
-async fn a_reader_that_stands_still_holds_up_no_end() {
+async fn a_reader_that_stops_reading_does_not_block_the_end() {
     let place = Place::new().await;
     let row = |at| format!("SKU-{at},{},1,EUR\n", "name ".repeat(30));
     let rows = "sku,name,price_amount,price_currency\n".to_owned() + &(0..3_000).map(row).collect::<String>();

@@ -1,4 +1,5 @@
-//! The start: what cannot get better ends it at once and by name, what may is waited for and told, and whoever waits obeys.
+//! The start: a permanent fault ends it at once and is named, a temporary one is logged and waited for, and a process that
+//! waits ends at a signal.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ async fn kill(id: u32, name: &str) {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_the_database_says_why_and_obeys_at_once() {
+async fn a_process_that_waits_for_the_database_says_why_and_ends_at_a_signal() {
     let place = Place::new().await;
     let url = format!("postgres://shop:hidden@127.0.0.1:{}/onhand", closed_port().await);
     std::fs::write(place.folder().join("rows.csv"), "sku,stock\nMUG,1\n").expect("a file");
@@ -54,15 +55,15 @@ async fn whoever_waits_for_the_database_says_why_and_obeys_at_once() {
         assert!(line.contains("connection refused") && !line.contains("hidden"), "{arguments:?}: {line}");
         let asked = Instant::now();
         kill(child.id().expect("it runs"), signal).await;
-        let ended = timeout(PATIENCE, child.wait()).await.unwrap_or_else(|_| panic!("{arguments:?} obeys {signal}"));
+        let ended = timeout(PATIENCE, child.wait()).await.unwrap_or_else(|_| panic!("{arguments:?} ends at {signal}"));
         assert_eq!(ended.expect("its end").code(), Some(code), "{arguments:?}, {signal}");
         assert!(asked.elapsed() < Duration::from_secs(15), "{arguments:?}: half of what it waits for the database");
     }
 }
 
-/// Whoever waits for the rest of its input is in the middle of a read.
+/// It is in the middle of a read.
 #[tokio::test]
-async fn an_import_that_waits_for_its_input_obeys() {
+async fn an_import_that_waits_for_its_input_ends_at_a_signal() {
     let place = Place::new().await;
     for (name, number) in [("INT", 2), ("TERM", 15)] {
         let mut child = command(&place)
@@ -90,7 +91,7 @@ async fn an_import_that_waits_for_its_input_obeys() {
 }
 
 #[tokio::test]
-async fn what_cannot_get_better_ends_the_start_by_name() {
+async fn a_permanent_fault_ends_the_start_and_is_named() {
     let place = Place::new().await;
     let port = closed_port().await;
     let url = |parameters: &str| format!("postgres://shop:hidden@127.0.0.1:{port}/onhand?{parameters}");
@@ -127,7 +128,7 @@ async fn a_wrong_password_or_database_is_not_waited_for() {
     assert!(code == 2 && text.contains("onhand_no_such_role") && !text.contains("hidden"), "{text}");
 }
 
-/// Answers like a PostgreSQL that takes nobody just now, with this code.
+/// Answers like a PostgreSQL that accepts no connections at the moment, with this code.
 async fn unwelcoming(code: &'static str, message: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -152,7 +153,7 @@ async fn unwelcoming(code: &'static str, message: &'static str) -> u16 {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_waited_for_and_told_in_its_own_words() {
+async fn a_temporary_fault_is_waited_for_and_logged_as_the_database_says_it() {
     let place = Place::new().await;
     for (code, message) in
         [("57P03", "the database system is starting up"), ("53300", "sorry, too many clients already")]
@@ -175,7 +176,7 @@ async fn what_may_pass_is_waited_for_and_told_in_its_own_words() {
     assert!(code == 2 && text.contains("password authentication failed") && !text.contains("waited for"), "{text}");
 }
 
-/// A PostgreSQL with a certificate that only those trust who have its file.
+/// A PostgreSQL with a certificate that no authority has signed.
 #[tokio::test]
 async fn certificates_are_trusted_as_the_address_says() {
     let Some(cluster) = Cluster::start("") else { return };
@@ -295,7 +296,7 @@ async fn a_port_that_is_taken_suggests_one_that_is_free() {
     assert!(code == 2 && text.contains("no-such-name.invalid"), "{text}");
 }
 
-/// A server of whose output only the line was read that says where it listens, and its address.
+/// Starts a server and reads its output only up to the line that says where it listens; returns its address, too.
 async fn unread(place: &Place, settings: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>, String) {
     let mut child = command(place)
         .args(["--listen", "127.0.0.1:0"])
@@ -321,7 +322,7 @@ async fn ends_in_order(mut child: Child) {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_whoever_reads_the_log() {
+async fn a_log_that_is_not_read_blocks_no_request() {
     let place = Place::new().await;
     let (child, _lines, url) = unread(&place, &["--log", "trace"]).await;
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");

@@ -1,4 +1,4 @@
-//! Whoever is silent is not waited for without a word, and whoever waits obeys a signal.
+//! A peer that is silent is waited for with a line in the log, and a process that waits ends at a signal.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, Place};
 async fn ends_by(mut child: Child, name: &str) -> Option<i32> {
     let id = child.id().expect("it runs").to_string();
     assert!(Command::new("kill").args(["-s", name, &id]).status().await.expect("kill").success());
-    timeout(PATIENCE, child.wait()).await.expect("it obeys").expect("its end").code()
+    timeout(PATIENCE, child.wait()).await.expect("it ends").expect("its end").code()
 }
 
 /// Takes connections as a PostgreSQL does, says that it is ready, and nothing after that.
@@ -45,7 +45,7 @@ async fn silent_database() -> u16 {
 }
 
 #[tokio::test]
-async fn a_database_that_takes_the_connection_and_falls_silent_is_told() {
+async fn a_database_that_takes_the_connection_and_falls_silent_is_logged() {
     let place = Place::new().await;
     let url = format!("postgres://shop@127.0.0.1:{}/onhand?sslmode=disable", silent_database().await);
     for (arguments, code) in [(&["serve", "--listen", "127.0.0.1:0"][..], 0), (&["verify"], 143), (&["migrate"], 143)] {
@@ -78,7 +78,7 @@ async fn a_pipe_is_no_key_set() {
 }
 
 #[tokio::test]
-async fn a_server_whose_key_provider_hangs_obeys() {
+async fn a_server_whose_key_provider_hangs_ends_at_a_signal() {
     let place = Place::new().await;
     let provider = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let jwks = format!("http://{}/keys.json", provider.local_addr().expect("an address"));
@@ -103,7 +103,7 @@ async fn a_server_whose_key_provider_hangs_obeys() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_log_is_said_when_the_log_is_json() {
+async fn standard_output_is_empty_when_the_log_is_json() {
     let place = Place::new().await;
     let mut child = command(&place)
         .args(["--listen", "127.0.0.1:0", "--log-format", "json"])

@@ -1,4 +1,4 @@
-//! The demo catalogue: a dozen products with fixed ids, so that examples run as they are. It is only ever put into an
+//! The demo catalogue: a dozen products with fixed ids, so that examples run as they are. It must only ever be added to an
 //! empty catalogue.
 
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use domain::actor::Actor;
 use domain::commands::{FillCatalogue, NewProduct, ProductInput};
 use domain::id::ProductId;
 
-/// SKU, name, description, price in cents, units, and the threshold for low stock. No units: stock is not managed.
+/// SKU, name, description, price in cents, units, and low-stock threshold. Without units the stock is not managed.
 type Demo = (&'static str, &'static str, &'static str, i64, Option<i32>, i32);
 
 const PRODUCTS: [Demo; 12] = [
@@ -27,10 +27,10 @@ const PRODUCTS: [Demo; 12] = [
     ("GIFT-CARD", "Gift card", "Sent by mail, never out of stock.", 2_500, None, 0),
 ];
 
-/// The id of the first demo product; the others follow it.
+/// The id of the first demo product; the others count up from it.
 const FIRST: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0001;
 
-/// Fills the catalogue when it is empty. Returns how many products were added.
+/// Fills an empty catalogue. Returns how many products were added.
 ///
 /// # Errors
 /// When the database does not answer.

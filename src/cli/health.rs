@@ -1,5 +1,5 @@
-//! `onhand health`: asks a running server whether it is ready, as a container's health check does. An image without a
-//! shell has no other program to ask with. It opens no database and changes nothing.
+//! `onhand health`: asks a running server whether it is ready. For health checks of containers: an image without a shell has
+//! no other program for it. It opens no database and changes nothing.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,37 +10,37 @@ use reqwest::Response;
 use crate::config::ListenAddress;
 use crate::server::bind;
 
-/// How long it waits: less than those wait who run it.
-const WAIT: Duration = Duration::from_secs(3);
+/// Timeout for the answer: shorter than the usual timeout of a health check.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Longest answer that is repeated, in characters.
+/// Maximum length of the part of an answer that is repeated, in characters.
 const MAX_REPEATED: usize = 100;
 
 /// Whether a server is ready.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Whether requests are welcome.
+    /// Whether the server takes requests.
     pub is_ready: bool,
     /// The same in one sentence.
     pub sentence: String,
 }
 
-/// Asks the server that listens there.
+/// Asks the server that listens at this address.
 pub async fn ask(listen: &ListenAddress) -> Health {
-    match tokio::time::timeout(WAIT, answer(listen)).await {
+    match tokio::time::timeout(TIMEOUT, answer(listen)).await {
         Ok(Ok(address)) => Health { is_ready: true, sentence: format!("healthy: the server at {address} is ready") },
         Ok(Err(reason)) => Health { is_ready: false, sentence: format!("not healthy: {reason}") },
         Err(_) => {
-            let reason = format!("the server at {listen} did not answer within {} s", WAIT.as_secs());
+            let reason = format!("the server at {listen} did not answer within {} s", TIMEOUT.as_secs());
             Health { is_ready: false, sentence: format!("not healthy: {reason}") }
         }
     }
 }
 
-/// The address of a server that is ready, or why there is none.
+/// Returns the address of a server that is ready, or why there is none.
 async fn answer(listen: &ListenAddress) -> Result<SocketAddr, String> {
     let address = bind::address(listen).await.map_err(|error| format!("{error:#}"))?;
-    let address = within_reach(address);
+    let address = reachable(address);
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
     let client = client.map_err(|error| error.to_string())?;
     let answer = client.get(format!("http://{address}/health/ready")).send().await;
@@ -54,20 +54,20 @@ async fn answer(listen: &ListenAddress) -> Result<SocketAddr, String> {
     }
 }
 
-/// The beginning of an answer's first line.
+/// Returns the beginning of the first line of an answer.
 async fn beginning(mut answer: Response) -> String {
     let chunk = answer.chunk().await.ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&chunk);
     text.lines().next().unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(MAX_REPEATED).collect()
 }
 
-/// The innermost reason.
+/// Returns the innermost cause.
 fn root(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), root)
 }
 
-/// Whoever listens everywhere also listens at this machine's own address.
-fn within_reach(listen: SocketAddr) -> SocketAddr {
+/// Returns an address at which a server can be reached: one that listens at all addresses is reached at the loopback address.
+fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -81,11 +81,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_everywhere_is_asked_on_this_machine() {
+    fn a_server_that_listens_everywhere_is_asked_on_loopback() {
         for (listen, asked) in
             [("0.0.0.0:8000", "127.0.0.1:8000"), ("[::]:80", "[::1]:80"), ("10.0.0.1:8000", "10.0.0.1:8000")]
         {
-            assert_eq!(within_reach(listen.parse().unwrap()).to_string(), asked);
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), asked);
         }
     }
 }

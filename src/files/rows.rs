@@ -1,7 +1,7 @@
-//! Files of rows: the columns of products, and how rows are written as CSV or JSON Lines. It knows nothing of databases.
+//! The columns of products, and a writer of rows as CSV or JSON Lines. It knows nothing of databases.
 //!
-//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. It must never get one from us: in CSV
-//! such a text is written with an apostrophe in front, and read without it.
+//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. The writer must never write one: in CSV such
+//! a text gets an apostrophe in front, and is read without it.
 
 use std::io::{self, Write};
 
@@ -26,13 +26,13 @@ pub const COLUMNS: [&str; 9] = [
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// A text, whatever is in it.
+    /// Any text.
     Text(&'a str),
     /// A whole number.
     Number(i64),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
-    /// Nothing: an empty cell, or null.
+    /// No value: an empty cell, or null.
     Nothing,
 }
 
@@ -71,7 +71,7 @@ enum Out<W: Write> {
 }
 
 impl<W: Write> RowWriter<W> {
-    /// Begins: CSV has the names of the columns in its first line.
+    /// Begins to write: CSV has the names of the columns in its first line.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -135,7 +135,7 @@ impl<W: Write> std::fmt::Debug for RowWriter<W> {
     }
 }
 
-/// What went wrong, so that a reader who has gone away can be told from a disk that is full.
+/// Returns the I/O error inside: callers distinguish a closed pipe from a full disk.
 fn plain(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -143,17 +143,17 @@ fn plain(error: csv::Error) -> io::Error {
     }
 }
 
-/// Whether a spreadsheet would take a text that begins so for a formula, or we would take its apostrophe for ours.
+/// Whether a spreadsheet would take a text for a formula, or a reader would take its apostrophe for one that was added.
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\t', '\r', '\''])
 }
 
-/// A text as a cell of a spreadsheet that is no formula.
+/// Returns a text as a cell that is no formula.
 fn guarded(text: &str) -> String {
     if is_formula(text) { format!("'{text}") } else { text.to_owned() }
 }
 
-/// The text of a cell that may have been guarded.
+/// Returns the text of a cell, without the apostrophe that was added.
 #[must_use]
 pub fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)

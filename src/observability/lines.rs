@@ -1,7 +1,7 @@
-//! Lines for a stream that nobody may be reading: a thread of their own writes them, and whoever has a line to say never
-//! waits. What does not fit into the queue is dropped and counted, and the stream is told how much was, once it is read again.
+//! Writes lines to a stream that may have no reader, in a thread of its own: the sender of a line never waits. Lines that do
+//! not fit into the queue are dropped and counted, and the stream gets a line with their number once it is read again.
 //!
-//! It must never hold up the thread that serves, nor the end of the process for longer than it is told to wait.
+//! It must never block a thread that serves, nor the end of the process for longer than the timeout of a flush.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 8_192;
 /// Maximum size of the lines that wait to be written to one stream, in bytes.
 const MAX_WAITING_BYTES: u64 = 16 * 1_024 * 1_024;
 
-/// The pause before a stream that takes nothing just now is tried again.
+/// The pause before a write that would block is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Lines that were dropped since the start of the process, of all streams.
@@ -28,7 +28,7 @@ pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// Where lines for a stream are put. Clones lead to the same stream.
+/// The queue of lines for a stream. Clones share the stream.
 #[derive(Debug, Clone)]
 pub struct Lines {
     sender: SyncSender<Message>,
@@ -37,10 +37,10 @@ pub struct Lines {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Bytes that wait.
+    /// Bytes in the queue.
     waiting: AtomicU64,
-    /// Lines that were dropped since that was told last.
-    untold: AtomicU64,
+    /// Lines that were dropped since the last notice.
+    unreported: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -50,10 +50,10 @@ enum Message {
 }
 
 impl Lines {
-    /// Begins to write to a stream. `notice` is the line that tells how many were dropped.
+    /// Starts the thread that writes to a stream. `notice` returns the line that says how many were dropped.
     ///
     /// # Errors
-    /// When there can be no thread for it.
+    /// When the thread cannot be started.
     pub fn to(stream: impl Write + Send + 'static, notice: fn(u64) -> String) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(MAX_WAITING);
         let state = Arc::<State>::default();
@@ -62,7 +62,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Puts a line into the queue, or drops it when there is no room.
+    /// Queues a line, or drops it if the queue is full.
     pub fn send(&self, line: Vec<u8>) {
         let size = line.len() as u64;
         let waiting = self.state.waiting.fetch_add(size, Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Lines {
         }
     }
 
-    /// Waits until everything from before is written, or so long.
+    /// Waits until every line that was queued before is written, or until the timeout.
     pub fn flush(&self, at_most: Duration) {
         let deadline = Instant::now() + at_most;
         let (done, is_done) = sync_channel(1);
@@ -86,19 +86,19 @@ impl Lines {
             };
             thread::park_timeout(PAUSE);
         }
-        // Whether or not it was in time, nothing else can be done.
+        // Written in time or not, nothing else can be done.
         let _ = is_done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
 impl State {
     fn lose(&self, lines: u64) {
-        self.untold.fetch_add(lines, Ordering::Relaxed);
+        self.unreported.fetch_add(lines, Ordering::Relaxed);
         DROPPED.fetch_add(lines, Ordering::Relaxed);
     }
 }
 
-/// Whoever formats a line writes it here, as a whole.
+/// Each write is a whole line.
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.send(line.to_vec());
@@ -115,7 +115,7 @@ fn write(mut stream: impl Write, receiver: &Receiver<Message>, state: &State, no
         let line = match message {
             Message::Line(line) => line,
             Message::Flush(done) => {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = done.try_send(());
                 continue;
             }
@@ -125,16 +125,16 @@ fn write(mut stream: impl Write, receiver: &Receiver<Message>, state: &State, no
         if !is_written {
             // A closed pipe, or a full disk.
             state.lose(1);
-        } else if state.untold.load(Ordering::Relaxed) > 0 {
-            let lost = state.untold.swap(0, Ordering::Relaxed);
+        } else if state.unreported.load(Ordering::Relaxed) > 0 {
+            let lost = state.unreported.swap(0, Ordering::Relaxed);
             if write_all(&mut stream, notice(lost).as_bytes()).is_err() {
-                state.untold.fetch_add(lost, Ordering::Relaxed);
+                state.unreported.fetch_add(lost, Ordering::Relaxed);
             }
         }
     }
 }
 
-/// Writes all of it, also to a pipe that somebody else has made non-blocking.
+/// Writes all of it, also to a pipe that another process has made non-blocking.
 fn write_all(stream: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.write(bytes) {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_reader_and_what_was_lost_is_told_once() {
+    fn no_sender_waits_for_a_reader_and_dropped_lines_are_reported_once() {
         let (lines, permits, kept) = slow();
         for number in 0..MAX_WAITING * 2 {
             lines.send(format!("{number}\n").into_bytes());

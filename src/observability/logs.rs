@@ -1,7 +1,7 @@
-//! What is logged and how it looks: lines on standard error, as text or as JSON, and spans to a collector if one is named.
+//! The log: lines on standard error, as text or as JSON, and spans to a collector if one is named.
 //!
-//! No line may hold a token, a query string, a body or anything of a person: whoever logs names what they log, field by
-//! field, and nobody logs a request as it came. Nobody waits for who reads the log: see [`crate::observability::lines`].
+//! No line may hold a token, a query string, a body or personal data: log calls name each field that they log, and never log a
+//! whole request. Logging never blocks: see [`crate::observability::lines`].
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
@@ -19,15 +19,15 @@ use crate::config::{LogFormat, Serve};
 use crate::observability::lines::Lines;
 use crate::observability::traces::{self, Sent};
 
-/// How long the end of the process waits for whoever reads the log.
-const FLUSH_WAIT: Duration = Duration::from_secs(1);
+/// Timeout for the last lines to be read when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What libraries log below these levels holds tokens, passwords or what clients sent: no setting asks for it. Messages of
-/// websockets, headers of requests, addresses of collectors and keys with their passwords, values of statements.
-const MOST: [(&str, LevelFilter); 9] = [
+/// The most verbose levels of libraries, whatever the settings ask for. More verbose lines hold tokens, passwords or data of
+/// clients: messages of websockets, headers of requests, addresses with passwords, values of statements.
+const MAX_LEVELS: [(&str, LevelFilter); 9] = [
     ("tungstenite", LevelFilter::DEBUG),
     ("tokio_tungstenite", LevelFilter::DEBUG),
-    // And what begins with the same letters, such as hyper_util and sqlx_core.
+    // A target is a prefix: these are also for hyper_util, sqlx_core and the like.
     ("hyper", LevelFilter::INFO),
     ("h2", LevelFilter::INFO),
     ("reqwest", LevelFilter::INFO),
@@ -37,7 +37,7 @@ const MOST: [(&str, LevelFilter); 9] = [
     ("sqlx", LevelFilter::DEBUG),
 ];
 
-/// The pool of connections, as the log calls it.
+/// The target of the lines of the connection pool.
 const POOL: &str = "sqlx_core::pool";
 
 /// The log of this process.
@@ -49,10 +49,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log to which nothing but the reason of an end is written.
+    /// A log that takes only the reason why the process ends, until it is started.
     ///
     /// # Errors
-    /// When there can be no thread for it.
+    /// When its thread cannot be started.
     pub fn bare(format: LogFormat) -> io::Result<Self> {
         let notice = match format {
             LogFormat::Text => |lost: u64| format!("onhand: {lost} lines of the log were dropped: nobody read them\n"),
@@ -63,12 +63,12 @@ impl Log {
         Ok(Self { lines: Lines::to(io::stderr(), notice)?, format, sent: Sent::none() })
     }
 
-    /// Begins to log, once per process; sends spans, too, if this process `serves` and a collector is named.
+    /// Starts logging, once per process. Also sends spans, if this process `serves` and a collector is named.
     ///
     /// # Errors
-    /// When spans cannot be sent to what is named as a collector, or somebody logs in this process already.
+    /// When the address of the collector is not valid, or a logger is installed already.
     pub fn start(&mut self, settings: &Serve, serves: bool) -> anyhow::Result<()> {
-        let most = Targets::new().with_default(LevelFilter::TRACE).with_targets(MOST);
+        let most = Targets::new().with_default(LevelFilter::TRACE).with_targets(MAX_LEVELS);
         let filter = EnvFilter::builder().parse_lossy(quiet(&settings.log)).and(most);
         let lines = self.lines.clone();
         let lines = fmt::layer().with_writer(move || lines.clone());
@@ -88,7 +88,7 @@ impl Log {
         Ok(())
     }
 
-    /// Says why the process ends, whatever is logged otherwise.
+    /// Logs why the process ends, whatever the filter.
     pub fn end_with(&self, reason: &str) {
         let line = match self.format {
             LogFormat::Text => format!("onhand: {reason}\n"),
@@ -97,28 +97,28 @@ impl Log {
         self.lines.send(line.into_bytes());
     }
 
-    /// Writes and sends what still waits. It takes a few seconds at the most, whether or not anybody reads it.
+    /// Writes and sends what is queued. Takes a few seconds at most, whether or not it is read.
     pub async fn finish(self) {
         self.sent.flush().await;
-        self.lines.flush(FLUSH_WAIT);
+        self.lines.flush(FLUSH_TIMEOUT);
     }
 }
 
-/// What to log, without the lines of the pool of connections unless they are asked for: it says the same many times a second
-/// while connections lead to a standby, and our own line tells it once.
+/// Returns the filter without the lines of the connection pool, unless it asks for them: the pool repeats one line many times
+/// a second while connections lead to a standby, and the database module logs that once.
 fn quiet(settings: &str) -> String {
     format!("{POOL}=off,{settings}")
 }
 
-/// A line of the log that no subscriber makes.
+/// Returns a line of the JSON log that no subscriber formats.
 fn json_line(level: &str, message: &str) -> String {
     let timestamp = Clock::system().now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     let line = json!({ "timestamp": timestamp, "level": level, "message": message, "target": "onhand" });
     format!("{line}\n")
 }
 
-/// A panic is a line like any other. Its message is left out, because it may quote what a client sent; with
-/// `RUST_BACKTRACE=1` it tells how it came about.
+/// Logs panics. Their messages are left out, because they may quote data of clients; with `RUST_BACKTRACE=1` there is a
+/// backtrace.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What an operator sees in numbers: the name of each metric, in one place.
+//! The metrics, each with its name and description, in one place.
 //!
-//! A label never holds anything that a client can choose freely, so the number of series is bounded.
+//! A label must never hold a value that clients choose freely: the number of series is bounded.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const REQUESTS: &str = "onhand_requests_total";
 /// Kinds of operations over HTTP.
 const KINDS: [&str; 2] = ["query", "mutation"];
 
-/// Errors that clients were told.
+/// Errors that clients were answered with.
 const REFUSALS: &str = "onhand_refusals_total";
 
 /// Calls of gateways.
@@ -45,38 +45,38 @@ const LOG_LINES_DROPPED: &str = "onhand_log_lines_dropped_total";
 codes! {
     /// Why a token is refused.
     TokenFault {
-        /// The header is none of ours, or the token no token.
+        /// The header or the token has the wrong form.
         Malformed = "malformed",
-        /// It is longer than any that is looked at.
+        /// The token is longer than the maximum.
         TooLong = "too_long",
-        /// The keys were never read.
+        /// The key set was never read.
         NoKeys = "no_keys",
-        /// It names a key that is not in the set.
+        /// The token names a key that is not in the set.
         UnknownKey = "unknown_key",
-        /// It names an algorithm that is not its key's.
+        /// The token names an algorithm that is not that of its key.
         Algorithm = "algorithm",
-        /// The key has not signed it.
+        /// The signature is not valid.
         Signature = "signature",
-        /// It is over.
+        /// The token has expired.
         Expired = "expired",
-        /// It has not begun.
+        /// The token is not valid yet.
         NotYetValid = "not_yet_valid",
-        /// It is of another issuer.
+        /// The token is from another issuer.
         Issuer = "issuer",
-        /// It is for another audience.
+        /// The token is for another audience.
         Audience = "audience",
-        /// A claim is missing, or is no such claim.
+        /// A claim is missing or malformed.
         Claims = "claims",
-        /// The subject is unfit for a log.
+        /// The subject has characters that a log must not have.
         Subject = "subject",
-        /// The role is none of ours.
+        /// The role is unknown.
         Role = "role",
-        /// It may read metrics and nothing else.
+        /// The token may read metrics and nothing else.
         MetricsOnly = "metrics_only",
     }
 }
 
-/// Describes every metric, for those who read them.
+/// Describes every metric.
 pub fn describe() {
     describe_gauge!("onhand_writer_queue", "Commands that wait for the writer");
     describe_histogram!("onhand_writer_batch_commands", "Commands in one transaction");
@@ -105,7 +105,7 @@ pub fn describe() {
     describe_gauge!("process_open_fds", "Open files and sockets");
     describe_gauge!("process_max_fds", "How many files and sockets may be open");
     describe_gauge!("process_start_time_seconds", "When the process began, in seconds since 1970");
-    // What is named to operators is there from the start.
+    // A series exists from the start, before its first event.
     for name in ["onhand_writer_queue", CONNECTIONS, SOCKETS, OPERATIONS] {
         gauge!(name).set(0.0);
     }
@@ -131,7 +131,7 @@ pub fn describe() {
     gauge!("process_start_time_seconds").set(started as f64 / 1_000.0);
 }
 
-/// Begins every count that has a label from a list of words: what never happened is 0.
+/// Begins every counter with a label at 0, for each value of the label.
 pub fn begin(codes: impl IntoIterator<Item = &'static str>, gateways: &[&'static str], results: &[&'static str]) {
     for code in codes {
         counter!(REFUSALS, "code" => code).absolute(0);
@@ -141,12 +141,12 @@ pub fn begin(codes: impl IntoIterator<Item = &'static str>, gateways: &[&'static
     }
 }
 
-/// A token was refused.
+/// Counts a token that was refused.
 pub fn token_refused(fault: TokenFault) {
     counter!(TOKENS_REFUSED, "reason" => fault.as_str()).increment(1);
 }
 
-/// How old the key set is, how many keys it has, and how often it could not be read.
+/// Sets the age of the key set, its number of keys, and how often it could not be read.
 pub fn key_set(age: Duration, keys: usize, failures: u64) {
     counter!(KEY_SET_FAILURES).absolute(failures);
     gauge!("onhand_key_set_age_seconds").set(age.as_secs_f64());
@@ -163,7 +163,7 @@ pub fn database_connections(pool: &'static str, open: u32, idle: u32, waiting: O
     }
 }
 
-/// What there is to tell of the process: lines that were dropped, and files that are and may be open.
+/// Sets the number of log lines that were dropped, and of files that are open and may be open.
 pub fn process(dropped_lines: u64, (open, most): (Option<u64>, Option<u64>)) {
     counter!(LOG_LINES_DROPPED).absolute(dropped_lines);
     for (name, files) in [("process_open_fds", open), ("process_max_fds", most)] {
@@ -173,54 +173,54 @@ pub fn process(dropped_lines: u64, (open, most): (Option<u64>, Option<u64>)) {
     }
 }
 
-/// How many commands wait.
+/// Sets the number of commands that wait for the writer.
 pub fn queued(commands: usize) {
     // A queue holds a few thousand at the most, which a float keeps exactly.
     gauge!("onhand_writer_queue").set(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
 }
 
-/// How many TCP connections are open.
+/// Sets the number of open TCP connections.
 pub fn connections(open: usize) {
     gauge!(CONNECTIONS).set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
 }
 
-/// How late the feed between replicas is.
+/// Sets the age of the feed between replicas.
 pub fn feed_age(age: Duration) {
     gauge!(FEED_AGE).set(age.as_secs_f64());
 }
 
-/// A batch went through, or was refused by the database.
+/// Records a batch that was committed, or that the database refused.
 pub fn batch(commands: usize, took: Duration) {
     histogram!("onhand_writer_batch_commands").record(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     histogram!("onhand_writer_batch_seconds").record(took);
 }
 
-/// A call of a gateway ended.
+/// Counts a call of a gateway, by its result.
 pub fn gateway(name: &str, result: &'static str) {
     counter!(GATEWAY_RESULTS, "gateway" => name.to_owned(), "result" => result).increment(1);
 }
 
-/// An operation with one answer came, over whatever.
+/// Counts an operation with one answer, whatever the transport.
 pub fn request(kind: &'static str) {
     counter!(REQUESTS, "kind" => kind).increment(1);
 }
 
-/// An error of either kind was told.
+/// Counts an error that a client was answered with.
 pub fn refusal(code: &'static str) {
     counter!(REFUSALS, "code" => code).increment(1);
 }
 
-/// A result was sent to a subscriber.
+/// Counts a result that was sent to a subscriber.
 pub fn event() {
     counter!("onhand_events_sent_total").increment(1);
 }
 
-/// A reader skipped so many states.
+/// Counts states that a slow reader skipped.
 pub fn merged(states: u64) {
     counter!("onhand_states_merged_total").increment(states);
 }
 
-/// A connection was ended because its answer was not read.
+/// Counts a connection that was ended because its client did not read.
 pub fn slow_reader() {
     counter!("onhand_slow_readers_total").increment(1);
 }

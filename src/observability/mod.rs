@@ -1,4 +1,4 @@
-//! What an operator sees: in lines of the log, in numbers and in traces. It decides nothing and keeps nobody waiting.
+//! Logs, metrics and traces. It decides nothing, and must never block a caller.
 
 pub mod lines;
 pub mod logs;

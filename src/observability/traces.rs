@@ -1,9 +1,8 @@
 //! Spans for an OpenTelemetry collector: a request, the operation in it, and the batches of the writer. Off unless a
 //! collector is named.
 //!
-//! A span tells names, kinds, times and the status, never variables, headers or what was logged. Sending never holds
-//! anybody up: spans wait in a bounded queue that one thread empties, and what does not fit, or finds no collector, is
-//! dropped.
+//! A span has names, kinds, times and a status, never variables, headers or log lines. Sending never blocks: spans wait in a
+//! bounded queue that one thread empties, and those that do not fit, or find no collector, are dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,39 +25,39 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Most spans that wait to be sent; more are dropped.
+/// Maximum number of spans that wait to be sent; more are dropped.
 const MAX_WAITING: usize = 4_096;
 
-/// Most spans that are sent at once.
+/// Maximum number of spans in one export.
 const MAX_SENT: usize = 512;
 
-/// How often they are sent.
+/// The interval between two exports.
 const SEND_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the collector may take to take them.
+/// Timeout for one export.
 const SEND_WAIT: Duration = Duration::from_secs(2);
 
-/// How long the end of the process waits for the last of them.
+/// Timeout for the last export when the process ends.
 const FLUSH_WAIT: Duration = Duration::from_secs(3);
 
-/// Largest answer of a collector that is read, in bytes.
+/// Maximum size of an answer of the collector, in bytes.
 const MAX_ANSWER: u64 = 64 * 1_024;
 
-/// Whether spans are sent at all: only then are they given the names and parents that a collector wants.
+/// Whether spans are sent: only then they get the names and parents that a collector wants.
 static ARE_SENT: AtomicBool = AtomicBool::new(false);
 
-/// What is left to be sent at the end.
+/// The spans that are still to be sent.
 #[derive(Debug)]
 pub struct Sent(Option<SdkTracerProvider>);
 
 impl Sent {
-    /// Nothing is sent.
+    /// No spans are sent.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Sends what still waits. It takes a few seconds at the most, whether or not there is a collector.
+    /// Sends what is queued. Takes a few seconds at most, whether or not there is a collector.
     pub async fn flush(self) {
         let Some(provider) = self.0 else { return };
         let flushed = spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_WAIT));
@@ -68,10 +67,10 @@ impl Sent {
     }
 }
 
-/// A layer that takes the spans of this crate, and none of its log, to the collector at this address.
+/// Returns a layer that sends the spans of this crate, and none of its log lines, to the collector at this address.
 ///
 /// # Errors
-/// When the address is none.
+/// When the address is not valid.
 pub fn send_to<S>(collector: &str) -> anyhow::Result<(impl Layer<S> + use<S>, Sent)>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -109,15 +108,15 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with(env!("CARGO_PKG_NAME"))
 }
 
-/// Names a span for the collector. It must have been made with the field `otel.name`.
+/// Names a span for the collector. The span must have been created with the field `otel.name`.
 pub fn name(span: &Span, name: impl FnOnce() -> String) {
     if ARE_SENT.load(Ordering::Relaxed) {
         span.record("otel.name", name());
     }
 }
 
-/// Makes a span that somebody else's request caused the child of theirs, if its headers tell which (`traceparent`). It
-/// must not have been entered, and must have been made with the field `otel.kind`.
+/// Makes a span the child of the client's span, if the headers of the request name one (`traceparent`). The span must not have
+/// been entered, and must have been created with the field `otel.kind`.
 pub fn adopt(span: &Span, headers: &dyn Extractor) {
     if !ARE_SENT.load(Ordering::Relaxed) {
         return;
@@ -130,19 +129,19 @@ pub fn adopt(span: &Span, headers: &dyn Extractor) {
     }
 }
 
-/// Tells the collector something about a span.
+/// Adds an attribute to a span for the collector.
 pub fn tell(span: &Span, what: &'static str, value: i64) {
     if ARE_SENT.load(Ordering::Relaxed) {
         span.set_attribute(what, value);
     }
 }
 
-/// Carries spans to the collector. The thread that waits for it is not the runtime's.
+/// Sends spans to the collector. The thread that waits for it is not one of the runtime.
 #[derive(Debug)]
 struct Courier {
     http: reqwest::Client,
     runtime: Handle,
-    /// Told once, not for each batch that is lost.
+    /// Logged once, not for each export that is lost.
     is_away: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! Opens the socket that the server listens on, and says in words why it could not. It accepts nothing.
+//! Binds the address that the server listens on, and says why if it cannot. It accepts no connections.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -8,17 +8,17 @@ use tokio::net::{TcpListener, lookup_host};
 
 use crate::config::{Host, ListenAddress};
 
-/// How many ports after one that is taken are tried, to suggest one that is free.
+/// Maximum number of ports that are tried, after one that is in use, to suggest a free one.
 const MAX_TRIED: u16 = 20;
 
-/// The first port that everybody may listen on.
+/// The lowest port that every user may listen on.
 const FIRST_UNPRIVILEGED: u16 = 1024;
 
-/// Returns the address that is meant. A name may lead to several; the first of the fourth version of IP is taken, or the
+/// Returns the address of a host and port. If a name has several addresses, the first IPv4 address is taken, or else the
 /// first.
 ///
 /// # Errors
-/// When a name leads nowhere.
+/// When a name has no address.
 pub async fn address(listen: &ListenAddress) -> anyhow::Result<SocketAddr> {
     match &listen.host {
         Host::Address(ip) => Ok(SocketAddr::new(*ip, listen.port)),
@@ -32,10 +32,10 @@ pub async fn address(listen: &ListenAddress) -> anyhow::Result<SocketAddr> {
     }
 }
 
-/// Listens there. Where everybody is staff, only a loopback address will do.
+/// Binds an address. In development everybody is staff, so that only a loopback address is accepted.
 ///
 /// # Errors
-/// When it cannot; the message is for people.
+/// When the address cannot be bound; the message is for people.
 pub async fn bind(listen: &ListenAddress, is_development: bool) -> anyhow::Result<TcpListener> {
     let address = address(listen).await?;
     if is_development && !address.ip().is_loopback() {
@@ -67,7 +67,7 @@ async fn reason(error: &Error, address: SocketAddr) -> String {
     }
 }
 
-/// The next port that is free.
+/// Returns the next free port.
 async fn free(ip: IpAddr, taken: u16) -> Option<u16> {
     for port in (taken.checked_add(1)?..=u16::MAX).take(MAX_TRIED.into()) {
         if TcpListener::bind((ip, port)).await.is_ok() {

@@ -1,4 +1,4 @@
-//! The real binary, as people start it: for what only a process can show, such as being killed.
+//! The real binary as a process: for tests of signals, output and exit codes.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{PATIENCE, Place};
 
-/// Where the commands are that a server is started by.
+/// The path on which commands are found that start a server.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A running server process.
@@ -37,14 +37,14 @@ impl Process {
         Self::spawn(command(place), settings).await
     }
 
-    /// Starts a server by way of another command, which gets the server's own to end in.
+    /// Starts a server through another command, which is made from the server's own.
     pub async fn start_by(place: &Place, by: impl FnOnce(&Command) -> Command) -> Self {
         let mut wrapped = by(&command(place));
         wrapped.current_dir(place.folder()).env_clear().env("PATH", PATH).env("DATABASE_URL", &place.url);
         Self::spawn(wrapped, &[]).await
     }
 
-    /// Starts a server that may open so many files.
+    /// Starts a server with a limit of open files.
     pub async fn start_with_files(place: &Place, files: usize) -> Self {
         Self::start_by(place, |server| {
             let mut shell = Command::new("sh");
@@ -65,64 +65,64 @@ impl Process {
             .spawn()
             .expect("a process");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let said_to_people = tell.clone();
+        let (found, mut urls) = mpsc::unbounded_channel();
+        let found_in_output = found.clone();
         // Its output is read to the end, so that it never waits for a reader.
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some(url) = line.strip_prefix("listening  ") {
-                    let _ = said_to_people.send(url.to_owned());
+                    let _ = found_in_output.send(url.to_owned());
                 }
             }
         });
         let log = Arc::<Mutex<String>>::default();
-        let mut said = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let mut log_lines = BufReader::new(child.stderr.take().expect("its log")).lines();
         let kept = Arc::clone(&log);
         let logged = tokio::spawn(async move {
-            while let Ok(Some(line)) = said.next_line().await {
+            while let Ok(Some(line)) = log_lines.next_line().await {
                 eprintln!("{line}");
                 if let Some(url) = url_in(&line) {
-                    let _ = tell.send(url);
+                    let _ = found.send(url);
                 }
                 *kept.lock().unwrap_or_else(PoisonError::into_inner) += &(line + "\n");
             }
         });
         let url =
-            timeout(PATIENCE, told.recv()).await.expect("a line in time").expect("a line that says where it listens");
+            timeout(PATIENCE, urls.recv()).await.expect("a line in time").expect("a line that says where it listens");
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
         Self { child, url, client, log, logged }
     }
 
-    /// Sends an operation; `None` when no answer came.
+    /// Sends an operation. Returns `None` if there was no answer.
     pub async fn ask(&self, query: &str, variables: Value) -> Option<Value> {
         let body = json!({ "query": query, "variables": variables });
         let sent = self.client.post(format!("{}/graphql", self.url)).json(&body).send().await.ok()?;
         sent.json().await.ok()
     }
 
-    /// What it has logged, and will have.
+    /// Returns its log, to which it goes on adding.
     pub fn log(&self) -> Arc<Mutex<String>> {
         Arc::clone(&self.log)
     }
 
-    /// The number of the process.
+    /// Returns the id of the process.
     pub fn id(&self) -> u32 {
         self.child.id().expect("it is running")
     }
 
-    /// Waits until it ends by itself. Its log is whole then.
+    /// Waits until it ends by itself. After that its log is complete.
     pub async fn ended(mut self) -> std::process::ExitStatus {
         let ended = timeout(PATIENCE, self.child.wait()).await.expect("it ends by itself");
         timeout(PATIENCE, self.logged).await.expect("its log ends").expect("no panic");
         ended.expect("its end")
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, as a power cut would.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it was running");
     }
 
-    /// Asks it to stop with this signal, and returns how it ended. Its log is whole then.
+    /// Sends it a signal, and returns its exit status. After that its log is complete.
     pub async fn stop(mut self, signal: &str) -> std::process::ExitStatus {
         let id = self.child.id().expect("it is running").to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status().await.expect("kill");
@@ -132,20 +132,20 @@ impl Process {
         ended.expect("its end")
     }
 
-    /// A client of this server that lives on its own.
+    /// Returns the address and a client that outlive this handle.
     pub fn another(&self) -> (String, reqwest::Client) {
         (self.url.clone(), self.client.clone())
     }
 }
 
-/// The address in the line of a log in JSON that says where a server listens.
+/// Returns the address in the line of a JSON log that says where a server listens.
 pub fn url_in(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     let address = line["address"].as_str().filter(|_| line["message"] == "started")?;
     Some(format!("http://{address}"))
 }
 
-/// Runs a command of the binary on this database: its exit code and its output.
+/// Runs a command of the binary on this database; returns its exit code and its output.
 pub async fn run(place: &Place, arguments: &[&str]) -> (i32, String) {
     let output = command(place).args(arguments).output().await.expect("a process");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -153,7 +153,7 @@ pub async fn run(place: &Place, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap_or(-1), text)
 }
 
-/// A command of the binary on this database, with no other settings.
+/// Returns a command of the binary on this database, with no other settings.
 pub fn command(place: &Place) -> Command {
     let binary: PathBuf = env!("CARGO_BIN_EXE_onhand").into();
     let mut command = Command::new(binary);

@@ -1,18 +1,18 @@
-//! Reads CSV as RFC 4180 writes it down, record by record. The `csv` crate takes whatever comes and makes the best of it; here
-//! a quotation mark that is out of its place must never swallow a row.
+//! Reads CSV as RFC 4180 defines it, record by record. The `csv` crate accepts malformed quoting and guesses; here a misplaced
+//! quotation mark must never swallow a row.
 //!
-//! A mark inside a cell that does not begin with one spoils its row: where that row ends is known. So does a quoted cell that goes
-//! on after its closing mark, as long as the marks of its line come in pairs. Otherwise nobody knows which of the line breaks
-//! after it are quoted, and the whole file is refused.
+//! A mark inside a cell that does not begin with one makes its row malformed: it is known where that row ends. So does a quoted
+//! cell that goes on after its closing mark, as long as the marks of its line come in pairs. Otherwise it is unknown which of
+//! the line breaks after it are quoted, and the whole file is refused.
 
 use std::io::{self, BufRead};
 
 use anyhow::{Context, bail};
 
-/// Longest record, in bytes, without the line break at its end.
+/// Maximum length of a record, in bytes, without the line break at its end.
 pub const MAX_RECORD: usize = 128 * 1024;
 
-/// One record.
+/// A record of a file.
 #[derive(Debug, Default)]
 pub struct CsvRecord {
     /// The line it begins at, from 1.
@@ -27,9 +27,9 @@ pub struct CsvRecord {
 #[derive(Debug)]
 pub struct CsvRows<R> {
     from: R,
-    /// Lines that were read.
+    /// Number of lines that were read.
     lines: u64,
-    /// Bytes that were read.
+    /// Number of bytes that were read.
     pub read: u64,
 }
 
@@ -37,7 +37,7 @@ const STRAY: &str = "A quotation mark stands inside a cell that does not begin w
 const GOES_ON: &str =
     "A cell goes on after its closing quotation mark: inside a cell in quotation marks each mark is written twice.";
 
-/// Where in a record the reader is.
+/// The position of the reader in a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     /// At the beginning of a cell.
@@ -51,15 +51,15 @@ enum At {
 }
 
 impl<R: BufRead> CsvRows<R> {
-    /// From the beginning of this, after so many lines.
+    /// Reads from the beginning of `from`, after this many lines and bytes.
     pub const fn new(from: R, lines: u64, read: u64) -> Self {
         Self { from, lines, read }
     }
 
-    /// The next record; `None` after the last. An empty line is a record with one empty cell.
+    /// Returns the next record; `None` after the last. An empty line is a record with one empty cell.
     ///
     /// # Errors
-    /// When the file cannot be read, a record is too long, or nobody can tell where it ends.
+    /// When the file cannot be read, a record is too long, or it is unknown where it ends.
     pub fn next(&mut self) -> anyhow::Result<Option<CsvRecord>> {
         let mut record = CsvRecord { line: self.lines + 1, ..CsvRecord::default() };
         let (mut at, mut cell, mut length, mut opened) = (At::Cell, Vec::new(), 0, 0);
@@ -133,7 +133,7 @@ impl<R: BufRead> CsvRows<R> {
         }
     }
 
-    /// Reads a line with its break: LF, CRLF or CR. How long its break is; `None` when it is longer than `most`.
+    /// Reads a line with its break: LF, CRLF or CR. Returns the length of the break; `None` if the line is longer than `most`.
     fn line(&mut self, line: &mut Vec<u8>, most: usize) -> io::Result<Option<usize>> {
         loop {
             let buffer = self.from.fill_buf()?;
@@ -164,8 +164,8 @@ fn count_marks(text: &[u8]) -> usize {
     text.split(|byte| *byte == b'"').skip(1).count()
 }
 
-/// Refuses the file when nobody knows where a record with a fault ends: after a quoted cell of several lines nobody knows whether
-/// those were its own.
+/// Refuses the file if it is unknown where a malformed record ends: after a quoted cell of several lines it is unknown whether
+/// those belong to the cell.
 fn check_end(begun: u64, line: u64, is_known: bool) -> anyhow::Result<()> {
     if begun != line || !is_known {
         bail!("{}", unknown_end(begun, line));

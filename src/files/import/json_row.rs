@@ -1,5 +1,5 @@
-//! Reads a row that is a JSON object. Texts are JSON strings and nothing else: a number loses zeros and digits on its way through
-//! JSON, so what looks like a SKU may not be the one that was meant.
+//! Reads a row that is a JSON object. Texts must be JSON strings: a number loses zeros and digits on its way through JSON, so
+//! that a SKU written as a number may be another one.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::reader::{Record, give};
 /// Columns that hold text.
 const TEXTS: [&str; 5] = ["sku", "name", "price_currency", "slug", "description"];
 
-/// Longest part of a name that is shown, in characters.
+/// Maximum length of the part of a name that is shown, in characters.
 const MAX_SHOWN: usize = 50;
 
-/// What the object in a line gives, or what is wrong with it.
+/// Returns the values of the object in a line, or what is wrong with it.
 ///
 /// # Errors
 /// A sentence for people.
@@ -55,8 +55,7 @@ struct Fields(Vec<(String, Value)>);
 enum Value {
     Null,
     Text(String),
-    /// A number or a flag. A whole number has its digits; with a sign, a fraction, a power, or more digits than any column takes it has
-    /// something else besides.
+    /// A number or a flag, as its text: a whole number that a column takes is all digits.
     Bare(String),
     /// A list or an object.
     Other,
