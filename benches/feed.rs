@@ -82,8 +82,8 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
     let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
     let (app, _) = App::start(&databases, settings, Clock::system());
     if let Kind::Postgres(postgres) = &databases.kind {
-        let links = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
-        let feed = Feed::begin(postgres.clone(), links).await?;
+        let (hub, clock, age) = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
+        let feed = Feed::begin(postgres.clone(), hub, clock, age).await?;
         tokio::spawn(feed.follow(app.notifier.clone(), stop.clone()));
         if has_bell {
             tokio::spawn(app.notifier.clone().carry(postgres.clone(), stop.clone()));

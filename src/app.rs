@@ -17,7 +17,7 @@ use crate::live::{Feed, FeedAge, Hub};
 use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
 use crate::supervision::Supervisor;
-use crate::writer::{Connection, Links, Writer, WriterHealth};
+use crate::writer::{Connection, Publication, Writer, WriterHealth};
 use domain::stock::PublicStock;
 
 /// The settings of an [`App`].
@@ -76,9 +76,13 @@ impl App {
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
         let writer_health = WriterHealth::default();
-        let links =
-            Links { hub: hub.clone(), notifier: notifier.clone(), clock: clock.clone(), health: writer_health.clone() };
-        let (writer, task) = Writer::start(Connection::of(databases), links, public_stock, max_queued);
+        let publication = Publication {
+            hub: hub.clone(),
+            notifier: notifier.clone(),
+            clock: clock.clone(),
+            health: writer_health.clone(),
+        };
+        let (writer, task) = Writer::start(Connection::of(databases), publication, public_stock, max_queued);
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
         let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
@@ -107,8 +111,8 @@ impl App {
     /// When the database does not answer.
     pub async fn follow_replicas(&self, kind: &Kind, stop: &CancellationToken) -> Result<(), Error> {
         if let Kind::Postgres(postgres) = kind {
-            let links = (self.hub.clone(), self.clock.clone(), self.feed_age.clone());
-            let feed = Feed::begin(postgres.clone(), links).await?;
+            let (hub, clock, age) = (self.hub.clone(), self.clock.clone(), self.feed_age.clone());
+            let feed = Feed::begin(postgres.clone(), hub, clock, age).await?;
             self.supervisor.spawn("the feed between replicas", stop, feed.follow(self.notifier.clone(), stop.clone()));
             let carried = self.notifier.clone().carry(postgres.clone(), stop.clone());
             self.supervisor.spawn("the notifier between replicas", stop, carried);

@@ -50,7 +50,7 @@
 //!
 //! On SQLite the process is alone, and its transaction is the lock. On PostgreSQL the writers of several processes meet in
 //! the database: `database::load` locks the rows that may change in one fixed order; commands whose rows somebody holds
-//! for too long are set aside (`database::lock_conflicts`) and wait on a connection of their own (`writer::patient`). A
+//! for too long are set aside (`database::lock_conflicts`) and wait on a connection of their own (`writer::lock_waiter`). A
 //! writer records what it changed in the same transaction and notifies the others after the commit; the
 //! [`Feed`](live::Feed) of every other process polls what became visible, reads the stock that somebody watches there, and
 //! publishes it to its hub. `database::postgres` is the only place with SQL as text.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use domain::id::ProductId;
-use onhand::read::{LogFilter, LogPlace};
+use onhand::read::{LogFilter, LogPosition};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
@@ -37,7 +37,7 @@ struct Follower {
 
 impl Follower {
     async fn read(&mut self, shop: &Shop, limit: u64) -> bool {
-        let place: LogPlace = serde_json::from_str(&self.place).expect("a place of ours");
+        let place: LogPosition = serde_json::from_str(&self.place).expect("a place of ours");
         assert!(shop.app.store.is_our_place(&place).await.expect("an answer"));
         let page = shop.app.store.log_after(&LogFilter::default(), &place, limit).await.expect("rows");
         assert!(u64::try_from(page.rows.len()).expect("few") <= limit);

@@ -78,7 +78,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
 /// Starts what a server does besides answering. It stops when one of its tasks ends too early.
 fn supervise(app: &App, cart_days: u32, stop: &CancellationToken) {
     let cart_lifetime = Duration::from_hours(u64::from(cart_days) * 24);
-    let upkeep = retention::keep_up(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
+    let upkeep = retention::run_retention(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
     app.supervisor.spawn("recovery", stop, payment::recover(app.payments.clone(), stop.clone()));
     app.supervisor.spawn("upkeep", stop, upkeep);
     app.supervisor.stop_on_failure(stop);

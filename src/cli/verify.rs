@@ -9,7 +9,7 @@ use sea_orm::DatabaseConnection;
 use super::print::print_line;
 use super::progress;
 use crate::database::error::Error;
-use crate::database::{self, damage, open_read_only};
+use crate::database::{self, corruption, open_read_only};
 use crate::read::Snapshot;
 use domain::audit::{Fold, compare_order};
 use domain::id::ProductId;
@@ -48,7 +48,7 @@ impl Report {
 pub async fn run(url: &str) -> anyhow::Result<bool> {
     let report = match open_read_only(url).await {
         Ok(db) => verify(&db, true).await?,
-        Err(error) => Report { differences: vec![damage(&error).ok_or(error)?], ..Report::default() },
+        Err(error) => Report { differences: vec![corruption(&error).ok_or(error)?], ..Report::default() },
     };
     print(&report)?;
     Ok(report.differences.is_empty())

@@ -19,7 +19,7 @@ mod open;
 pub use bounded::PoolUse;
 pub use open::{Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};
 pub use postgres::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
-pub use sqlite::{SqliteFile, damage};
+pub use sqlite::{SqliteFile, corruption};
 
 /// Maximum number of scans of one replica at the same time; each has a connection.
 pub const MAX_SCANS: u32 = 2;

@@ -16,7 +16,7 @@ use super::postgres::Postgres;
 use super::sqlite::{self, SqliteFile, place as sqlite_place};
 
 /// How long each step of closing a database may take: one that hangs ends with the process.
-const MAX_GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An open database. Dropping it gives its lock back.
 #[derive(Debug)]
@@ -48,18 +48,18 @@ impl Databases {
     pub async fn close(self) {
         let Self { read, scan, probe, write, kind } = self;
         for connections in [read, scan, probe, write] {
-            goodbye(Box::pin(connections.close())).await;
+            close_in_time(Box::pin(connections.close())).await;
         }
         if let Kind::Sqlite(file) = &kind {
-            goodbye(Box::pin(file.leave_whole())).await;
+            close_in_time(Box::pin(file.checkpoint_for_copies())).await;
         }
         drop(kind);
     }
 }
 
 /// Does what belongs to an end, but does not wait for ever: the process ends anyway.
-async fn goodbye(last: impl Future<Output = Result<(), DbErr>>) {
-    match timeout(MAX_GOODBYE, last).await {
+async fn close_in_time(last: impl Future<Output = Result<(), DbErr>>) {
+    match timeout(CLOSE_TIMEOUT, last).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the database was not closed properly"),
         Err(_) => tracing::warn!("the database did not take leave in time"),
@@ -101,8 +101,8 @@ pub async fn open(url: &str) -> anyhow::Result<Databases> {
 /// When the address is not one that we understand, there is no such database, or its schema is not up to date.
 pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
     let db = match place(url)? {
-        Place::Sqlite(name) => sqlite::bystander(&sqlite_place::resolve(&name)?).await?,
-        Place::Postgres(postgres) => postgres.patient_reader().await?,
+        Place::Sqlite(name) => sqlite::reader_beside_a_server(&sqlite_place::resolve(&name)?).await?,
+        Place::Postgres(postgres) => postgres.long_reader().await?,
     };
     // Who may not look, or finds what a newer release has done, tries: tables and columns are only ever added.
     let pending = Migrator::get_pending_migrations_read_only(&db).await.unwrap_or_default();

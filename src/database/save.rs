@@ -35,8 +35,8 @@ const MAX_PARAMETERS: usize = 30_000;
 pub async fn save(tx: &DatabaseTransaction, loaded: &Loaded, token: Token) -> Result<(), DbErr> {
     // What is taken is saved with the products that have it.
     let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = &loaded.tables;
-    must_be_ours(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
-    must_be_ours(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
+    must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
+    must_be_locked(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
     upsert::<product::Entity>(tx, products.changes().map(rows::product_row)).await?;
     upsert::<stock::Entity>(tx, stocks.changes().map(rows::stock_row)).await?;
     save_carts(tx, carts.changes()).await?;
@@ -73,7 +73,7 @@ async fn save_carts(tx: &DatabaseTransaction, carts: impl Iterator<Item = &Cart>
 }
 
 /// A row that was not locked may have been changed by another replica since it was read.
-fn must_be_ours(mut changed: impl Iterator<Item = Uuid>, locked: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+fn must_be_locked(mut changed: impl Iterator<Item = Uuid>, locked: &BTreeSet<Uuid>) -> Result<(), DbErr> {
     match changed.find(|id| !locked.contains(id)) {
         None => Ok(()),
         Some(id) => Err(DbErr::Custom(format!("a command changed {id}, which its footprint only looks at"))),

@@ -62,7 +62,7 @@ impl Feed {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin(postgres: Postgres, (hub, clock, age): (Hub, Clock, FeedAge)) -> Result<Self, Error> {
+    pub async fn begin(postgres: Postgres, hub: Hub, clock: Clock, age: FeedAge) -> Result<Self, Error> {
         let mut feed = Self { connection: FeedConnection::new(postgres), hub, clock, age };
         feed.poll().await?;
         Ok(feed)
@@ -93,19 +93,19 @@ impl Feed {
         let store = Store::bounded(session);
         self.clock.follow(at);
         let is_same = match news {
-            News::Changes(changes) => self.tell(&store, &changes).await?,
-            News::Untold => self.tell_all(&store).await?,
-            News::OtherData => false,
+            News::Changes(changes) => self.publish_changes(&store, &changes).await?,
+            News::Untold => self.publish_all(&store).await?,
+            News::DataReplaced => false,
         };
         if !is_same {
-            self.send_away().await;
+            self.reset_subscribers().await;
         }
         self.age.reset();
         Ok(())
     }
 
     /// Tells these changes. `false` when the data is older than what was told before.
-    async fn tell(&self, store: &Store, changes: &[Change]) -> Result<bool, Error> {
+    async fn publish_changes(&self, store: &Store, changes: &[Change]) -> Result<bool, Error> {
         let mut stocks = Vec::new();
         for change in changes {
             match change.what {
@@ -117,11 +117,11 @@ impl Feed {
         if changes.iter().any(|change| matches!(change.what, Changed::Stock(_))) {
             self.hub.announce_log();
         }
-        self.tell_stocks(store, &stocks).await
+        self.publish_stocks(store, &stocks).await
     }
 
     /// Tells everything that is watched. `false` when the data is older than what was told before.
-    async fn tell_all(&self, store: &Store) -> Result<bool, Error> {
+    async fn publish_all(&self, store: &Store) -> Result<bool, Error> {
         let (stocks, orders) = self.hub.all_watched();
         if !stocks.is_empty() || !orders.is_empty() {
             tracing::info!(stocks = stocks.len(), orders = orders.len(), "the feed was interrupted: all is read anew");
@@ -139,10 +139,10 @@ impl Feed {
             }
         }
         self.hub.announce_log();
-        self.tell_stocks(store, &stocks).await
+        self.publish_stocks(store, &stocks).await
     }
 
-    async fn tell_stocks(&self, store: &Store, products: &[ProductId]) -> Result<bool, Error> {
+    async fn publish_stocks(&self, store: &Store, products: &[ProductId]) -> Result<bool, Error> {
         for products in products.chunks(page()) {
             // What was told before the read was committed before it, so the read finds that or something newer.
             let mut told = self.hub.stock_versions(products);
@@ -160,7 +160,7 @@ impl Feed {
     }
 
     /// Forgets what was known of other data, and has everybody subscribe anew.
-    async fn send_away(&self) {
+    async fn reset_subscribers(&self) {
         tracing::error!(
             "the database holds other or older data than before (a failover, or a restore): subscribers are sent away to \
              read everything anew"
@@ -168,7 +168,7 @@ impl Feed {
         if let Err(error) = self.connection.forget_other_clusters().await {
             tracing::warn!(%error, "the numbers of transactions that came with a restore stay; run `onhand migrate`");
         }
-        self.hub.data_was_replaced();
+        self.hub.data_replaced();
         self.hub.announce_log();
     }
 }

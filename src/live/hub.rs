@@ -76,7 +76,7 @@ impl Hub {
 
     /// Forgets every state, because the database holds other or older data than those came from. Who subscribed before is to
     /// be sent away, to subscribe anew.
-    pub fn data_was_replaced(&self) {
+    pub fn data_replaced(&self) {
         self.0.stocks.forget();
         self.0.orders.forget();
         self.0.replaced.send_replace(());
@@ -84,7 +84,7 @@ impl Hub {
 
     /// Wakes when the data was replaced.
     #[must_use]
-    pub fn watch_replaced(&self) -> watch::Receiver<()> {
+    pub fn watch_data_replaced(&self) -> watch::Receiver<()> {
         self.0.replaced.subscribe()
     }
 

@@ -11,4 +11,4 @@ mod streams;
 pub use coalesced::Coalesced;
 pub use feed::{Feed, FeedAge, MAX_FEED_AGE};
 pub use hub::{Changes, Hub};
-pub use streams::{LogFilter, LogPlace, log_tail, order_changes, stock_changes};
+pub use streams::{LogFilter, LogPosition, log_tail, order_changes, stock_changes};

@@ -19,7 +19,7 @@ use domain::transaction::StockTransaction;
 
 use super::{Coalesced, Hub};
 
-pub use crate::read::{LogFilter, LogPlace};
+pub use crate::read::{LogFilter, LogPosition};
 
 /// How long a subscription waits before it reads again after the database did not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -41,7 +41,7 @@ pub fn stock_changes(
     let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
-        let known = persist(|| store.stocks(&products)).await;
+        let known = retry_until_read(|| store.stocks(&products)).await;
         let mut known: HashMap<ProductId, Stock> = known.into_iter().map(|stock| (stock.product, stock)).collect();
         let mut sent = HashMap::new();
         for stock in products.iter().filter_map(|id| known.remove(id)) {
@@ -85,7 +85,7 @@ pub async fn order_changes(
         let mut version = first.order.version;
         yield first;
         while topic.next().await.is_some() {
-            let record = persist(|| order_for_all(&store, &reads, id)).await;
+            let record = retry_until_read(|| order_for_all(&store, &reads, id)).await;
             if let Some(record) = record.filter(|record| record.order.version > version) {
                 version = record.order.version;
                 yield record;
@@ -113,8 +113,8 @@ pub fn log_tail(
     store: Store,
     hub: &Hub,
     filter: LogFilter,
-    after: LogPlace,
-) -> impl Stream<Item = Vec<(LogPlace, StockTransaction)>> + Send + use<> {
+    after: LogPosition,
+) -> impl Stream<Item = Vec<(LogPosition, StockTransaction)>> + Send + use<> {
     let mut woken = hub.watch_log();
     async_stream::stream! {
         let (mut place, mut limit) = (after, LOG_PAGE);
@@ -122,7 +122,7 @@ pub fn log_tail(
             // Marked before reading: what is added while we read wakes us again.
             woken.mark_unchanged();
             loop {
-                let found = persist(|| store.log_after(&filter, &place, limit)).await;
+                let found = retry_until_read(|| store.log_after(&filter, &place, limit)).await;
                 let is_full = u64::try_from(found.rows.len()).is_ok_and(|count| count >= limit);
                 limit = if is_full { MAX_LOG_PAGE } else { LOG_PAGE };
                 if !found.rows.is_empty() {
@@ -141,7 +141,7 @@ pub fn log_tail(
 }
 
 /// Reads until the database answers: a subscription outlives an absence of the database.
-async fn persist<T, E: Display, F: Future<Output = Result<T, E>>>(read: impl Fn() -> F) -> T {
+async fn retry_until_read<T, E: Display, F: Future<Output = Result<T, E>>>(read: impl Fn() -> F) -> T {
     loop {
         // What a query needs while it runs is not kept by everybody who only waits for the next change.
         match Box::pin(read()).await {

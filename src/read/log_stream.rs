@@ -63,7 +63,7 @@ struct LogWindow {
 
 /// A place in the log for those who follow it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogPlace {
+pub struct LogPosition {
     window: Arc<LogWindow>,
     /// Rows of the window up to this position were read.
     last: i64,
@@ -73,14 +73,14 @@ pub struct LogPlace {
 #[derive(Debug)]
 pub struct LogRows {
     /// The rows, each with its place.
-    pub rows: Vec<(LogPlace, StockTransaction)>,
+    pub rows: Vec<(LogPosition, StockTransaction)>,
     /// Where to go on.
-    pub next: LogPlace,
+    pub next: LogPosition,
     /// Whether nothing more was there.
     pub is_end: bool,
 }
 
-impl LogPlace {
+impl LogPosition {
     /// The same window, read up to this position.
     fn at(&self, last: i64) -> Self {
         Self { window: Arc::clone(&self.window), last }
@@ -91,13 +91,13 @@ impl LogPlace {
     }
 }
 
-impl Serialize for LogPlace {
+impl Serialize for LogPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&*self.window, self.last).serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for LogPlace {
+impl<'de> Deserialize<'de> for LogPosition {
     /// Takes what could have been written here: a place comes from outside, in a cursor.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let (window, last) = <(LogWindow, i64)>::deserialize(from)?;
@@ -117,11 +117,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer, or more than 200 transactions are running.
-    pub async fn log_end(&self) -> Result<LogPlace, Error> {
+    pub async fn log_end(&self) -> Result<LogPosition, Error> {
         let lineage = self.log_lineage().await?;
         let (to, id) = self.present_end().await?;
         let last = to.position;
-        Ok(LogPlace { window: Arc::new(LogWindow { lineage, from: None, to, id }), last })
+        Ok(LogPosition { window: Arc::new(LogWindow { lineage, from: None, to, id }), last })
     }
 
     /// Whether a place is one of this log: not of another database, nor of a time that this one has not come to or has
@@ -129,7 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn is_our_place(&self, place: &LogPlace) -> Result<bool, Error> {
+    pub async fn is_our_place(&self, place: &LogPosition) -> Result<bool, Error> {
         let LogWindow { lineage, to, id, .. } = &*place.window;
         if !self.is_shared() && (!to.running.is_empty() || place.window.from.as_ref().is_some_and(LogEnd::is_open)) {
             return Ok(false);
@@ -147,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn log_after(&self, filter: &LogFilter, place: &LogPlace, limit: u64) -> Result<LogRows, Error> {
+    pub async fn log_after(&self, filter: &LogFilter, place: &LogPosition, limit: u64) -> Result<LogRows, Error> {
         if !place.is_at_end() {
             return self.log_page(filter, place, limit).await;
         }
@@ -159,22 +159,21 @@ impl Store {
         }
         let from = Some(window.to.clone());
         let next = LogWindow { lineage: window.lineage.clone(), from, to, id };
-        let page = self.log_page(filter, &LogPlace { window: Arc::new(next), last: 0 }, limit).await?;
+        let page = self.log_page(filter, &LogPosition { window: Arc::new(next), last: 0 }, limit).await?;
         let is_end = page.next.is_at_end();
         Ok(LogRows { is_end, ..page })
     }
 
     /// The next page of a window.
-    async fn log_page(&self, filter: &LogFilter, place: &LogPlace, limit: u64) -> Result<LogRows, Error> {
+    async fn log_page(&self, filter: &LogFilter, place: &LogPosition, limit: u64) -> Result<LogRows, Error> {
         let to = &place.window.to;
         let from = place.window.from.clone().unwrap_or_else(|| to.clone());
         let late = late(&from, to);
         let mut query = filtered(filter);
         let (after, end) = if place.last < from.position && !late.is_empty() {
             // First what was written by those that were running at its beginning.
-            let range = (place.last, from.position);
             query = query.filter(written_by(&late));
-            let full = nth_position_of(&self.db, &late, range, MAX_LOOKED_AT).await?;
+            let full = nth_position_of(&self.db, &late, place.last, from.position, MAX_LOOKED_AT).await?;
             (place.last, full.unwrap_or(from.position))
         } else {
             if to.is_open() {
@@ -267,9 +266,9 @@ mod steps {
 mod tests {
     use super::*;
 
-    fn place(from: Option<LogEnd>, to: LogEnd, last: i64) -> LogPlace {
+    fn place(from: Option<LogEnd>, to: LogEnd, last: i64) -> LogPosition {
         let id = (to.position > 0).then(|| Uuid::from_u128(7));
-        LogPlace { window: Arc::new(LogWindow { lineage: "7/1/5/6".to_owned(), from, to, id }), last }
+        LogPosition { window: Arc::new(LogWindow { lineage: "7/1/5/6".to_owned(), from, to, id }), last }
     }
 
     #[test]
@@ -283,7 +282,7 @@ mod tests {
             place(Some(closed), LogEnd { position: 90, ..open }, 90),
         ] {
             let json = serde_json::to_string(&place).unwrap();
-            assert_eq!(serde_json::from_str::<LogPlace>(&json).unwrap(), place, "{json}");
+            assert_eq!(serde_json::from_str::<LogPosition>(&json).unwrap(), place, "{json}");
         }
     }
 
@@ -299,7 +298,7 @@ mod tests {
     fn what_is_no_place_is_not_taken_for_one() {
         let id = "00000000-0000-0000-0000-000000000007";
         let good = format!(r#"[{{"f":{{"p":3,"r":[5,1]}},"t":{{"p":9}},"i":"{id}"}},4]"#);
-        assert!(serde_json::from_str::<LogPlace>(&good).is_ok());
+        assert!(serde_json::from_str::<LogPosition>(&good).is_ok());
         for (part, bad) in [
             ("4]", "10]"),
             ("4]", "-1]"),
@@ -313,7 +312,7 @@ mod tests {
         ] {
             let bad = good.replacen(part, bad, 1);
             assert_ne!(bad, good);
-            assert!(serde_json::from_str::<LogPlace>(&bad).is_err(), "{bad}");
+            assert!(serde_json::from_str::<LogPosition>(&bad).is_err(), "{bad}");
         }
     }
 }

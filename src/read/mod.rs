@@ -29,7 +29,7 @@ use crate::database::{Databases, PoolUse};
 
 use scan::Scanner;
 
-pub use log_stream::{LogPlace, LogRows};
+pub use log_stream::{LogPosition, LogRows};
 pub use order::{OrderCursor, OrderFilter};
 pub use page::{MAX_PAGE, Page, PageRequest};
 pub use product::{ProductCursor, ProductFilter};
@@ -42,7 +42,7 @@ pub use transaction::{LogCursor, LogFilter};
 const READ_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The same where PostgreSQL lets a statement take an hour.
-const PATIENT_READ_TIMEOUT: Duration = Duration::from_mins(61);
+const LONG_READ_TIMEOUT: Duration = Duration::from_mins(61);
 
 /// Read queries. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,8 +67,8 @@ impl Store {
 
     /// Reads from this database, however long it takes: for a command that nobody else waits for.
     #[must_use]
-    pub fn patient(db: DatabaseConnection) -> Self {
-        Self::bounded(Bounded::new(db, PATIENT_READ_TIMEOUT))
+    pub fn without_deadline(db: DatabaseConnection) -> Self {
+        Self::bounded(Bounded::new(db, LONG_READ_TIMEOUT))
     }
 
     /// Reads over this connection, with its timeout.

@@ -104,7 +104,7 @@ fn ended(
     broken_off: CancellationToken,
 ) -> impl Future<Output = ()> + Send {
     // Subscribed to here and not in the future, so that nothing is missed before it is first polled.
-    let mut replaced = state.app.hub.watch_replaced();
+    let mut replaced = state.app.hub.watch_data_replaced();
     async move {
         if !is_subscription {
             return std::future::pending().await;

@@ -19,7 +19,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// How long commands that were set aside wait for each row, when no others were set aside that want other rows.
-const PATIENT_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+const LONG_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a statement of a batch may take before the batch is halved.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 pub const SHORT_STATEMENT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How long a statement for commands that were set aside may take, waiting for rows included.
-const PATIENT_STATEMENT_TIMEOUT: Duration = Duration::from_millis(2_500);
+const LONG_STATEMENT_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// Commands that wait for the same rows.
 pub struct Group {
@@ -57,11 +57,13 @@ impl Attempt {
     pub fn first(role: &Role, jobs: Vec<Box<dyn Job>>) -> Self {
         let usual = Timeouts { lock: LOCK_TIMEOUT, statement: STATEMENT_TIMEOUT };
         let (locks, timeouts) = match role {
-            Role::Alone => (Locks::Needless, usual),
-            Role::Main(patient) if patient.is_busy() => (Locks::Wait, Timeouts { lock: SHORT_LOCK_TIMEOUT, ..usual }),
+            Role::Single => (Locks::Needless, usual),
+            Role::Main(lock_waiter) if lock_waiter.is_busy() => {
+                (Locks::Wait, Timeouts { lock: SHORT_LOCK_TIMEOUT, ..usual })
+            }
             Role::Main(_) => (Locks::Wait, usual),
             // What is free already is done at once.
-            Role::Patient => (Locks::Skip, usual),
+            Role::LockWaiter => (Locks::Skip, usual),
         };
         Self { jobs, locks, timeouts, tries: 0, rows: BTreeSet::new() }
     }
@@ -69,8 +71,8 @@ impl Attempt {
     /// Commands that wait for the same rows, for a shorter time while others wait.
     pub fn of_group(group: Group, has_others: bool) -> Self {
         let Group { rows, jobs } = group;
-        let lock = if has_others { LOCK_TIMEOUT } else { PATIENT_LOCK_TIMEOUT };
-        let timeouts = Timeouts { lock, statement: PATIENT_STATEMENT_TIMEOUT };
+        let lock = if has_others { LOCK_TIMEOUT } else { LONG_LOCK_TIMEOUT };
+        let timeouts = Timeouts { lock, statement: LONG_STATEMENT_TIMEOUT };
         Self { jobs, locks: Locks::Wait, timeouts, tries: 0, rows }
     }
 

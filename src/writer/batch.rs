@@ -32,8 +32,8 @@ use super::MAX_BATCH;
 use super::attempt::{Attempt, Group, SHORT_STATEMENT_TIMEOUT};
 use super::connection::Connection;
 use super::health::WriterHealth;
-use super::job::{End, Job};
-use super::patient::Patient;
+use super::job::{Job, JobEnd};
+use super::lock_waiter::LockWaiter;
 
 /// How often the same commands are tried again after they came into another transaction's way, or after the database
 /// went away before they were committed.
@@ -43,17 +43,17 @@ const MAX_TRIES: u32 = 4;
 const TRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long we ask how a commit ended whose answer was lost: less than its callers wait.
-const MAX_ASKING: Duration = Duration::from_secs(4);
+const MAX_RESOLVING: Duration = Duration::from_secs(4);
 
 /// How long one such question may take: longer than its lock timeout.
-const ASK_TIMEOUT: Duration = Duration::from_millis(2_500);
+const RESOLVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// The pause before we ask again.
-const ASK_PAUSE: Duration = Duration::from_millis(100);
+const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What committed batches are announced with.
 #[derive(Debug, Clone)]
-pub struct Links {
+pub struct Publication {
     /// Where subscribers of this replica listen.
     pub hub: Hub,
     /// What tells other replicas that there is something new.
@@ -68,17 +68,17 @@ pub struct Links {
 #[derive(Debug)]
 pub enum Role {
     /// There is no other transaction: the writer of a file.
-    Alone,
+    Single,
     /// They are handed to the worker that queues for rows.
-    Main(Patient),
+    Main(LockWaiter),
     /// They wait for their turn until their time is over: that worker itself.
-    Patient,
+    LockWaiter,
 }
 
 /// Runs batches, one after the other.
 pub struct Batches {
     connection: Connection,
-    links: Links,
+    publication: Publication,
     random: Random,
     public_stock: PublicStock,
     role: Role,
@@ -97,7 +97,7 @@ enum Failed {
     /// The commit itself failed, of the transaction with this token.
     AtCommit(DbErr, Uuid, Box<Loaded>),
     /// The database is not the one that was opened any more.
-    Replaced(String, End),
+    Replaced(String, JobEnd),
 }
 
 impl From<DbErr> for Failed {
@@ -107,10 +107,10 @@ impl From<DbErr> for Failed {
 }
 
 impl Batches {
-    pub fn new(connection: Connection, links: Links, public_stock: PublicStock, role: Role) -> Self {
+    pub fn new(connection: Connection, publication: Publication, public_stock: PublicStock, role: Role) -> Self {
         Self {
             connection,
-            links,
+            publication,
             random: Random::unpredictable(),
             public_stock,
             role,
@@ -122,7 +122,7 @@ impl Batches {
 
     /// Removes what killed processes left behind.
     pub async fn prepare_database(&mut self) {
-        let now = self.links.clock.now();
+        let now = self.publication.clock.now();
         let pruned = match self.connection.db().await {
             Ok(db) => commit_token::prune(db, now).await,
             Err(error) => Err(error),
@@ -139,7 +139,7 @@ impl Batches {
 
     /// Whether the database took the last batch.
     pub fn is_healthy(&self) -> bool {
-        self.links.health.failing_for().is_none()
+        self.publication.health.failing_for().is_none()
     }
 
     /// How many commands wait for rows.
@@ -185,10 +185,10 @@ impl Batches {
         while let Some(mut attempt) = waiting.pop() {
             let now = Instant::now();
             let (late, in_time): (Vec<_>, Vec<_>) = attempt.jobs.into_iter().partition(|job| job.is_late(now));
-            if !late.is_empty() && attempt.tries > 0 && self.links.health.failed() {
+            if !late.is_empty() && attempt.tries > 0 && self.publication.health.failed() {
                 tracing::error!("the database takes no changes; commands are answered UNAVAILABLE");
             }
-            end(late, End::NotExecuted);
+            end(late, JobEnd::NotExecuted);
             attempt.jobs = in_time;
             if attempt.jobs.is_empty() && !is_probe {
                 continue;
@@ -201,11 +201,11 @@ impl Batches {
                 Ok(loaded) => self.finish(attempt, &loaded),
                 Err(Failed::Before(error)) => self.retry(&error, attempt, &mut waiting).await,
                 Err(Failed::AtCommit(error, token, loaded)) => {
-                    self.ask(&error, (token, loaded), attempt, &mut waiting).await;
+                    self.resolve_commit(&error, token, loaded, attempt, &mut waiting).await;
                 }
                 Err(Failed::Replaced(reason, ended)) => {
                     end(attempt.jobs, ended);
-                    end(waiting.into_iter().flat_map(|attempt| attempt.jobs).collect(), End::NotExecuted);
+                    end(waiting.into_iter().flat_map(|attempt| attempt.jobs).collect(), JobEnd::NotExecuted);
                     return Err(reason);
                 }
             }
@@ -216,16 +216,16 @@ impl Batches {
     /// Tries once.
     async fn attempt(&mut self, attempt: &mut Attempt) -> Result<Loaded, Failed> {
         if let Some(reason) = self.connection.replaced() {
-            return Err(Failed::Replaced(reason, End::NotExecuted));
+            return Err(Failed::Replaced(reason, JobEnd::NotExecuted));
         }
         self.resolve().await?;
-        let max_silence = self.connection.max_silence();
-        let Ok(transaction) = timeout(max_silence, self.connection.begin()).await else {
-            return Err(Failed::Before(self.connection.fell_silent()));
+        let batch_timeout = self.connection.batch_timeout();
+        let Ok(transaction) = timeout(batch_timeout, self.connection.begin()).await else {
+            return Err(Failed::Before(self.connection.give_up_connection()));
         };
         let transaction = transaction?;
-        let Ok(prepared) = timeout(max_silence, self.prepare(&transaction, attempt)).await else {
-            return Err(Failed::Before(self.connection.fell_silent()));
+        let Ok(prepared) = timeout(batch_timeout, self.prepare(&transaction, attempt)).await else {
+            return Err(Failed::Before(self.connection.give_up_connection()));
         };
         let (loaded, token) = match prepared {
             Ok(prepared) => prepared,
@@ -245,7 +245,7 @@ impl Batches {
             return Err(Failed::AtCommit(error, token, Box::new(loaded)));
         }
         if let Some(reason) = self.connection.replaced() {
-            return Err(Failed::Replaced(reason, End::Unknown));
+            return Err(Failed::Replaced(reason, JobEnd::Unknown));
         }
         self.earlier = Some(token);
         Ok(loaded)
@@ -260,7 +260,7 @@ impl Batches {
     ) -> Result<(Loaded, Option<Uuid>), DbErr> {
         let footprint = attempt.footprint();
         if self.connection.is_shared() {
-            self.links.clock.follow(begin_info(transaction, attempt.timeouts).await?);
+            self.publication.clock.follow(begin_info(transaction, attempt.timeouts).await?);
         }
         let is_probe = attempt.jobs.is_empty();
         let mut loaded = load(transaction, footprint, attempt.locks).await?;
@@ -274,7 +274,7 @@ impl Batches {
                 }
             }
         }
-        let now = self.links.clock.now();
+        let now = self.publication.clock.now();
         for job in &mut attempt.jobs {
             job.decide(&mut loaded.tables, now, self.public_stock, &mut self.random);
         }
@@ -305,14 +305,14 @@ impl Batches {
     }
 
     fn finish(&self, attempt: Attempt, loaded: &Loaded) {
-        self.links.health.succeeded();
+        self.publication.health.succeeded();
         self.announce(loaded);
-        end(attempt.jobs, End::Committed);
+        end(attempt.jobs, JobEnd::Committed);
     }
 
     /// Tells subscribers, and other replicas, what was committed.
     fn announce(&self, loaded: &Loaded) {
-        let Links { hub, notifier, .. } = &self.links;
+        let Publication { hub, notifier, .. } = &self.publication;
         let tables = &loaded.tables;
         let changes = Changes {
             stocks: tables.stocks.changes().collect(),
@@ -326,10 +326,11 @@ impl Batches {
     }
 
     /// Finds out how a commit ended, and goes on from there.
-    async fn ask(
+    async fn resolve_commit(
         &mut self,
         error: &DbErr,
-        (token, loaded): (Uuid, Box<Loaded>),
+        token: Uuid,
+        loaded: Box<Loaded>,
         attempt: Attempt,
         waiting: &mut Vec<Attempt>,
     ) {
@@ -338,7 +339,7 @@ impl Batches {
             return self.retry(error, attempt, waiting).await;
         }
         tracing::warn!(%error, commands = attempt.jobs.len(), "the answer to a commit was lost; its outcome is looked up");
-        let deadline = Instant::now() + MAX_ASKING;
+        let deadline = Instant::now() + MAX_RESOLVING;
         while Instant::now() < deadline {
             match self.outcome(token).await {
                 Ok(Outcome::Committed) => {
@@ -348,7 +349,7 @@ impl Batches {
                 Ok(Outcome::NotCommitted) => return self.retry(error, attempt, waiting).await,
                 Err(error) => {
                     tracing::debug!(%error, "the outcome of a commit could not be looked up yet");
-                    sleep(ASK_PAUSE).await;
+                    sleep(RESOLVE_PAUSE).await;
                 }
             }
         }
@@ -356,17 +357,17 @@ impl Batches {
             commands = attempt.jobs.len(),
             "the outcome of a commit is unknown; the commands are answered TIMEOUT"
         );
-        let _ = self.links.health.failed();
+        let _ = self.publication.health.failed();
         self.unresolved = Some((token, loaded));
-        end(attempt.jobs, End::Unknown);
+        end(attempt.jobs, JobEnd::Unknown);
     }
 
     async fn outcome(&mut self, token: Uuid) -> Result<Outcome, DbErr> {
-        let now = self.links.clock.now();
+        let now = self.publication.clock.now();
         let asked = async { commit_token::outcome(self.connection.db().await?, token, now).await };
-        match timeout(ASK_TIMEOUT, asked).await {
+        match timeout(RESOLVE_TIMEOUT, asked).await {
             Ok(answered) => answered,
-            Err(_) => Err(self.connection.fell_silent()),
+            Err(_) => Err(self.connection.give_up_connection()),
         }
     }
 
@@ -387,14 +388,14 @@ impl Batches {
             }
             Unavailable | Blocked => {
                 // Until it takes changes again, more lines would tell nothing new.
-                if self.links.health.failed() {
+                if self.publication.health.failed() {
                     tracing::error!(%error, "the database takes no changes; commands are answered UNAVAILABLE");
                 }
-                end(attempt.jobs, End::NotExecuted);
+                end(attempt.jobs, JobEnd::NotExecuted);
             }
             other if attempt.jobs.len() > 1 => {
                 let mut timeouts = attempt.timeouts;
-                if other == TimedOut && !matches!(self.role, Role::Patient) {
+                if other == TimedOut && !matches!(self.role, Role::LockWaiter) {
                     timeouts.statement = SHORT_STATEMENT_TIMEOUT;
                 }
                 let second = attempt.jobs.split_off(attempt.jobs.len() / 2);
@@ -402,15 +403,15 @@ impl Batches {
                 waiting.push(Attempt { timeouts, tries: 0, ..attempt });
             }
             Locked | Conflict | TimedOut => match &self.role {
-                Role::Main(_) | Role::Patient => self.set_aside(attempt.rows, attempt.jobs),
-                Role::Alone => waiting.push(attempt),
+                Role::Main(_) | Role::LockWaiter => self.set_aside(attempt.rows, attempt.jobs),
+                Role::Single => waiting.push(attempt),
             },
             // Random values may collide; with fresh ones they do not collide again.
             UniqueViolation if is_first => waiting.push(attempt),
-            UniqueViolation => end(attempt.jobs, End::Taken),
+            UniqueViolation => end(attempt.jobs, JobEnd::Taken),
             Refused => {
                 tracing::error!(%error, "the database refused a command");
-                end(attempt.jobs, End::Broken);
+                end(attempt.jobs, JobEnd::Broken);
             }
         }
     }
@@ -419,9 +420,9 @@ impl Batches {
     /// worker itself keeps them until it is their turn.
     fn set_aside(&mut self, rows: BTreeSet<u128>, mut jobs: Vec<Box<dyn Job>>) {
         match &self.role {
-            Role::Main(patient) => end(patient.take(jobs), End::NotExecuted),
-            Role::Alone => end(jobs, End::NotExecuted),
-            Role::Patient => match self.held.iter_mut().find(|group| group.rows == rows) {
+            Role::Main(lock_waiter) => end(lock_waiter.take(jobs), JobEnd::NotExecuted),
+            Role::Single => end(jobs, JobEnd::NotExecuted),
+            Role::LockWaiter => match self.held.iter_mut().find(|group| group.rows == rows) {
                 Some(group) => group.jobs.append(&mut jobs),
                 None => self.held.push_back(Group { rows, jobs }),
             },
@@ -430,7 +431,7 @@ impl Batches {
 }
 
 /// Answers commands.
-pub fn end(jobs: Vec<Box<dyn Job>>, end: End) {
+pub fn end(jobs: Vec<Box<dyn Job>>, end: JobEnd) {
     for job in jobs {
         job.answer(end);
     }

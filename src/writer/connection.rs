@@ -16,7 +16,7 @@ use crate::database::{Databases, Kind, Postgres, SqliteFile};
 
 /// Longest time for the statements of a batch, for its commit and for its rollback, each: more than PostgreSQL itself
 /// lets a statement take.
-const MAX_SILENCE: Duration = Duration::from_secs(10);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest time that a connection may take to close before the next one is opened without waiting for it.
 const MAX_CLOSING: Duration = Duration::from_secs(1);
@@ -119,32 +119,32 @@ impl Connection {
     /// # Errors
     /// When the commit is refused, or its answer does not come in time: the transaction may have been committed.
     pub async fn commit(&mut self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
-        match timeout(self.max_silence(), transaction.commit()).await {
+        match timeout(self.batch_timeout(), transaction.commit()).await {
             Ok(Ok(())) => {
                 self.is_clean = true;
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.fell_silent()),
+            Err(_) => Err(self.give_up_connection()),
         }
     }
 
     /// Rolls back. When that is not acknowledged, the connection is not used again.
     pub async fn roll_back(&mut self, transaction: DatabaseTransaction) {
-        match timeout(self.max_silence(), transaction.rollback()).await {
+        match timeout(self.batch_timeout(), transaction.rollback()).await {
             Ok(Ok(())) => self.is_clean = true,
             Ok(Err(error)) => tracing::warn!(%error, "a rollback failed; the writer connects anew"),
-            Err(_) => drop(self.fell_silent()),
+            Err(_) => drop(self.give_up_connection()),
         }
     }
 
     /// Longest time for the statements of a batch. A file answers, or the machine does not.
-    pub const fn max_silence(&self) -> Duration {
-        if matches!(self.source, Source::Postgres(_)) { MAX_SILENCE } else { Duration::MAX }
+    pub const fn batch_timeout(&self) -> Duration {
+        if matches!(self.source, Source::Postgres(_)) { BATCH_TIMEOUT } else { Duration::MAX }
     }
 
     /// Gives the connection up, and returns the error of whoever waited for it.
-    pub fn fell_silent(&mut self) -> DbErr {
+    pub fn give_up_connection(&mut self) -> DbErr {
         tracing::error!("the database does not answer; the writer connects anew");
         self.is_clean = false;
         DbErr::Conn(RuntimeErr::Internal("the database does not answer".to_owned()))

@@ -20,7 +20,7 @@ use domain::world::Tables;
 
 /// How a job ends.
 #[derive(Debug, Clone, Copy)]
-pub enum End {
+pub enum JobEnd {
     /// What it decided is committed, or it was refused.
     Committed,
     /// It was not executed.
@@ -44,7 +44,7 @@ pub trait Job: Send {
     /// Decides; what it staged is kept when it is accepted and undone when it is refused or panics.
     fn decide(&mut self, tables: &mut Tables, now: Time, public_stock: PublicStock, random: &mut Random);
     /// Answers its caller.
-    fn answer(self: Box<Self>, end: End);
+    fn answer(self: Box<Self>, end: JobEnd);
 }
 
 struct Pending<C: Command> {
@@ -102,13 +102,15 @@ impl<C: Command> Job for Pending<C> {
         });
     }
 
-    fn answer(self: Box<Self>, end: End) {
+    fn answer(self: Box<Self>, end: JobEnd) {
         let answer = match end {
-            End::Committed => self.decided.unwrap_or(Err(Error::Unavailable)),
-            End::NotExecuted => Err(Error::Unavailable),
-            End::Unknown => Err(Error::TimedOut),
-            End::Broken => Err(Error::Failure(anyhow::anyhow!("the database refused {}", std::any::type_name::<C>()))),
-            End::Taken => Err(Error::Refused(taken())),
+            JobEnd::Committed => self.decided.unwrap_or(Err(Error::Unavailable)),
+            JobEnd::NotExecuted => Err(Error::Unavailable),
+            JobEnd::Unknown => Err(Error::TimedOut),
+            JobEnd::Broken => {
+                Err(Error::Failure(anyhow::anyhow!("the database refused {}", std::any::type_name::<C>())))
+            }
+            JobEnd::Taken => Err(Error::Refused(taken())),
         };
         // A caller that has gone away does not want to know.
         let _ = self.reply.send(answer);

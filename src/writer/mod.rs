@@ -8,8 +8,8 @@ mod batch;
 mod connection;
 mod health;
 mod job;
+mod lock_waiter;
 mod maintenance;
-mod patient;
 mod queue;
 
 pub mod retention;
@@ -31,14 +31,14 @@ use domain::commands::Command;
 use domain::stock::PublicStock;
 
 pub use crate::database::prune::{Prune, Pruned};
-pub use batch::Links;
+pub use batch::Publication;
 use batch::{Batches, Role};
 pub use connection::Connection;
 pub use health::WriterHealth;
-use job::{End, Job};
+use job::{Job, JobEnd};
+use lock_waiter::LockWaiter;
 use maintenance::{Maintenance, Request};
-use patient::Patient;
-use queue::{Receiver, Sender, Turned, queue};
+use queue::{QueueError, Receiver, Sender, queue};
 
 /// Maximum number of commands that wait for the writer unless it is set otherwise; one more is refused as `OVERLOADED`.
 pub const MAX_QUEUED: usize = SizeLimits::DEFAULT.queued;
@@ -99,7 +99,7 @@ impl Writer {
     #[must_use]
     pub fn start(
         connection: Connection,
-        links: Links,
+        publication: Publication,
         public_stock: PublicStock,
         max_queued: usize,
     ) -> (Self, JoinHandle<Result<(), String>>) {
@@ -107,14 +107,14 @@ impl Writer {
         let (prunes, to_prune) = mpsc::channel(1);
         let maintenance = connection.postgres().cloned().map(|postgres| Arc::new(Maintenance::new(postgres)));
         let (role, second) = match connection.another() {
-            None => (Role::Alone, None),
+            None => (Role::Single, None),
             Some(another) => {
-                let (patient, set_aside) = Patient::queue();
-                let batches = Batches::new(another, links.clone(), public_stock, Role::Patient);
-                (Role::Main(patient), Some(joined(patient::work(set_aside, batches))))
+                let (lock_waiter, set_aside) = LockWaiter::queue();
+                let batches = Batches::new(another, publication.clone(), public_stock, Role::LockWaiter);
+                (Role::Main(lock_waiter), Some(joined(lock_waiter::work(set_aside, batches))))
             }
         };
-        let first = joined(work(waiting, to_prune, Batches::new(connection, links, public_stock, role)));
+        let first = joined(work(waiting, to_prune, Batches::new(connection, publication, public_stock, role)));
         let task = joined(async move {
             let second = async {
                 match second {
@@ -141,8 +141,8 @@ impl Writer {
         let rows = command.rows();
         let (job, answer) = job::queue_up(command, actor, deadline);
         self.queue.send(client, rows, job).map_err(|turned| match turned {
-            Turned::Full => Error::Overloaded,
-            Turned::Closed => Error::Unavailable,
+            QueueError::Full => Error::Overloaded,
+            QueueError::Closed => Error::Unavailable,
         })?;
         match timeout_at(deadline + MAX_EXECUTION, answer).await {
             Ok(Ok(answer)) => answer,
@@ -200,7 +200,7 @@ async fn work(
         }
         metrics::queued(waiting.len());
         if let Err(reason) = batches.process(jobs.unwrap_or_default()).await {
-            batch::end(waiting.close(), End::NotExecuted);
+            batch::end(waiting.close(), JobEnd::NotExecuted);
             return Err(reason);
         }
     }

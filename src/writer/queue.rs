@@ -19,7 +19,7 @@ pub const QUEUE_SHARE: usize = 4;
 
 /// Why a command is not taken into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turned {
+pub enum QueueError {
     /// The queue, or the client's part of it, is full.
     Full,
     /// Nobody takes anything from it any more.
@@ -78,20 +78,20 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// When there is no room for it, or nobody at the other end.
-    pub fn send(&self, client: ClientKey, rows: usize, thing: T) -> Result<(), Turned> {
+    pub fn send(&self, client: ClientKey, rows: usize, thing: T) -> Result<(), QueueError> {
         let mut lanes = self.queue.lanes();
         let lanes = &mut *lanes;
         if lanes.is_closed {
-            return Err(Turned::Closed);
+            return Err(QueueError::Closed);
         }
         if lanes.waiting >= self.queue.capacity {
-            return Err(Turned::Full);
+            return Err(QueueError::Full);
         }
         let arrival = lanes.arrivals;
         let waiting = Waiting { arrival, rows, thing };
         match lanes.by_client.entry(client) {
             Entry::Occupied(lane) if lane.get().len() >= self.queue.capacity.div_ceil(QUEUE_SHARE) => {
-                return Err(Turned::Full);
+                return Err(QueueError::Full);
             }
             Entry::Occupied(mut lane) => lane.get_mut().push_back(waiting),
             Entry::Vacant(lane) => {
@@ -232,7 +232,7 @@ mod tests {
     async fn the_queue_is_bounded_for_all_together() {
         let (sender, mut receiver) = queue(8);
         let sent = (0..100).map(|n| sender.send(client(&n.to_string()), 1, n)).collect::<Vec<_>>();
-        assert!(sent[..8].iter().all(Result::is_ok) && sent[8..].iter().all(|one| *one == Err(Turned::Full)));
+        assert!(sent[..8].iter().all(Result::is_ok) && sent[8..].iter().all(|one| *one == Err(QueueError::Full)));
         assert_eq!((sender.free(), receiver.len()), (0, 8));
         assert_eq!(receiver.take(3, ANY).await.len(), 3);
         assert_eq!(sender.free(), 3);
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(sender.send(client("ada"), 1, Arc::clone(&held)), Ok(()));
         drop(receiver);
         assert_eq!(Arc::strong_count(&held), 1, "what waited is dropped");
-        assert_eq!(sender.send(client("ada"), 1, held), Err(Turned::Closed));
+        assert_eq!(sender.send(client("ada"), 1, held), Err(QueueError::Closed));
     }
 
     #[tokio::test]

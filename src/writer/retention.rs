@@ -44,7 +44,7 @@ impl Lifetimes {
 }
 
 /// Keeps up until it is told to stop. `cart_lifetime` is how long an untouched cart stays open.
-pub async fn keep_up(writer: Writer, clock: Clock, cart_lifetime: Duration, stop: CancellationToken) {
+pub async fn run_retention(writer: Writer, clock: Clock, cart_lifetime: Duration, stop: CancellationToken) {
     let lifetimes = Lifetimes::with_carts(cart_lifetime);
     while !stop.is_cancelled() {
         // What could not be done is logged there, and tried again by the next round.

@@ -40,7 +40,7 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
     let import = Import::new(&source, actor, shutdown.token().clone());
     let open_report = || Report::open(settings, &source, blocking);
     let (report, ending) = if settings.dry_run {
-        let store = Store::patient(shutdown.interrupt(open_read_only(&line.database_url)).await?);
+        let store = Store::without_deadline(shutdown.interrupt(open_read_only(&line.database_url)).await?);
         let mut report = open_report()?;
         let clock = Clock::system();
         let ending = import.preview(&store, &clock, line.access.public_stock, |batch| report.add(batch)).await?;

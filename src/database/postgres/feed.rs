@@ -64,7 +64,7 @@ pub enum News {
     /// It cannot be told: the session is a new one, or there is too much of it. Whatever is watched is to be read.
     Untold,
     /// The database holds other or older data than before. Nothing that was known of it holds.
-    OtherData,
+    DataReplaced,
 }
 
 /// The result of a poll.
@@ -128,7 +128,7 @@ impl FeedConnection {
         let is_late = (at - session.at).to_std().is_ok_and(|passed| passed > MISSED_AFTER);
         let tables = is_checked.then(|| Tables::read(first)).transpose()?;
         let news = if tables.is_some_and(|tables| !self.follow_tables(tables)) {
-            News::OtherData
+            News::DataReplaced
         } else if is_late || rows.len() > MAX_CHANGES {
             News::Untold
         } else {
@@ -169,7 +169,7 @@ impl FeedConnection {
             return Err(away("this PostgreSQL is a standby"));
         }
         let lineage = Lineage { cluster: Cluster::ask(&db).await?, tables: Tables::read(&row)? };
-        let news = if self.follow(lineage) { News::Untold } else { News::OtherData };
+        let news = if self.follow(lineage) { News::Untold } else { News::DataReplaced };
         let (at, session) = (time(&row)?, db.clone());
         let (identity, snapshot) = ((row.try_get("", "pid")?, mark), row.try_get("", "snapshot")?);
         self.session = Some(Session { db, identity, snapshot, at, checked: Instant::now() });

@@ -42,7 +42,8 @@ fn running(snapshot: &str, above: i32) -> Option<Vec<i64>> {
 pub async fn nth_position_of(
     db: &impl ConnectionTrait,
     transactions: &[i64],
-    (after, to): (i64, i64),
+    after: i64,
+    to: i64,
     count: u64,
 ) -> Result<Option<i64>, DbErr> {
     // Each transaction's rows are found by the index; one holds a batch of the writer at most.

@@ -118,7 +118,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached for [`START_WAIT`], or is none that promises can be kept on.
     pub async fn readers(&self) -> anyhow::Result<DatabaseConnection> {
-        let db = self.patiently("reader", READERS, STATEMENT_TIMEOUT).await?;
+        let db = self.connect_when_ready("reader", READERS, STATEMENT_TIMEOUT).await?;
         check(&db).await?;
         Ok(db)
     }
@@ -128,7 +128,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn scanners(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently(SCANNER, MAX_SCANS, STATEMENT_TIMEOUT).await
+        self.connect_when_ready(SCANNER, MAX_SCANS, STATEMENT_TIMEOUT).await
     }
 
     /// The connection that asks whether the database answers.
@@ -136,7 +136,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn probes(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently("probe", PROBES, STATEMENT_TIMEOUT).await
+        self.connect_when_ready("probe", PROBES, STATEMENT_TIMEOUT).await
     }
 
     /// The one connection that writes; it is the writer's.
@@ -144,7 +144,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn writer(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently("writer", 1, STATEMENT_TIMEOUT).await
+        self.connect_when_ready("writer", 1, STATEMENT_TIMEOUT).await
     }
 
     /// A new one in its place, at once or not at all.
@@ -156,8 +156,8 @@ impl Postgres {
     ///
     /// # Errors
     /// When the server cannot be reached.
-    pub async fn patient_reader(&self) -> anyhow::Result<DatabaseConnection> {
-        self.patiently("verify", 1, LONG_TIMEOUT).await
+    pub async fn long_reader(&self) -> anyhow::Result<DatabaseConnection> {
+        self.connect_when_ready("verify", 1, LONG_TIMEOUT).await
     }
 
     /// The connection of the feed between replicas. It is made when it is needed first.
@@ -178,7 +178,7 @@ impl Postgres {
     }
 
     /// A connection for rings of the doorbell. It connects when it is needed first.
-    pub(crate) async fn errands(&self) -> Result<DatabaseConnection, DbErr> {
+    pub(crate) async fn notify_connection(&self) -> Result<DatabaseConnection, DbErr> {
         self.connect("errands", 1, STATEMENT_TIMEOUT).await
     }
 
@@ -205,7 +205,7 @@ impl Postgres {
         Ok(swept?)
     }
 
-    async fn patiently(
+    async fn connect_when_ready(
         &self,
         role: &'static str,
         connections: u32,
@@ -214,7 +214,7 @@ impl Postgres {
         let deadline = Instant::now() + START_WAIT;
         let mut told = String::new();
         loop {
-            let connected = match self.try_out().await {
+            let connected = match self.try_connection().await {
                 Ok(()) => self.connect(role, connections, statement_timeout).await,
                 Err(error) => Err(DbErr::Conn(RuntimeErr::SqlxError(error.into()))),
             };
@@ -228,7 +228,7 @@ impl Postgres {
                 Err(error) => error,
             };
             let reason = reason(&error);
-            if !may_come(&error) || Instant::now() >= deadline {
+            if !is_temporary(&error) || Instant::now() >= deadline {
                 bail!("cannot connect to {}: {reason}", self.shown());
             }
             if reason != told {
@@ -244,7 +244,7 @@ impl Postgres {
     }
 
     /// Opens one connection to see whether that can be done, and why not: a pool only says that it took too long.
-    async fn try_out(&self) -> Result<(), sqlx::Error> {
+    async fn try_connection(&self) -> Result<(), sqlx::Error> {
         let options = PgConnectOptions::clone(&self.options).application_name("onhand start");
         // A server that takes the connection may say nothing after that.
         let tried = timeout(WAIT, async {
@@ -300,7 +300,7 @@ async fn refuse_standby(session: &mut PgConnection, is_standby: &AtomicBool) -> 
 
 /// Whether a server that could not be connected to may only be starting: waiting changes nothing about a wrong password, or
 /// about a certificate that nobody known has signed.
-fn may_come(error: &DbErr) -> bool {
+fn is_temporary(error: &DbErr) -> bool {
     use sea_orm::sqlx::Error;
     let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
     match &**error {

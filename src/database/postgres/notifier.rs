@@ -21,7 +21,7 @@ use super::{Postgres, sql};
 const CHANNEL: &str = "onhand_change";
 
 /// The pause between two rings: more of them would tell nothing new.
-const RING_PAUSE: Duration = Duration::from_millis(5);
+const NOTIFY_PAUSE: Duration = Duration::from_millis(5);
 
 /// The pause before a lost connection is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
@@ -73,7 +73,7 @@ impl Notifier {
                 db = None;
                 sleep(RECONNECT_PAUSE).await;
             }
-            sleep(RING_PAUSE).await;
+            sleep(NOTIFY_PAUSE).await;
         }
     }
 
@@ -115,7 +115,7 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::E
 async fn send(postgres: &Postgres, db: &mut Option<DatabaseConnection>) -> Result<(), DbErr> {
     let db = match db {
         Some(db) => db,
-        None => db.insert(postgres.errands().await?),
+        None => db.insert(postgres.notify_connection().await?),
     };
     let db = Bounded::new(db.clone(), NOTIFY_TIMEOUT);
     db.execute_raw(sql("SELECT pg_notify($1, '')", [CHANNEL.into()])).await?;

@@ -115,7 +115,7 @@ impl SqliteFile {
     ///
     /// # Errors
     /// When the file is another one by now, or cannot be written.
-    pub async fn leave_whole(&self) -> Result<(), DbErr> {
+    pub async fn checkpoint_for_copies(&self) -> Result<(), DbErr> {
         // Nothing is added to a file that took the place of this one.
         if self.replaced().is_some() {
             return Ok(());
@@ -153,7 +153,7 @@ pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>,
                 faults.extend(told.lines().filter(|line| *line != "ok").map(|line| format!("the file: {line}")));
             }
         }
-        Err(error) if is_damage(&error) => faults.push(format!("the file: {error}")),
+        Err(error) if is_corruption(&error) => faults.push(format!("the file: {error}")),
         Err(error) => return Err(error),
     }
     let orphans = "SELECT DISTINCT \"table\", \"parent\" FROM pragma_foreign_key_check";
@@ -164,7 +164,7 @@ pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>,
                 faults.push(format!("the file: rows of {table} refer to rows of {parent} that are not there"));
             }
         }
-        Err(error) if is_damage(&error) => {
+        Err(error) if is_corruption(&error) => {
             if faults.is_empty() {
                 faults.push(format!("the file: {error}"));
             }
@@ -176,13 +176,13 @@ pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>,
 
 /// What a failure to open a database says of its file, when that is to blame.
 #[must_use]
-pub fn damage(error: &anyhow::Error) -> Option<String> {
-    let found = error.downcast_ref::<DbErr>().filter(|error| is_damage(error))?;
+pub fn corruption(error: &anyhow::Error) -> Option<String> {
+    let found = error.downcast_ref::<DbErr>().filter(|error| is_corruption(error))?;
     Some(format!("the file: {found}"))
 }
 
 /// Whether SQLite says that a file is malformed, shorter than it should be, or no database.
-fn is_damage(error: &DbErr) -> bool {
+fn is_corruption(error: &DbErr) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
     const SHORT_READ: i32 = 522;
@@ -211,7 +211,7 @@ pub async fn writer(path: &Path) -> anyhow::Result<DatabaseConnection> {
 ///
 /// # Errors
 /// When there is no such file.
-pub async fn bystander(path: &Path) -> anyhow::Result<DatabaseConnection> {
+pub async fn reader_beside_a_server(path: &Path) -> anyhow::Result<DatabaseConnection> {
     if !path.exists() {
         bail!("there is no database at {}", path.display());
     }

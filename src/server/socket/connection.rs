@@ -80,7 +80,7 @@ impl Connection {
     /// Serves the socket until it is to be closed.
     pub async fn serve(&mut self) -> Close {
         let (stop, tcp) = (self.state.stop.clone(), Arc::clone(&self.tcp));
-        let mut replaced = self.state.app.hub.watch_replaced();
+        let mut replaced = self.state.app.hub.watch_data_replaced();
         let init_due = Instant::now() + self.timeouts.init;
         let mut pings = interval_at(Instant::now() + self.timeouts.ping, self.timeouts.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -18,7 +18,7 @@ const MAX_SET_ASIDE: usize = 1_024;
 
 /// The way to the worker. It ends, with everything that was handed to it done, when the last clone is gone.
 #[derive(Debug, Clone)]
-pub struct Patient {
+pub struct LockWaiter {
     queue: mpsc::Sender<Box<dyn Job>>,
     /// Commands that were handed over and are not done.
     count: Arc<AtomicUsize>,
@@ -31,7 +31,7 @@ pub struct SetAside {
     count: Arc<AtomicUsize>,
 }
 
-impl Patient {
+impl LockWaiter {
     /// Returns the two ends of the queue.
     pub fn queue() -> (Self, SetAside) {
         let (queue, waiting) = mpsc::channel(MAX_SET_ASIDE);
