@@ -68,7 +68,7 @@ async fn meet(code: Code) -> Value {
         Code::Forbidden => as_a_customer("{ stockTransactions { nodes { id } } }").await,
         Code::NotFound => of_events(&format!("subscription {{ orderChanged(id: \"{ORDER}\") {{ id }} }}")).await,
         Code::RateLimited => without_a_point().await,
-        Code::Overloaded => without_a_place().await,
+        Code::Overloaded => without_a_permit().await,
         Code::Unavailable => while_somebody_writes(Duration::from_mins(1)).await,
         Code::Timeout => while_somebody_writes(Duration::from_millis(200)).await,
         Code::PersistedQueryNotFound => by_an_unknown_hash().await,
@@ -118,13 +118,13 @@ async fn without_a_point() -> Value {
     answer
 }
 
-async fn without_a_place() -> Value {
+async fn without_a_permit() -> Value {
     let requests = ConcurrencyLimit::new(1);
     let shop =
         Shop::open_with_transport(TransportConfig { requests: requests.clone(), ..TransportConfig::default() }).await;
-    let place = requests.try_acquire().expect("a free permit");
+    let permit = requests.try_acquire().expect("a free permit");
     let answer = shop.ask(SKU, json!({})).await;
-    drop(place);
+    drop(permit);
     shop.close().await;
     answer
 }

@@ -114,7 +114,7 @@ async fn it_ends_with_its_token_and_counts_for_its_holder() {
     let transport = TransportConfig { client_sockets: SocketLimiter::new(1, 0, None), ..TransportConfig::default() };
     let shop = Shop::open_as(Wanted { access: with_tokens(), transport, ..Wanted::default() }).await;
     let ada = shop.signed_in_for(Role::Customer, "ada", Duration::from_mins(1)).await;
-    // No guest has a seat at this address.
+    // No guest may open a socket at this address.
     assert_eq!(Socket::try_open(&shop.url, "graphql-transport-ws", &[]).await.err().expect("refused").0, 429);
     let mut socket = hello(&ada, json!({})).await;
     assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));

@@ -1,4 +1,4 @@
-//! How much one person may ask for: points for requests, and seats for websockets and event streams. Exactly what is
+//! How much one person may ask for: points for requests, and permits for websockets and event streams. Exactly what is
 //! allowed is answered, one more is refused, and nothing of it happens.
 
 use std::num::NonZeroU32;
@@ -27,7 +27,7 @@ fn slow(burst: u32) -> Rate {
     Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(burst).expect("some points") }
 }
 
-/// A wire with so many thousandths for everybody but staff.
+/// A transport with this many thousandths of a point for everybody but staff.
 fn with_points(burst: u32) -> TransportConfig {
     TransportConfig { rates: RateLimits::new(slow(burst), None), ..patient_transport() }
 }
@@ -316,7 +316,7 @@ async fn a_customer_has_so_many_sockets_and_event_streams_together() {
         unlimited.push(Socket::open(&staff).await);
     }
     drop(socket);
-    eventually("there is a seat again", || async { stream(ada.clone()).await.status().as_u16() == 200 }).await;
+    eventually("there is a permit again", || async { stream(ada.clone()).await.status().as_u16() == 200 }).await;
     drop((following, others, unlimited));
     shop.close().await;
 }
@@ -333,18 +333,18 @@ async fn guests_have_so_many_sockets_at_one_address() {
     let open = async |address: &'static str| {
         Socket::try_open(&shop.url, "graphql-transport-ws", &[("x-forwarded-for", address)]).await
     };
-    let mut first = open("192.0.2.1").await.expect("a seat");
+    let mut first = open("192.0.2.1").await.expect("a socket");
     first.send(&json!({ "type": "connection_init" })).await;
     assert_eq!(first.next().await["type"], "connection_ack");
     let forwarded = [("accept", "text/event-stream"), ("x-forwarded-for", "192.0.2.1")];
     let following = post(&shop, &json!({ "query": STOCK }), &forwarded).await;
     assert_eq!(following.status().as_u16(), 200);
-    let (status, body) = open("192.0.2.1").await.err().expect("there is no seat");
+    let (status, body) = open("192.0.2.1").await.err().expect("there is no permit");
     assert_eq!((status, &body["errors"][0]["extensions"]["code"]), (429, &json!("RATE_LIMITED")), "{body}");
     assert_refused(post(&shop, &json!({ "query": STOCK }), &forwarded).await).await;
     assert!(open("192.0.2.2").await.is_ok(), "at another address there is");
     drop(first);
-    eventually("there is a seat again", || async { open("192.0.2.1").await.is_ok() }).await;
+    eventually("there is a permit again", || async { open("192.0.2.1").await.is_ok() }).await;
     drop(following);
     shop.close().await;
 }

@@ -16,7 +16,7 @@ use crate::support::{PATIENCE, Shop, Wanted, eventually, short_times};
 
 const PRODUCTS: &str = "{ products { nodes { sku } } }";
 
-/// A wire whose times are short enough to wait for.
+/// A transport whose timeouts are short enough to wait for.
 fn hurried() -> TransportConfig {
     let times =
         Timeouts { head: Duration::from_millis(500), request: Duration::from_millis(700), ..Timeouts::default() };

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::graphql::Stopped;
 use crate::observability::metrics;
+use domain::client::ClientKey;
 
 use super::connections::Connection;
-use domain::client::ClientKey;
 
 /// Limits on the memory of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::client::ClientKey;
 
 use crate::graphql::Code;
+use domain::client::ClientKey;
 
 use super::answer_memory::AnswerReservation;
 use super::auth::InvalidToken;

@@ -1,7 +1,6 @@
 //! Responses to requests that are not executed: errors of the transport in the form of GraphQL errors, always with a code.
 
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -9,7 +8,6 @@ use crate::graphql::Code;
 use crate::observability::metrics;
 use domain::client::ClientKey;
 
-use super::listen::MAX_HEADER_BYTES;
 use super::rate::{POINT, RateLimitError};
 
 /// `Retry-After` of a refused request, in seconds.
@@ -17,9 +15,6 @@ const RETRY_AFTER: &str = "1";
 
 /// The message to an operation beyond the maximum number of requests in flight.
 pub const OVERLOADED: &str = "The server has too much to do. Nothing was executed; try again soon.";
-
-/// Bytes of a header besides its name and its value.
-const HEADER_OVERHEAD: usize = ": \r\n".len();
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,17 +133,6 @@ pub fn socket_limit_message(client: &ClientKey, most: usize) -> String {
         ClientKey::System | ClientKey::Staff(_) | ClientKey::Customer(_) => "for one user",
     };
     format!("At most {most} sockets at a time {whose}")
-}
-
-/// Returns 431 if the headers of a request are too large.
-pub fn header_limit(request: &Request) -> Option<Response> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD);
-    if headers.fold(target, usize::saturating_add) <= MAX_HEADER_BYTES {
-        return None;
-    }
-    let message = format!("The headers of a request have at most {} kB with its address.", MAX_HEADER_BYTES / 1_024);
-    Some(error_response(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::LimitExceeded, &message))
 }
 
 /// Returns 500: a handler panicked. The log says where.

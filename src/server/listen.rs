@@ -26,13 +26,9 @@ use crate::supervision::detached;
 use super::concurrency::ConcurrencyLimit;
 use super::connections::{AcquireError, Connection, ConnectionLimiter, ConnectionPermit};
 use super::header_case::HeaderCase;
-use super::service::HttpService;
+use super::service::{HttpService, MAX_HEADER_BYTES};
 use super::timed_stream::{RequestPhase, TimedStream};
 use super::transport::Timeouts;
-
-/// Maximum size of the headers of a request with its target, in bytes. Headers up to twice as large are read, so that they
-/// are refused with an error of ours.
-pub const MAX_HEADER_BYTES: usize = 64 * 1_024;
 
 /// Maximum number of bytes that are buffered on a connection in each direction.
 const MAX_BUFFER_BYTES: usize = 2 * MAX_HEADER_BYTES;

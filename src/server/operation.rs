@@ -115,9 +115,9 @@ impl Operation {
         delivery: Delivery,
     ) -> Result<PreparedOperation, Box<Answer>> {
         let sent = self.resolve(&state.persisted)?;
-        let error_response = |faults| Box::new(Answer::of_faults(faults));
+        let refused = |faults| Box::new(Answer::of_faults(faults));
         let query = self.query.unwrap_or_default();
-        let document = state.documents.read(&query).map_err(error_response)?;
+        let document = state.documents.read(&query).map_err(refused)?;
         if !state.config.explore && document.asks_for_introspection() {
             let error = Code::ValidationFailed.error("Introspection is switched off here.");
             return Err(Box::new(Answer::of_request_error(error.into_server_error(Pos::default()))));
@@ -125,7 +125,7 @@ impl Operation {
         let name = self.name.filter(|name| !name.is_empty());
         let asked = (name.as_deref(), self.variables.as_ref());
         let admitted = state.documents.admit(&document, asked, &viewer, delivery);
-        let Admitted { kind, cost, writes, scans } = admitted.map_err(error_response)?;
+        let Admitted { kind, cost, writes, scans } = admitted.map_err(refused)?;
         let scanned = state.app.store.scan_cost(scans.whole, scans.indexable);
         let scanned = scanned.min(state.config.transport.rates.max_search_cost());
         let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW)).saturating_add(scanned);

@@ -60,7 +60,7 @@ impl Origins {
             .allow_origin(AllowOrigin::predicate(move |origin, request| {
                 let is_allowed = origins.allows(origin);
                 if !is_allowed && !is_own(origin, &request.headers) {
-                    origins.error_response(origin);
+                    origins.log_refused(origin);
                 }
                 is_allowed
             }))
@@ -77,7 +77,7 @@ impl Origins {
     }
 
     /// Logs once that pages of this origin are not allowed.
-    fn error_response(&self, origin: &HeaderValue) {
+    fn log_refused(&self, origin: &HeaderValue) {
         let shown = read(origin).map_or_else(|| format!("{origin:?}"), |origin| origin.to_string());
         let shown = shown.get(..MAX_LOGGED).unwrap_or(&shown).to_owned();
         let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,9 +193,9 @@ mod tests {
     fn an_unknown_origin_is_remembered_once_and_only_so_many() {
         let origins = Origins::new(&[]);
         for number in (0..2 * MAX_REFUSED).flat_map(|number| [number, number]) {
-            origins.error_response(&HeaderValue::from_str(&format!("https://page-{number}.example")).unwrap());
+            origins.log_refused(&HeaderValue::from_str(&format!("https://page-{number}.example")).unwrap());
         }
-        origins.error_response(&HeaderValue::from_bytes(&[0xe9; 5_000]).unwrap());
+        origins.log_refused(&HeaderValue::from_bytes(&[0xe9; 5_000]).unwrap());
         let refused = origins.0.refused.lock().unwrap();
         assert!(refused.len() == MAX_REFUSED && refused.contains("https://page-0.example"));
     }

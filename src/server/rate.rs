@@ -26,7 +26,7 @@ pub const COST_OF_ROW: u64 = 100;
 
 /// Maximum number of clients whose points are remembered. The least recently seen is forgotten first, and then has all
 /// points again; with the usual rates it has them anyway after two seconds.
-const MAX_CLIENTS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap(); // Worked out by the compiler: it is not zero.
+const MAX_CLIENTS: NonZeroUsize = NonZeroUsize::new(100_000).unwrap(); // Evaluated by the compiler: it is not zero.
 
 /// How fast points are refilled, and up to how many, both in thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,13 +272,13 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_who_was_not_heard_of_goes_first() {
+    fn memory_is_bounded_and_the_least_recently_seen_client_is_forgotten_first() {
         let rates = slow(POINT);
         let most = u32::try_from(MAX_CLIENTS.get()).unwrap();
         for number in 0..most {
             assert_eq!(rates.charge_request(&guests(number)), Ok(()));
         }
-        assert!(rates.charge_request(&guests(0)).is_err(), "heard of again");
+        assert!(rates.charge_request(&guests(0)).is_err(), "seen again");
         assert_eq!(rates.charge_request(&guests(most)), Ok(()));
         assert!(rates.charge_request(&guests(0)).is_err(), "still remembered");
         assert_eq!(rates.charge_request(&guests(1)), Ok(()), "forgotten");

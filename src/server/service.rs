@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -18,9 +19,18 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tracing::{Instrument, Span};
 
-use super::error_response::{header_limit, panicked};
+use crate::graphql::Code;
+
+use super::error_response::{error_response, panicked};
 use super::origin::{self, Origins};
 use super::{assets, request_id, trace};
+
+/// Maximum size of the headers of a request with its target, in bytes. Headers up to twice as large are read, so that they
+/// are refused with an error of ours.
+pub const MAX_HEADER_BYTES: usize = 64 * 1_024;
+
+/// Bytes of a header besides its name and its value.
+const HEADER_OVERHEAD: usize = ": \r\n".len();
 
 /// Answers requests: with the router of the application once it is set, until the shutdown begins; with that of the startup
 /// otherwise. Clones are the same service.
@@ -104,4 +114,15 @@ impl HttpService {
         let Ok(response) = router.clone().oneshot(request).await;
         response
     }
+}
+
+/// Returns 431 if the headers of a request are too large.
+fn header_limit(request: &Request) -> Option<Response> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD);
+    if headers.fold(target, usize::saturating_add) <= MAX_HEADER_BYTES {
+        return None;
+    }
+    let message = format!("The headers of a request have at most {} kB with its address.", MAX_HEADER_BYTES / 1_024);
+    Some(error_response(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::LimitExceeded, &message))
 }

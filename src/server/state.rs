@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use domain::client::ClientKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::graphql::{ApiSchema, Documents, Limits, SharedReads, Viewer, schema};
+use domain::client::ClientKey;
 
 use super::auth::{Authenticator, Identity};
 use super::origin::Origins;

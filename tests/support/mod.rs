@@ -177,7 +177,7 @@ impl Shop {
         Self::open_as(Wanted { times, ..Wanted::default() }).await
     }
 
-    /// An empty shop with this wire.
+    /// An empty shop with this transport.
     pub async fn open_with_transport(transport: TransportConfig) -> Self {
         Self::open_as(Wanted { transport, ..Wanted::default() }).await
     }

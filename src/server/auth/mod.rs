@@ -4,6 +4,7 @@
 //! Without a secret or keys this is development: everybody is staff, and only loopback is listened to. With them,
 //! tokens are verified: signature, issuer, audience and expiry, all required. Nobody without a token is more than a guest.
 
+mod issue;
 mod key_set;
 mod keys;
 mod token;
@@ -23,7 +24,7 @@ use domain::actor::Actor;
 use self::key_set::KeySet;
 use self::keys::{Keys, MIN_SECRET, long_enough};
 
-pub use self::token::issue_token;
+pub use self::issue::issue_token;
 
 /// The subject of everybody in development.
 const DEVELOPER: &str = "development";

@@ -1,18 +1,14 @@
-//! JSON Web Tokens: their claims, verified and issued. It keeps no keys.
+//! The claims of a JSON Web Token, and their verification. It keeps no keys.
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Access, Role};
 use crate::observability::metrics::TokenFault;
 use domain::Time;
 use domain::actor::Actor;
-
-use super::Authenticator;
 
 /// Maximum length of a subject, in characters.
 const MAX_SUBJECT: usize = 255;
@@ -24,13 +20,17 @@ const LEEWAY: u64 = 5;
 /// The claims of a token.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
-    sub: String,
-    iss: String,
-    aud: serde_json::Value,
-    // A number of seconds that may have a fraction.
-    exp: f64,
+    /// The subject.
+    pub sub: String,
+    /// The issuer.
+    pub iss: String,
+    /// The audience: a string or a list of them.
+    pub aud: serde_json::Value,
+    /// When the token expires, in seconds since 1970 that may have a fraction.
+    pub exp: f64,
+    /// The role; that of a customer if omitted.
     #[serde(default)]
-    role: Option<String>,
+    pub role: Option<String>,
 }
 
 impl Claims {
@@ -95,34 +95,4 @@ pub fn verify(
             _ => TokenFault::Malformed,
         }),
     }
-}
-
-/// Issues a token for trying things out.
-///
-/// # Errors
-/// When no secret is set to sign it with, or the subject is not valid.
-pub async fn issue_token(
-    access: &Access,
-    role: Role,
-    subject: &str,
-    lifetime: Duration,
-    now: Time,
-) -> anyhow::Result<String> {
-    let secret = access.secret.as_ref().context(
-        "set ONHAND_SECRET to make tokens; with ONHAND_JWKS, only who has the private keys makes them (metrics are read with \
-         ONHAND_METRICS_TOKEN, too)",
-    )?;
-    // Checks the settings.
-    Authenticator::new(access).await?;
-    let claims = Claims {
-        sub: subject.to_owned(),
-        iss: access.issuer.clone().unwrap_or_default(),
-        aud: access.audience.clone().unwrap_or_default().into(),
-        exp: (now + lifetime - Time::UNIX_EPOCH).as_seconds_f64().floor(),
-        role: Some(role.as_str().to_owned()),
-    };
-    if claims.actor().is_err() {
-        bail!("a subject has 1 to 255 characters and no control characters");
-    }
-    Ok(encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes()))?)
 }

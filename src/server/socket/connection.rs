@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
-use domain::client::ClientKey;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use crate::observability::metrics::Open;
+use domain::client::ClientKey;
 
 use super::super::connections::Connection as TcpConnection;
 use super::super::socket_limiter::SocketPermit;
 use super::super::transport::Timeouts;
 use super::super::{Identity, ServerState};
 use super::close::Close;
+use super::handshake::{Handshake, Peer};
 use super::message::ClientMessage;
 use super::operations::Operations;
-use super::{Handshake, Peer};
 
 /// One socket. There are thousands of these, and most of them only listen: what is rarely needed is allocated when it is
 /// needed and not kept in the loop of each.

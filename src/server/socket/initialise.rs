@@ -1,7 +1,8 @@
 //! `connection_init`: who the client is, by the token in its payload or in the handshake. It executes nothing.
 
-use domain::client::ClientKey;
 use serde_json::{Map, Value};
+
+use domain::client::ClientKey;
 
 use super::super::Identity;
 use super::super::auth::InvalidToken;

@@ -6,54 +6,34 @@
 
 mod close;
 mod connection;
+mod handshake;
 mod initialise;
 mod message;
 mod operations;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::actor::Actor;
-use domain::client::ClientKey;
 use tokio::time::timeout;
 
 use crate::graphql::Code;
 
-use super::auth::InvalidToken;
-use super::connections::Connection as TcpConnection;
-use super::error_response::{error_response, overloaded, rate_limited, too_many_sockets, unauthorized};
-use super::socket_limiter::SocketPermit;
-use super::{Identity, ServerState};
+use super::ServerState;
+use super::error_response::{error_response, overloaded};
 
 use self::close::Close;
 use self::connection::Connection;
+use self::handshake::{Handshake, shake_hands};
+
+pub use self::handshake::Peer;
 
 /// The one sub-protocol.
 const PROTOCOL: &str = "graphql-transport-ws";
 
 /// Size of the read buffer of a socket, in bytes. What most clients send fits, and it grows for what does not.
 const READ_BUFFER_SIZE: usize = 1_024;
-
-/// The other end of a socket.
-pub struct Peer {
-    /// The address of the client.
-    pub address: IpAddr,
-    /// The TCP connection.
-    pub connection: Arc<TcpConnection>,
-}
-
-/// What the handshake of a socket has established.
-struct Handshake {
-    peer: Peer,
-    /// The client that the socket is counted as.
-    client: ClientKey,
-    permit: Option<SocketPermit>,
-    /// Who the token of the handshake belongs to.
-    identity: Option<Identity>,
-}
 
 /// Upgrades a connection to a websocket, unless a page of another origin asks for it or a limit is reached.
 pub fn upgrade(state: Arc<ServerState>, headers: &HeaderMap, peer: Peer, upgrade: WebSocketUpgrade) -> Response {
@@ -79,34 +59,6 @@ pub fn upgrade(state: Arc<ServerState>, headers: &HeaderMap, peer: Peer, upgrade
             Box::pin(run(socket, state, handshake)).await;
             drop(permit);
         })
-}
-
-/// Authenticates a handshake, charges its point, and counts the socket. A client that is not a browser may send its token
-/// already; without one it counts for the guests at its address until `connection_init`.
-fn shake_hands(state: &ServerState, headers: &HeaderMap, peer: Peer) -> Result<Handshake, Box<Response>> {
-    let identity = handshake_identity(state, headers);
-    let client = match &identity {
-        Ok(Some(identity)) => ClientKey::of(&identity.actor, peer.address),
-        Ok(None) | Err(_) => ClientKey::guests(peer.address),
-    };
-    state.charge_request(&client).map_err(|error| Box::new(rate_limited(error)))?;
-    let identity = identity?;
-    let permit = state.acquire_socket(&client).map_err(|most| Box::new(too_many_sockets(&client, most)))?;
-    Ok(Handshake { peer, client, permit, identity })
-}
-
-/// Returns who sends a handshake; `None` without a token.
-fn handshake_identity(state: &ServerState, headers: &HeaderMap) -> Result<Option<Identity>, Box<Response>> {
-    if !headers.contains_key(header::AUTHORIZATION) {
-        return Ok(None);
-    }
-    let identity = state.config.authenticator.authenticate(headers);
-    let identity = identity.map_err(|InvalidToken| Box::new(state.invalid_token(headers)))?;
-    if identity.is_expired(state.app.clock.now()) {
-        return Err(Box::new(unauthorized("This token has expired.")));
-    }
-    // A guest may still authenticate by `connection_init`.
-    Ok(Some(identity).filter(|identity| identity.actor != Actor::Guest))
 }
 
 /// Serves a socket until it is closed.
