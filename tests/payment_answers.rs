@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand::config::{PaymentTimes, Role};
+use onhand::config::{PaymentTimeouts, Role};
 use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, Shop, Wanted, codes, eventually, paid, patient_times, short, with_tokens};
@@ -50,7 +50,7 @@ async fn an_answer_is_what_was_committed_and_is_not_read_back() {
 #[tokio::test]
 async fn an_answer_without_an_outcome_is_not_read_back_either() {
     for (pay_gateway, pay_answer) in [(Duration::from_millis(100), PATIENCE), (PATIENCE, Duration::from_secs(3))] {
-        let shop = Shop::open_with(PaymentTimes { pay_gateway, pay_answer, ..patient_times() }).await;
+        let shop = Shop::open_with(PaymentTimeouts { pay_gateway, pay_answer, ..patient_times() }).await;
         let order = shop.order_of(&shop.product("BAG", 5).await).await;
         shop.lose_database().await;
         let answer = shop.pay_with(sandbox(&order, "never", "K")).await;
@@ -85,7 +85,7 @@ async fn a_payment_that_waits_for_the_shopper_is_that_payment_under_its_key() {
 /// Recovery voids a charge that takes too long, and then its answer comes: the units are free, and stay so.
 #[tokio::test]
 async fn a_charge_that_is_answered_after_it_was_voided_is_answered_as_voided() {
-    let times = PaymentTimes {
+    let times = PaymentTimeouts {
         pay_lease: Duration::from_millis(300),
         pay_give_up: Duration::ZERO,
         pay_answer: PATIENCE,
@@ -123,7 +123,7 @@ async fn a_token_is_checked_by_its_gateway_before_anything_is_allocated() {
 #[tokio::test]
 async fn others_are_not_answered_with_the_order() {
     let wanted =
-        Wanted { access: with_tokens(), times: short_times(), wire: patient_wire(), documents: Limits::default() };
+        Wanted { access: with_tokens(), times: short_times(), transport: patient_transport(), documents: Limits::default() };
     let shop = Shop::open_as(wanted).await;
     let staff = shop.signed_in(Role::Staff, "sam").await;
     let (ada, bob) = (shop.signed_in(Role::Customer, "ada").await, shop.signed_in(Role::Customer, "bob").await);

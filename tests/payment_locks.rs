@@ -7,7 +7,7 @@ use domain::actor::Actor;
 use domain::commands::{ClaimPayment, DeferPayment, SettlePayment, Settled};
 use domain::id::PaymentId;
 use domain::payment::Outcome;
-use onhand::config::PaymentTimes;
+use onhand::config::PaymentTimeouts;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
@@ -26,7 +26,7 @@ async fn only_a_result_that_releases_units_waits_for_the_stock() {
         return;
     }
     let lease = Duration::from_hours(1);
-    let shop = Shop::open_with(PaymentTimes { pay_lease: lease, ..patient_times() }).await;
+    let shop = Shop::open_with(PaymentTimeouts { pay_lease: lease, ..patient_times() }).await;
     let bag = shop.product("BAG", 5).await;
     let (charged, open) = (shop.order_of(&bag).await, shop.order_of(&bag).await);
     // It ends at the gateway, but the answer leaves it open; nobody recovers it while the lease lasts.

@@ -84,8 +84,7 @@ fn evaluated(source: &str) -> Option<u64> {
     let source = whole.unwrap_or(source);
     let time = source.strip_prefix("Duration::from_").and_then(|rest| rest.strip_suffix(')')?.split_once('('));
     let unit = match time {
-        None => 1,
-        Some(("millis", _)) => 1,
+        None | Some(("millis", _)) => 1,
         Some(("secs", _)) => 1_000,
         Some(("mins", _)) => 60_000,
         Some(_) => return None,
@@ -101,9 +100,8 @@ fn read(cell: &str) -> Option<u64> {
     let unit = match rest.trim_start().split([' ', ',', ';']).next()? {
         "kB" => 1_024,
         "MB" => 1_024 * 1_024,
-        "s" => 1_000,
-        // Counted in thousandths.
-        "points" => 1_000,
+        // Points are counted in thousandths.
+        "s" | "points" => 1_000,
         _ => 1,
     };
     Some(unit * number.replace(',', "").parse::<u64>().ok()?)

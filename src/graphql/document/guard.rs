@@ -24,7 +24,7 @@ pub fn check(document: &str, limits: &Limits) -> Result<(), Faults> {
             Kind::Open => nesting += 1,
             Kind::Close => nesting = nesting.saturating_sub(1),
             Kind::Word if bytes > MAX_WORD => {
-                return over(format!("A name or a number has at most {} characters.", MAX_WORD));
+                return over(format!("A name or a number has at most {MAX_WORD} characters."));
             }
             Kind::Word | Kind::Other | Kind::Nothing => {}
         }
@@ -32,7 +32,7 @@ pub fn check(document: &str, limits: &Limits) -> Result<(), Faults> {
             return over(format!("A document has at most {} tokens.", limits.tokens));
         }
         if nesting > MAX_NESTING {
-            return over(format!("Brackets nest at most {} deep.", MAX_NESTING));
+            return over(format!("Brackets nest at most {MAX_NESTING} deep."));
         }
         rest = rest.get(bytes..).unwrap_or_default();
     }
