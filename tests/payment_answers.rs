@@ -122,9 +122,7 @@ async fn a_token_is_checked_by_its_gateway_before_anything_is_allocated() {
 /// While a payment is in progress, and when its key is repeated, the order does not exist for others.
 #[tokio::test]
 async fn others_are_not_answered_with_the_order() {
-    let wanted =
-        Wanted { access: with_tokens(), times: short_times(), transport: patient_transport(), documents: Limits::default() };
-    let shop = Shop::open_as(wanted).await;
+    let shop = Shop::open_as(Wanted { access: with_tokens(), ..Wanted::default() }).await;
     let staff = shop.signed_in(Role::Staff, "sam").await;
     let (ada, bob) = (shop.signed_in(Role::Customer, "ada").await, shop.signed_in(Role::Customer, "bob").await);
     let bag = staff.product("BAG", 5).await;
