@@ -4,9 +4,10 @@
 //!
 //! 1. **Never oversold.** 0 <= allocated <= total, for every product, in every committed state. [`domain::stock`] keeps
 //!    it, and a CHECK constraint of the database keeps it once more.
-//! 2. **All items or none.** An order allocates every item or nothing.
-//! 3. **Charged at most once.** While a payment's outcome is unknown its units stay allocated, and nothing else pays.
-//! 4. **Acknowledged is kept.** Nothing is answered or published before it is committed to disk.
+//! 2. **All items or none.** An order allocates every item or nothing: `allocate_items` in `domain::commands::ledger`.
+//! 3. **Charged at most once.** While a payment's outcome is unknown its units stay allocated, and nothing else pays:
+//!    [`BeginPayment`](domain::commands::BeginPayment) and [`SettlePayment`](domain::commands::SettlePayment).
+//! 4. **Acknowledged is kept.** Nothing is answered or published before it is committed to disk: `writer::batch`.
 //! 5. **The log folds to the stock.** Rows of a product are numbered without gaps and never changed.
 //! 6. **Live means the last value.** The current state first, then only newer ones, always the last one.
 //!
@@ -21,7 +22,7 @@
 //! - [`database`]: how it is opened; rows in both directions; load and save for the writer.
 //! - [`read`]: queries, a file per noun.
 //! - [`live`]: what subscribers follow.
-//! - [`writer`]: the only code that begins a transaction, and the only code that publishes.
+//! - [`writer`]: the only code that begins a transaction that writes; it publishes what this process commits.
 //! - [`payment`]: gateways, paying around them, and the recovery of payments whose outcome is open.
 //! - [`files`]: products and stock from files and back, whoever asks for it.
 //! - [`app`]: all of these together, the shared state of a server.
@@ -31,8 +32,8 @@
 //!
 //! # One mutation, from end to end
 //!
-//! `shipOrder` arrives as a POST. `server::http` checks its form, `server::operation` its size before anything parses
-//! it. `graphql::order::mutations` decodes the input into a [`ShipOrder`](domain::commands::ShipOrder) and submits it to
+//! `shipOrder` arrives as a POST. `server::http` bounds and reads its body; `graphql::document` bounds, parses and
+//! validates its document. `graphql::order::mutations` decodes the input into a [`ShipOrder`](domain::commands::ShipOrder) and submits it to
 //! the [`Writer`](writer::Writer), where it waits with whatever else has come while the last commit was under way. The
 //! writer begins one transaction for them all, loads the rows that they name, and lets each decide in order of arrival:
 //! `ShipOrder` checks the state of its order, moves stock through the ledger, which also writes the log's row, and stages
@@ -45,6 +46,11 @@
 //! A browser subscribes to `stockChanged` over `server::socket`. [`live::stock_changes`] registers with the hub, then
 //! reads the current state, then follows: whatever is committed in between is in one or the other. Each watched product
 //! has one slot with its newest state; a reader that is slow finds the newest there, and nothing waits for it.
+//!
+//! Right after a commit `announce` in `writer::batch` puts the new states into the hub. The resolver of
+//! `graphql::stock::subscriptions` wraps each state, `server::execution` resolves the selected fields in a task of the
+//! subscription, `server::socket::operations` takes the result and `server::encode` makes it JSON, and the loop of
+//! `server::socket::connection` writes the frame, within its write timeout.
 //!
 //! # Several replicas
 //!

@@ -1,7 +1,7 @@
 //! Every task of the process begins here. The lint against `tokio::spawn` sees to that: who spawns says what becomes of the
 //! task.
 //!
-//! - [`Supervisor`]: tasks that the server cannot do without, such as writer, feed, recovery and upkeep. When one of them
+//! - [`Supervisor`]: tasks that the server cannot do without, such as writer, feed, recovery and retention. When one of them
 //!   ends before the server does, or panics, the process logs it, is not ready any more, and ends with the reason, to be
 //!   started anew. It must never try to go on without one of them.
 //! - [`joined`]: a part of such a task, whose end the task waits for.

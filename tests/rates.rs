@@ -377,8 +377,8 @@ async fn limits_are_what_the_command_line_says() {
     let place = Place::new().await;
     let (code, text) = run(&place, &["--max-depth", "0"]).await;
     assert!(code == 2 && text.contains("--max-depth") && text.contains("from 3 to 16"), "{code}: {text}");
-    let (code, text) = run(&place, &["--wait-ping", "50s"]).await;
-    assert!(code == 2 && text.contains("ONHAND_WAIT_SILENCE"), "{code}: {text}");
+    let (code, text) = run(&place, &["--pay-lease", "20s"]).await;
+    assert!(code == 2 && text.contains("ONHAND_PAY_GATEWAY"), "{code}: {text}");
     let (code, text) = run(&place, &["--pay-answer", "5s"]).await;
     assert!(code == 2 && text.contains("ONHAND_WAIT_REQUEST"), "{code}: {text}");
     let tokens = ["--secret", SECRET, "--issuer", "tests", "--audience", "shop"];

@@ -143,7 +143,7 @@ fn each_library_stays_where_it_belongs() {
     assert_eq!(offenders(&["async_graphql"], &graphql), none, "only graphql and the server know GraphQL");
     let compiler = ["apollo_compiler"];
     assert_eq!(offenders(&compiler, &["src/graphql/document"]), none, "only what reads documents knows the compiler");
-    let queries = ["entity::", "EntityTrait", "QueryFilter", "sea_query"];
+    let queries = ["use entity::", "EntityTrait", "QueryFilter", "sea_query"];
     assert_eq!(
         offenders(&queries, &["src/database", "src/read", "src/writer"]),
         none,

@@ -73,7 +73,7 @@ impl fmt::Display for Numbers {
 /// Whose units an allocation is about. A rule of the inventory: staff cannot free what orders hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
-    /// Reserved by hand.
+    /// Allocated by staff.
     Staff,
     /// Held by the items of orders.
     Order,
@@ -103,7 +103,7 @@ pub struct Stock {
     pub low_stock_threshold: i32,
     /// The numbers now.
     pub numbers: Numbers,
-    /// Units of `allocated` that staff reserved by hand; the rest is held by orders.
+    /// Units of `allocated` that staff allocated; the rest is held by orders.
     pub manually_allocated: i32,
     /// Number of the newest row of the log; 0 before the first.
     pub sequence: i32,

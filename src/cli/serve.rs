@@ -64,7 +64,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     let explore = access.explore.unwrap_or(is_development);
     supervise(app, serve.cart_days, stop);
     let supervisor = app.supervisor.clone();
-    let config = HttpConfig { authenticator, explore, documents: limits.documents.clone(), transport };
+    let config = HttpConfig { authenticator, explore, documents: limits.documents, transport };
     let server = startup.serve(app.clone(), config)?;
     banner.started(line, Started { address, is_development, explore, demo_products });
     server.until_drained().await?;
@@ -78,9 +78,9 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
 /// Starts what a server does besides answering. It stops when one of its tasks ends too early.
 fn supervise(app: &App, cart_days: u32, stop: &CancellationToken) {
     let cart_lifetime = Duration::from_hours(u64::from(cart_days) * 24);
-    let upkeep = retention::run_retention(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
+    let retention = retention::run_retention(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
     app.supervisor.spawn("recovery", stop, payment::recover(app.payments.clone(), stop.clone()));
-    app.supervisor.spawn("upkeep", stop, upkeep);
+    app.supervisor.spawn("retention", stop, retention);
     app.supervisor.stop_on_failure(stop);
 }
 

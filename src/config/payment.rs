@@ -15,7 +15,8 @@ pub struct PaymentTimeouts {
     #[arg(long, env = "ONHAND_PAY_ANSWER", value_name = "TIME", default_value = "4s", value_parser = duration, global = true)]
     pub pay_answer: Duration,
 
-    /// Timeout for one call of a gateway. Its outcome is then unknown.
+    /// Timeout for the answer of a gateway to a charge. The outcome is then unknown. Each call of recovery has a third of
+    /// `ONHAND_PAY_LEASE`.
     #[arg(long, env = "ONHAND_PAY_GATEWAY", value_name = "TIME", default_value = "20s", value_parser = duration, global = true)]
     pub pay_gateway: Duration,
 

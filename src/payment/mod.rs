@@ -8,7 +8,7 @@
 //! | what a gateway is | [`gateway`] |
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
-//! | payments whose outcome is open | [`recover`] |
+//! | payments whose outcome is open: when they are polled, and when they are voided | [`recover`], `Step` in `recovery` |
 //! | results, whichever way they come | [`results::Results`] |
 //! | the rules: what a result does to the payment, the order and its units | `domain::commands`: [`BeginPayment`], [`SettlePayment`] |
 //!
@@ -39,7 +39,7 @@ pub use recovery::recover;
 pub use registry::EnabledGateway;
 
 /// Every gateway of this release.
-const REGISTRY: [Registration; 2] = [manual::REGISTRATION, sandbox::REGISTRATION];
+const REGISTRY: &[Registration] = &[manual::REGISTRATION, sandbox::REGISTRATION];
 
 /// The name of the gateway that charges when a request names none.
 const DEFAULT_GATEWAY: &str = manual::REGISTRATION.name;

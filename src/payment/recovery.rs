@@ -29,7 +29,7 @@ const MAX_CONCURRENT: usize = 16;
 /// Maximum pause between two rounds; `pay_retry` if that is shorter.
 const MAX_ROUND_PAUSE: Duration = Duration::from_secs(1);
 
-/// A lease covers both calls of a gateway, and what follows them.
+/// Each of the two calls of recovery, and what follows them, has one part of the lease.
 const LEASE_PARTS: u32 = 3;
 
 /// Recovers open payments until it is stopped.

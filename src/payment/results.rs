@@ -31,7 +31,7 @@ impl Results {
         Self { writer }
     }
 
-    /// Settles a payment with a result that its gateway reports by itself, for example in a webhook.
+    /// Settles a payment with a result that its gateway reports outside of a call.
     ///
     /// Returns `None` if it could not be committed: the gateway must report it again.
     pub async fn report(&self, payment: PaymentId, outcome: Outcome) -> Option<Settled> {

@@ -60,9 +60,7 @@ impl ServerState {
         app.supervisor.spawn("the readiness check", &stop, readiness.clone().watch(app.clone(), stop.clone()));
         Ok(Arc::new(Self {
             schema: schema(app.clone(), config.explore),
-            documents: Documents::new(config.documents.clone())
-                .context("the schema is not valid")?
-                .suggesting(config.explore),
+            documents: Documents::new(config.documents).context("the schema is not valid")?.suggesting(config.explore),
             config,
             app,
             persisted: PersistedQueries::default(),

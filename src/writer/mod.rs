@@ -1,4 +1,5 @@
-//! The writer: the only code that begins a transaction, and the only code that publishes.
+//! The writer: the only code that begins a transaction that writes. It publishes what it has committed; the feed publishes
+//! what other replicas have.
 //!
 //! Commands queue up while the last commit is under way and are then decided together, in order of arrival, in one
 //! transaction. There is no timer: an idle server commits at once. Nothing is answered or published before the commit.

@@ -31,7 +31,7 @@ pub struct StockChange {
     pub expected_version: Option<i32>,
 }
 
-/// Adjusts stock by hand.
+/// Adjusts stock.
 #[derive(Debug)]
 pub struct AdjustStock {
     changes: Vec<StockChange>,

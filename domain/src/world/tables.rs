@@ -1,8 +1,8 @@
 //! The rows that a batch has in memory, a table per kind, and what its commands changed. For whoever runs the batch:
 //! load, then for each command a [`World`], then keep or undo.
 //!
-//! Pure: it never loads or saves anything itself. Whatever has to name every table names them all, so that a table that
-//! was forgotten does not compile.
+//! Pure: it never loads or saves anything itself. Keeping, undoing and saving name every table, so that a
+//! forgotten one does not compile; loading follows the [`Footprint`](crate::commands::Footprint).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
 //! What only PostgreSQL has words for: the way to it, its locks by name, the numbers of its transactions, the feed between
-//! replicas and its doorbell. The only SQL in the form of text; it never holds a value that came from outside, which
+//! replicas and its LISTEN and NOTIFY. The only SQL in the form of text; it never holds a value that came from outside, which
 //! are parameters always.
 
 mod address;

@@ -1,7 +1,7 @@
 //! GraphQL over a websocket: graphql-transport-ws, one loop per connection, fair between its operations.
 //!
-//! Nothing is queued for a slow reader: an operation is asked for its next result only when the last one is written, so
-//! that a subscription skips to its newest value. A write that takes too long ends the connection. A mutation is finished
+//! No more than one result is queued for a slow reader: while one is written the next is computed, and no further one
+//! until that is taken, so that a subscription skips to its newest value. A write that takes too long ends the connection. A mutation is finished
 //! whatever becomes of the connection.
 
 mod close;
