@@ -39,7 +39,8 @@
 //! `ShipOrder` checks the state of its order, moves stock through the ledger, which also writes the log's row, and stages
 //! a shipment. What a rejected command staged is undone, and its neighbours never see it. The writer saves the changed
 //! rows with a few statements, commits, publishes the new stock and the order's new version to the [`Hub`](live::Hub),
-//! and only then answers, with the order as it was committed. The resolver encodes it; nothing is read back.
+//! and only then answers, with the order as the command left it: a later command of the same batch may have changed it
+//! again. The resolver encodes it; nothing is read back.
 //!
 //! # One badge, from end to end
 //!

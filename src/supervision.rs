@@ -1,5 +1,5 @@
-//! Every task of the process begins here. The lint against `tokio::spawn` sees to that: who spawns says what becomes of the
-//! task.
+//! Tasks of the process begin here. The lint against `tokio::spawn` sees to that: who spawns says what becomes of the task.
+//! What is spawned as a value is dropped, on the handle of a runtime, ends a connection, a statement or a span, and is short.
 //!
 //! - [`Supervisor`]: tasks that the server cannot do without, such as writer, feed, recovery and retention. When one of them
 //!   ends before the server does, or panics, the process logs it, is not ready any more, and ends with the reason, to be

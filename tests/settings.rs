@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use clap::{Arg, CommandFactory};
-use onhand::config::{CommandLine, Given, LogFormat, NotGiven, removed};
+use onhand::config::{Command, CommandLine, Given, LogFormat, NotGiven, removed};
 
 use crate::support::Place;
 use crate::support::process::{command, run};
@@ -203,6 +203,9 @@ fn a_setting_that_was_removed_is_named_with_the_limit_that_holds() {
                 "{arguments:?}"
             );
         }
+        // What follows a flag whose value was forgotten is still done.
+        let given = read(&[flag.clone(), "verify".to_owned()], &[]).expect(variable);
+        assert!(matches!(given.line.command, Some(Command::Verify)), "{flag}");
     }
     assert!(removed().contains(&("ONHAND_MAX_WORD", "100".to_owned())));
     assert!(removed().contains(&("ONHAND_WAIT_PING", "15s".to_owned())));

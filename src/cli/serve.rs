@@ -55,20 +55,25 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         max_queued: limits.sizes.queued,
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };
-    if stop.run_until_cancelled(authenticator.wait_for_keys()).await.is_none() {
-        runtime.stop().await;
-        return Ok(());
-    }
-    let app = &runtime.app;
-    let demo_products = if serve.demo.unwrap_or(is_development) { demo::fill(app).await? } else { 0 };
-    let explore = access.explore.unwrap_or(is_development);
-    supervise(app, serve.cart_days, stop);
-    let supervisor = app.supervisor.clone();
-    let config = HttpConfig { authenticator, explore, documents: limits.documents, transport };
-    let server = startup.serve(app.clone(), config)?;
-    banner.started(line, Started { address, is_development, explore, demo_products });
-    server.until_drained().await?;
+    let supervisor = runtime.app.supervisor.clone();
+    let app = runtime.app.clone();
+    let served = async move {
+        if stop.run_until_cancelled(authenticator.wait_for_keys()).await.is_none() {
+            return Ok(());
+        }
+        let demo_products = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
+        let explore = access.explore.unwrap_or(is_development);
+        supervise(&app, serve.cart_days, stop);
+        let config = HttpConfig { authenticator, explore, documents: limits.documents, transport };
+        let server = startup.serve(app, config)?;
+        banner.started(line, Started { address, is_development, explore, demo_products });
+        server.until_drained().await
+    };
+    let served = served.await;
+    // However it ended, what is queued is committed and the file is left whole.
+    stop.cancel();
     runtime.stop().await;
+    served?;
     if let Some(reason) = supervisor.failure() {
         bail!("{reason}");
     }

@@ -35,9 +35,9 @@ pub struct Report {
 
 impl Report {
     fn add(&mut self, differences: Vec<String>) {
-        let sizes = MAX_REPORTED - self.differences.len();
-        self.unreported += differences.len().saturating_sub(sizes);
-        self.differences.extend(differences.into_iter().take(sizes));
+        let room = MAX_REPORTED - self.differences.len();
+        self.unreported += differences.len().saturating_sub(room);
+        self.differences.extend(differences.into_iter().take(room));
     }
 }
 

@@ -148,6 +148,7 @@ impl Reading {
             let (flag, value) = text.split_once('=').map_or((&*text, None), |(flag, value)| (flag, Some(value)));
             let setting = flag.strip_prefix("--").and_then(|flag| settings.iter().find(|setting| setting.flag == flag));
             let is_flag = |next: &OsString| next.to_string_lossy().starts_with("--");
+            let is_command = |next: &OsString| CommandLine::command().find_subcommand(next).is_some();
             let Some(setting) = setting else {
                 let Some(warning) = removed::warning(flag) else {
                     rest.push(argument);
@@ -155,8 +156,8 @@ impl Reading {
                 };
                 self.warnings.push(warning);
                 if value.is_none() {
-                    // Its value goes with it.
-                    arguments.next_if(|next| !is_flag(next));
+                    // Its value goes with it; a command after it stays.
+                    arguments.next_if(|next| !is_flag(next) && !is_command(next));
                 }
                 continue;
             };

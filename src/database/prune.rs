@@ -21,7 +21,7 @@ use domain::cart::Status;
 
 /// Maximum number of rows in one statement that the writer runs between two batches: twice as many as a batch has
 /// commands, so that rows go faster than they come.
-const MAX_BETWEEN_BATCHES: u64 = 512;
+pub const MAX_BETWEEN_BATCHES: u64 = 512;
 
 /// Maximum number of rows in one statement that nobody waits for.
 const MAX_BESIDE_BATCHES: u64 = 2_000;

@@ -1,7 +1,7 @@
 //! Pays an order: begin, charge, settle. The gateway is called in no transaction.
 //!
 //! The work runs in a task of its own that goes on when the caller hangs up, and that a shutdown waits for. The answer is
-//! what was committed last; only the answer to a repeated request is read from the database.
+//! what was committed; only the answer to a repeated request, and one without an outcome, is read from the database.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +15,7 @@ use crate::writer::Submitter;
 use domain::codes;
 use domain::commands::{BeginPayment, Begun, Paid, PayAnswer, Settled};
 use domain::id::OrderId;
+use domain::order::OrderRecord;
 use domain::payment::{Method, Outcome, Payment};
 use domain::rejection::Rejection;
 use domain::world::idempotency::Key;
@@ -87,13 +88,21 @@ impl Payments {
     /// Reads the order of an answer that was kept, with its payments.
     async fn read(&self, kept: PayAnswer) -> Result<Paid, Error> {
         let PayAnswer { payment, order, errors } = kept;
-        let record = self.store.order(order).await.map_err(|error| match error {
+        Ok(Paid { record: self.order(order).await?, payment, errors })
+    }
+
+    /// Reads how it stands with a payment.
+    async fn current(&self, payment: &Payment) -> Result<Paid, Error> {
+        Ok(Paid::by(self.order(payment.order).await?, payment.id))
+    }
+
+    async fn order(&self, id: OrderId) -> Result<OrderRecord, Error> {
+        let record = self.store.order(id).await.map_err(|error| match error {
             // `Unavailable` says that nothing was executed, and that is not known here.
             Error::Unavailable => Error::TimedOut,
             error => error,
         })?;
-        let record = record.ok_or_else(|| anyhow!("{order} is missing"))?;
-        Ok(Paid { record, payment, errors })
+        Ok(record.ok_or_else(|| anyhow!("{id} is missing"))?)
     }
 }
 
@@ -128,13 +137,14 @@ impl Attempt {
             Begun::Kept(kept) => return Ok(Answer::Kept(kept)),
         };
         let in_progress = self.begun.get_or_init(|| in_progress);
-        let settled = match self.charge(&payment).await {
-            Some(outcome) => self.payments.results.settle(payment.id, outcome, &self.by).await,
-            None => None,
-        };
-        let paid = match settled {
-            Some(Settled::Now(paid) | Settled::Before(paid)) => paid,
-            None => in_progress.clone(),
+        let paid = match self.charge(&payment).await {
+            Some(outcome) => match self.payments.results.settle(payment.id, outcome, &self.by).await {
+                Some(Settled::Now(paid) | Settled::Before(paid)) => paid,
+                // It may be committed although its replies were lost.
+                None => self.payments.current(&payment).await?,
+            },
+            // The gateway may have reported the result by another way.
+            None => self.payments.current(&payment).await.unwrap_or_else(|_| in_progress.clone()),
         };
         Ok(Answer::Committed(Box::new(paid)))
     }

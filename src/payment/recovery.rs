@@ -85,8 +85,12 @@ impl Payments {
             Step::Settle(outcome) => Some(outcome),
             Step::Wait => None,
             Step::Void => match self.bounded(gateway.void(payment)).await {
+                // It is not voided yet: poll again later.
+                ChargeState::Ended(Outcome::ActionRequired(_))
+                | ChargeState::Pending
+                | ChargeState::NotFound
+                | ChargeState::Unreachable => None,
                 ChargeState::Ended(outcome) => Some(outcome),
-                ChargeState::Pending | ChargeState::NotFound | ChargeState::Unreachable => None,
             },
         }
     }

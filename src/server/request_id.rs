@@ -14,7 +14,8 @@ const UUID_LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
 
 /// Returns the id of a request with these headers.
 pub fn of(headers: &HeaderMap) -> HeaderValue {
-    let is_fit = |id: &&HeaderValue| id.len() <= MAX_LENGTH && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    let is_fit =
+        |id: &&HeaderValue| (1..=MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
     headers.get(&HEADER).filter(is_fit).cloned().unwrap_or_else(random)
 }
 

@@ -74,8 +74,7 @@ impl HttpService {
         let id = request_id::of(request.headers());
         let span = trace::span(&request, &id);
         let answered = async {
-            let response = AssertUnwindSafe(self.respond_readable(request)).catch_unwind().await;
-            let response = response.unwrap_or_else(|_| panicked());
+            let response = self.respond_readable(request).await;
             trace::finished(&response, begun.elapsed(), &span);
             response
         };
@@ -95,7 +94,12 @@ impl HttpService {
         response
     }
 
+    /// Answers a request, also when what answers it panics.
     async fn route(&self, request: Request) -> Response {
+        AssertUnwindSafe(self.route_unguarded(request)).catch_unwind().await.unwrap_or_else(|_| panicked())
+    }
+
+    async fn route_unguarded(&self, request: Request) -> Response {
         if let Some(refused) = header_limit(&request) {
             return refused;
         }
@@ -125,4 +129,26 @@ fn header_limit(request: &Request) -> Option<Response> {
     }
     let message = format!("The headers of a request have at most {} kB with its address.", MAX_HEADER_BYTES / 1_024);
     Some(error_response(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::LimitExceeded, &message))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::header;
+    use axum::routing::get;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_so_that_pages_of_allowed_origins_can_read_it() {
+        let origins = Origins::new(&["https://shop.example".to_owned()]);
+        let service = HttpService::new(Router::new(), &origins, CancellationToken::new());
+        let panics = get(async || -> &'static str { panic!("as the test wants") });
+        service.start(Application { router: Router::new().route("/graphql", panics), is_loopback_only: false });
+        let request = Request::builder().uri("/graphql").header(header::ORIGIN, "https://shop.example");
+        let (response, _) = service.respond(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example");
+        assert!(response.headers().contains_key(request_id::HEADER));
+    }
 }

@@ -31,6 +31,7 @@ use domain::client::ClientKey;
 use domain::commands::Command;
 use domain::stock::PublicStock;
 
+use crate::database::prune::MAX_BETWEEN_BATCHES;
 pub use crate::database::prune::{Prune, Pruned};
 pub use batch::Publication;
 use batch::{Batches, Role};
@@ -46,6 +47,9 @@ pub const MAX_QUEUED: usize = SizeLimits::DEFAULT.queued;
 
 /// Most commands in one transaction.
 pub const MAX_BATCH: usize = 256;
+
+// Rows that are over go faster than new ones come.
+const _: () = assert!(MAX_BETWEEN_BATCHES == 2 * MAX_BATCH as u64);
 
 /// Maximum number of rows that the commands of one transaction write, as far as their input tells, unless a single one
 /// writes more.

@@ -127,7 +127,8 @@ pub struct Context<'a> {
 
 /// Something that can be done to the shop.
 pub trait Command: Send + 'static {
-    /// What it returns when it is accepted: the things that it changed, as they are committed.
+    /// What it returns when it is accepted: the things that it changed, as it left them in the serial order of commands.
+    /// It is answered after the commit. A later command of the same batch may have changed them again by then.
     type Answer: Send + 'static;
 
     /// The rows it needs.

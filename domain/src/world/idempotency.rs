@@ -32,7 +32,8 @@ pub struct KeyRecord {
 }
 
 /// What is kept of an answer: ids rather than whole objects. Its form as JSON is stored; releases that run beside each
-/// other read each other's, so a variant keeps its fields.
+/// other read each other's, so a variant keeps its fields. They are told apart by their fields: a new one must have a
+/// field that no other requires, and stand before those whose fields it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Kept {
