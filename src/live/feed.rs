@@ -1,6 +1,6 @@
 //! What other replicas changed, told to those who watch it here.
 //!
-//! It polls when the doorbell rings, and now and then in any case, on a connection of its own. It must never skip a
+//! It polls when it is notified, and twice a second in any case, on a connection of its own. It must never skip a
 //! change: after a poll that failed, that took too long, or whose session was a new one, everything that is watched is
 //! read. Where the database is found to hold other or older data, what was known is forgotten and subscribers are sent away.
 
@@ -18,7 +18,7 @@ use domain::id::ProductId;
 
 use super::Hub;
 
-/// How often it polls when nobody rings.
+/// Interval of polls without a notification.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// The pause between two polls: what comes within it is taken in by one.

@@ -100,7 +100,7 @@ pub struct Writer {
 impl Writer {
     /// Starts the writer on this connection, with a queue for so many commands. It ends, with everything that was queued
     /// done, when the last clone of the handle is gone; and with the reason when this process must not go on. After each
-    /// commit it announces what changed to this replica and rings for the others.
+    /// commit it announces what changed to this replica and notifies the others.
     #[must_use]
     pub fn start(
         connection: Connection,

@@ -177,7 +177,7 @@ impl Postgres {
         pool.connect_lazy_with(options)
     }
 
-    /// A connection for rings of the doorbell. It connects when it is needed first.
+    /// The connection that sends NOTIFY. It connects on first use.
     pub(crate) async fn notify_connection(&self) -> Result<DatabaseConnection, DbErr> {
         self.connect("errands", 1, STATEMENT_TIMEOUT).await
     }

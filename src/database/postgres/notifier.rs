@@ -1,7 +1,7 @@
-//! The doorbell between replicas: it says that there is something to look at, and nothing else. Losing it costs time,
-//! never a value, for everybody looks now and then anyway.
+//! LISTEN and NOTIFY between replicas: a notification says that something changed, and nothing else. Losing one costs time,
+//! never a value, because every replica also polls.
 //!
-//! It is rung after a commit, on a connection of its own: inside the transaction it would make commits queue up.
+//! NOTIFY is sent after a commit, on a connection of its own: inside the transaction it would make commits queue up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::{Postgres, sql};
 /// The name that replicas listen to.
 const CHANNEL: &str = "onhand_change";
 
-/// The pause between two rings: more of them would tell nothing new.
+/// Pause between two notifications: more of them would say nothing new.
 const NOTIFY_PAUSE: Duration = Duration::from_millis(5);
 
 /// The pause before a lost connection is made anew.
@@ -35,7 +35,7 @@ const LISTEN_CHECK: Duration = Duration::from_secs(5);
 /// Timeout of its answer, and of a LISTEN. After it the connection is dropped and made anew.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The doorbell of one replica. Cheap to clone.
+/// Notifies the other replicas, and is notified by them. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Notifier {
     /// This replica has something to tell.
@@ -45,17 +45,17 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Rings, soon. It never waits.
+    /// Sends a notification soon. It never waits.
     pub fn notify(&self) {
         self.out.notify_one();
     }
 
-    /// Waits until somebody rings.
+    /// Waits for a notification of another replica.
     pub async fn notified(&self) {
         self.come.notified().await;
     }
 
-    /// Carries rings in both directions until it is told to stop.
+    /// Sends and receives notifications until `stop`.
     pub async fn carry(self, postgres: Postgres, stop: CancellationToken) {
         tokio::select! {
             () = self.send(&postgres) => {}
@@ -94,7 +94,7 @@ impl Notifier {
         listener.eager_reconnect(false);
         within(LISTEN_TIMEOUT, listener.listen(CHANNEL)).await?;
         loop {
-            // Something may have been missed while nobody listened, so a new connection counts as a ring.
+            // Something may have been missed while nobody listened, so a new connection counts as a notification.
             self.come.notify_one();
             loop {
                 match timeout(LISTEN_CHECK, listener.try_recv()).await {
