@@ -101,3 +101,9 @@ impl Cart {
         }
     }
 }
+
+impl From<&Cart> for CartId {
+    fn from(cart: &Cart) -> Self {
+        cart.id
+    }
+}

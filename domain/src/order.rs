@@ -216,6 +216,12 @@ impl OrderRecord {
     }
 }
 
+impl From<&OrderRecord> for OrderId {
+    fn from(record: &OrderRecord) -> Self {
+        record.order.id
+    }
+}
+
 /// Another attempt to pay is under way.
 #[must_use]
 pub fn payment_in_progress() -> Rejection {

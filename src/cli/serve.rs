@@ -68,8 +68,8 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         let server = startup.serve(app, config)?;
         banner.started(line, Started { address, is_development, explore, demo_products });
         server.until_drained().await
-    };
-    let served = served.await;
+    }
+    .await;
     // However it ended, what is queued is committed and the file is left whole.
     stop.cancel();
     runtime.stop().await;

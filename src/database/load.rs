@@ -55,6 +55,13 @@ pub struct Loaded {
     pub catalogue: BTreeSet<Uuid>,
 }
 
+impl Loaded {
+    /// Returns the orders of payments that commands named.
+    pub fn orders_of(&self, payments: &[PaymentId]) -> impl Iterator<Item = OrderId> {
+        payments.iter().filter_map(|id| self.orders_of_payments.get(id)).copied()
+    }
+}
+
 /// Loads everything that the footprint names.
 ///
 /// # Errors
@@ -87,12 +94,9 @@ pub async fn load(tx: &DatabaseTransaction, footprint: Footprint, locks: Locks) 
         names.extend(payment.key.as_ref().map(key_name));
         keys.extend(payment.key);
     }
-    let of = |payments: Vec<PaymentId>| -> Vec<OrderId> {
-        payments.iter().filter_map(|id| loaded.orders_of_payments.get(id)).copied().collect()
-    };
-    let with_stock: BTreeSet<Uuid> = orders.into_iter().chain(of(payments)).map(|id| id.0).collect();
-    let without_stock = orders_without_stock.into_iter().chain(of(payments_without_stock)).map(|id| id.0);
-    let orders: BTreeSet<Uuid> = without_stock.chain(with_stock.iter().copied()).collect();
+    let with_stock: BTreeSet<Uuid> = orders.into_iter().chain(loaded.orders_of(&payments)).map(|id| id.0).collect();
+    let without_stock = orders_without_stock.into_iter().chain(loaded.orders_of(&payments_without_stock));
+    let orders = ids(without_stock.map(|id| id.0).chain(with_stock.iter().copied()));
     if locks != Locks::Needless {
         loaded.conflicts.names = advisory_lock(tx, &names, locks == Locks::Skip).await?;
     }
@@ -101,7 +105,7 @@ pub async fn load(tx: &DatabaseTransaction, footprint: Footprint, locks: Locks) 
     loader.carts(&mut loaded, &ids(carts.iter().map(|id| id.0)), &mut seen).await?;
     loaded.catalogue = catalogue.iter().map(|id| id.0).collect();
     loaded.stocks = products.iter().chain(&catalogue).map(|id| id.0).collect();
-    loader.orders(&mut loaded, &ids(orders), &with_stock).await?;
+    loader.orders(&mut loaded, &orders, &with_stock).await?;
     loader.products(&mut loaded, &seen).await?;
     loader.stocks(&mut loaded, &seen).await?;
     loader.taken(&mut loaded.tables, skus, slugs).await?;

@@ -9,7 +9,6 @@ use sea_orm::prelude::Uuid;
 use sha2::{Digest, Sha256};
 
 use domain::commands::Footprint;
-use domain::id::OrderId;
 use domain::payment::KeyId;
 
 use super::load::Loaded;
@@ -56,7 +55,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         slugs: _,
         charges: _,
     } = footprint;
-    let Loaded { tables, conflicts, orders_of_payments, stocks: _, catalogue: _ } = loaded;
+    let Loaded { tables, conflicts, orders_of_payments: _, stocks: _, catalogue: _ } = loaded;
     let mut found = BTreeSet::new();
     let mut check = |held: &BTreeSet<Uuid>, id: Uuid| {
         if held.contains(&id) {
@@ -81,17 +80,14 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
             check(&conflicts.products, item.product.0);
         }
     }
-    let of_payments = |payments: &[_]| -> Vec<OrderId> {
-        payments.iter().filter_map(|id| orders_of_payments.get(id)).copied().collect()
-    };
-    for id in orders.iter().copied().chain(of_payments(payments)) {
+    for id in orders.iter().copied().chain(loaded.orders_of(payments)) {
         check(&conflicts.orders, id.0);
         for item in tables.orders.get(&id).map(|order| order.items.as_slice()).unwrap_or_default() {
             check(&conflicts.products, item.product.0);
             check(&conflicts.stocks, item.product.0);
         }
     }
-    for id in orders_without_stock.iter().copied().chain(of_payments(payments_without_stock)) {
+    for id in orders_without_stock.iter().copied().chain(loaded.orders_of(payments_without_stock)) {
         check(&conflicts.orders, id.0);
     }
     let payments = payments.iter().chain(payments_without_stock).filter_map(|id| tables.payments.get(id));

@@ -1,6 +1,6 @@
 //! The databases: how they are opened, and how the rows of a batch come out of them and go back.
 //!
-//! It begins no transaction and decides nothing. Queries of clients are in [`read`](crate::read).
+//! It begins no transaction and decides nothing. Queries of clients are in `read`, which stands above it.
 
 pub mod bounded;
 pub mod commit_token;

@@ -175,9 +175,11 @@ impl Command for AdjustStock {
 
 impl Repeatable for AdjustStock {
     type Kept = AdjustedRows;
+}
 
-    fn kept(answer: &AdjustedStock) -> AdjustedRows {
-        AdjustedRows {
+impl From<&AdjustedStock> for AdjustedRows {
+    fn from(answer: &AdjustedStock) -> Self {
+        Self {
             stocks: answer.stocks.iter().map(|stock| stock.product).collect(),
             transactions: answer.transactions.iter().map(|row| row.id).collect(),
             preview: Vec::new(),

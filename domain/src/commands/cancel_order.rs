@@ -63,8 +63,4 @@ impl Command for CancelOrder {
 
 impl Repeatable for CancelOrder {
     type Kept = OrderId;
-
-    fn kept(answer: &OrderRecord) -> OrderId {
-        answer.order.id
-    }
 }

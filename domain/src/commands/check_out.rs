@@ -112,8 +112,4 @@ impl Command for CheckOut {
 
 impl Repeatable for CheckOut {
     type Kept = OrderId;
-
-    fn kept(answer: &OrderRecord) -> OrderId {
-        answer.order.id
-    }
 }

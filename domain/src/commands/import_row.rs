@@ -134,12 +134,14 @@ impl Command for ImportRow {
     }
 }
 
+impl From<&Self> for ImportedRow {
+    fn from(row: &Self) -> Self {
+        row.clone()
+    }
+}
+
 impl Repeatable for ImportRow {
     type Kept = ImportedRow;
-
-    fn kept(answer: &ImportedRow) -> ImportedRow {
-        answer.clone()
-    }
 }
 
 impl ImportRow {

@@ -48,6 +48,11 @@ pub struct Move {
 }
 
 impl Move {
+    /// Returns a movement of units that an order holds, or will hold.
+    pub const fn of_order(product: ProductId, action: Action, quantity: i32) -> Self {
+        Self { product, action, quantity, holder: Holder::Order }
+    }
+
     /// Applies the movement to a stock record. `None` when nothing would change.
     ///
     /// # Errors
@@ -100,13 +105,7 @@ pub fn allocate_items(world: &mut World<'_>, context: &mut Context<'_>, order: &
     let cause = Cause::order(Reason::OrderPayment, order.id);
     for item in &mut order.items {
         if world.stock(item.product)?.managed {
-            let allocate = Move {
-                product: item.product,
-                action: Action::Allocate,
-                quantity: item.quantity,
-                holder: Holder::Order,
-            };
-            move_stock(world, context, allocate, &cause)?;
+            move_stock(world, context, Move::of_order(item.product, Action::Allocate, item.quantity), &cause)?;
             item.allocated = item.quantity;
         }
     }
@@ -124,9 +123,7 @@ pub fn release_items(
     cause: &Cause,
 ) -> Result<(), Rejection> {
     for item in order.items.iter_mut().filter(|item| item.allocated > 0) {
-        let deallocate =
-            Move { product: item.product, action: Action::Deallocate, quantity: item.allocated, holder: Holder::Order };
-        move_stock(world, context, deallocate, cause)?;
+        move_stock(world, context, Move::of_order(item.product, Action::Deallocate, item.allocated), cause)?;
         item.allocated = 0;
     }
     Ok(())

@@ -5,7 +5,7 @@ use crate::id::{OrderId, ShipmentId};
 use crate::order::{OrderRecord, ShippingStatus};
 use crate::rejection::Rejections;
 use crate::shipment::{Item, Shipment};
-use crate::stock::{Action, Holder};
+use crate::stock::Action;
 use crate::text;
 use crate::transaction::Reason;
 use crate::world::World;
@@ -51,13 +51,7 @@ impl Command for ShipOrder {
         for item in order.items.iter_mut().filter(|item| item.left_to_ship() > 0) {
             // What was not managed when it was paid is not counted, so it leaves without a row.
             if item.allocated > 0 {
-                let ship = Move {
-                    product: item.product,
-                    action: Action::Ship,
-                    quantity: item.allocated,
-                    holder: Holder::Order,
-                };
-                move_stock(world, context, ship, &cause)?;
+                move_stock(world, context, Move::of_order(item.product, Action::Ship, item.allocated), &cause)?;
             }
             shipped.push(Item { order_item: item.id, quantity: item.left_to_ship() });
             item.shipped += item.left_to_ship();
@@ -81,8 +75,4 @@ impl Command for ShipOrder {
 
 impl Repeatable for ShipOrder {
     type Kept = OrderId;
-
-    fn kept(answer: &OrderRecord) -> OrderId {
-        answer.order.id
-    }
 }

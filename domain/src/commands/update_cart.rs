@@ -69,10 +69,6 @@ impl Command for UpdateCart {
 
 impl Repeatable for UpdateCart {
     type Kept = CartId;
-
-    fn kept(answer: &Cart) -> CartId {
-        answer.id
-    }
 }
 
 /// Refuses to set the quantity of one product to two numbers.

@@ -129,10 +129,7 @@ impl Key {
 /// A command that may come under an idempotency key.
 pub trait Repeatable: Command {
     /// What is kept of its answer.
-    type Kept: Into<Kept> + TryFrom<Kept, Error = Rejection> + Send + 'static;
-
-    /// Returns what is kept of an answer.
-    fn kept(answer: &Self::Answer) -> Self::Kept;
+    type Kept: for<'a> From<&'a Self::Answer> + Into<Kept> + TryFrom<Kept, Error = Rejection> + Send + 'static;
 }
 
 /// The answer to a command that may have come before under the same key.
@@ -184,7 +181,7 @@ impl<C: Repeatable> Command for Keyed<C> {
             return Ok(Once::Before(answer.try_into()?));
         }
         let answer = self.command.decide(world, context)?;
-        world.put_key(KeyRecord { answer: Some(C::kept(&answer).into()), ..key.to_record(context) });
+        world.put_key(KeyRecord { answer: Some(C::Kept::from(&answer).into()), ..key.to_record(context) });
         Ok(Once::Now(answer))
     }
 }
