@@ -19,6 +19,7 @@
 //!   done, a file per verb: which rows a command needs, and one function that decides on its [`world`](domain::world).
 //! - [`clock`], [`filesystem`], [`supervision`]: the time, private files, and where every task begins.
 //! - [`config`], [`observability`]: settings; logs, metrics and traces.
+//! - [`faults`]: points at which tests hold the server up or break it; nothing in a release.
 //! - [`database`]: how it is opened; rows in both directions; load and save for the writer.
 //! - [`read`]: queries, a file per noun.
 //! - [`live`]: what subscribers follow.
@@ -71,6 +72,8 @@ pub mod filesystem;
 pub mod supervision;
 
 pub mod config;
+
+pub mod faults;
 
 pub mod observability;
 

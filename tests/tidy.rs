@@ -96,7 +96,7 @@ fn the_domain_is_pure() {
 /// Modules from the bottom up: each may use those before it, and none after it. Those of one step know nothing of each
 /// other.
 const ORDER: [&[&str]; 11] = [
-    &["clock", "filesystem", "supervision", "config"],
+    &["clock", "filesystem", "supervision", "config", "faults"],
     &["observability"],
     &["database"],
     &["read"],

@@ -67,6 +67,8 @@ pub async fn run(line: CommandLine) -> anyhow::Result<Exit> {
 }
 
 async fn command(line: CommandLine) -> anyhow::Result<Exit> {
+    #[cfg(feature = "faults")]
+    crate::faults::take(&crate::config::fault_plan())?;
     let url = &line.database_url;
     match line.command.clone().unwrap_or(Command::Serve) {
         Command::Serve => Box::pin(serve::run(&line)).await?,

@@ -4,6 +4,8 @@
 mod access;
 mod command;
 pub mod documents;
+#[cfg(feature = "faults")]
+mod fault_plan;
 mod given;
 mod libpq;
 mod limits;
@@ -24,6 +26,8 @@ use clap::Parser;
 pub use access::Access;
 pub use command::{Command, Role};
 pub use documents::DocumentLimits;
+#[cfg(feature = "faults")]
+pub use fault_plan::fault_plan;
 pub use given::{Given, NotGiven};
 pub use limits::{ClientLimits, LimitSettings, SizeLimits, StaffLimits};
 pub use listen::{Host, ListenAddress};

@@ -21,6 +21,8 @@ use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use crate::faults;
+
 /// Timeout of the check that a connection whose statement was cancelled can be used again: more than PostgreSQL itself
 /// lets a statement take.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(6);
@@ -92,6 +94,7 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        faults::database_call()?;
         let Some(pool) = self.pool() else { return self.db.execute_raw(statement).await };
         let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let done = timeout(self.limit, query(&statement).execute(lease.connection()?)).await;
@@ -99,6 +102,7 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
+        faults::database_call()?;
         let Some(pool) = self.pool() else { return self.db.execute_unprepared(text).await };
         let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let done = timeout(self.limit, lease.connection()?.execute(AssertSqlSafe(text.to_owned()))).await;
@@ -106,6 +110,7 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        faults::database_call()?;
         let Some(pool) = self.pool() else { return self.db.query_one_raw(statement).await };
         let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let row = timeout(self.limit, query(&statement).fetch_optional(lease.connection()?)).await;
@@ -113,6 +118,7 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        faults::database_call()?;
         let Some(pool) = self.pool() else { return self.db.query_all_raw(statement).await };
         let mut lease = Lease::acquire(pool, &self.waiting).await?;
         let rows = timeout(self.limit, query(&statement).fetch_all(lease.connection()?)).await;

@@ -9,8 +9,9 @@ use entity::commit_token::{ActiveModel, Column, Entity};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
 
+use crate::faults::{self, Transaction};
 use domain::Time;
 
 /// How long a token is kept that nobody removed because its process was killed. The transactions that it bars are over
@@ -41,7 +42,7 @@ pub struct Token {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn write(tx: &DatabaseTransaction, token: Token) -> Result<(), DbErr> {
+pub async fn write(tx: &Transaction, token: Token) -> Result<(), DbErr> {
     if let Some(earlier) = token.earlier {
         Entity::delete_by_id(earlier).exec(tx).await?;
     }
@@ -54,6 +55,7 @@ pub async fn write(tx: &DatabaseTransaction, token: Token) -> Result<(), DbErr> 
 /// # Errors
 /// When the database does not answer, or the transaction is still alive when the lock timeout is over.
 pub async fn outcome(db: &DatabaseConnection, token: Uuid, now: Time) -> Result<Outcome, DbErr> {
+    faults::database_call()?;
     let nothing = OnConflict::column(Column::Token).do_nothing().to_owned();
     Entity::insert(row(token, true, now)).on_conflict(nothing).exec_without_returning(db).await?;
     let found = Entity::find_by_id(token).one(db).await?;

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use entity::idempotency_key::{Column, Entity, Model};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter};
 
 use super::postgres::keys_of;
+use crate::faults::Transaction;
 use domain::payment::KeyId;
 
 /// Maximum number of keys in one statement where each key takes two parameters.
@@ -19,7 +20,7 @@ const MAX_PAIRS: usize = 1_024;
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn find(tx: &DatabaseTransaction, wanted: &BTreeSet<KeyId>) -> Result<Vec<Model>, DbErr> {
+pub async fn find(tx: &Transaction, wanted: &BTreeSet<KeyId>) -> Result<Vec<Model>, DbErr> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }

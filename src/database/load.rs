@@ -9,10 +9,10 @@ use entity::{cart, cart_item, order, order_item, payment, product, sandbox_charg
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
-    Value,
+    ColumnTrait, Condition, DbErr, EntityTrait, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Value,
 };
 
+use crate::faults::{self, Breach, Transaction};
 use domain::commands::Footprint;
 use domain::id::{OrderId, PaymentId, ProductId};
 use domain::order::ShippingStatus;
@@ -67,7 +67,7 @@ impl Loaded {
 /// # Errors
 /// When the database does not answer, when a wait for a lock is over, or when there is a row that this release cannot
 /// read.
-pub async fn load(tx: &DatabaseTransaction, footprint: Footprint, locks: Locks) -> Result<Loaded, DbErr> {
+pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Result<Loaded, DbErr> {
     let loader = Loader { tx, locks };
     let mut loaded = Loaded::default();
     let mut names = advisory_names(&footprint);
@@ -122,7 +122,7 @@ fn ids(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
 }
 
 struct Loader<'a> {
-    tx: &'a DatabaseTransaction,
+    tx: &'a Transaction,
     locks: Locks,
 }
 
@@ -164,7 +164,7 @@ impl Loader<'_> {
     ) -> Result<Vec<E::Model>, DbErr> {
         let mut found = Vec::new();
         for ids in ids.chunks(MAX_IDS) {
-            let query = E::find().filter(column.is_in(ids.iter().copied())).order_by_asc(column);
+            let query = E::find().filter(column.is_in(ids.iter().copied())).order_by(column, Self::order());
             let query = match (lock, self.locks) {
                 (None, _) | (_, Locks::Needless) => query,
                 (Some(lock), Locks::Wait) => query.lock(lock),
@@ -173,6 +173,12 @@ impl Loader<'_> {
             found.append(&mut query.all(self.tx).await?);
         }
         Ok(found)
+    }
+
+    /// The order in which rows are locked.
+    fn order() -> Order {
+        let is_odd = std::process::id() % 2 == 1;
+        if is_odd && faults::breaks(Breach::UnsortedLocks) { Order::Desc } else { Order::Asc }
     }
 
     async fn keys(&self, tables: &mut Tables, keys: Vec<KeyId>) -> Result<(), DbErr> {
@@ -202,7 +208,11 @@ impl Loader<'_> {
     async fn orders(&self, loaded: &mut Loaded, ids: &[Uuid], with_stock: &BTreeSet<Uuid>) -> Result<(), DbErr> {
         let Loaded { tables, conflicts, stocks, .. } = loaded;
         let lock = LockType::NoKeyUpdate;
-        let orders = self.locked::<order::Entity>(order::Column::Id, ids, &mut conflicts.orders, lock).await?;
+        let orders = if faults::breaks(Breach::NoLocks) {
+            self.plain::<order::Entity>(order::Column::Id, ids).await?
+        } else {
+            self.locked::<order::Entity>(order::Column::Id, ids, &mut conflicts.orders, lock).await?
+        };
         let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
         let items = self.plain::<order_item::Entity>(order_item::Column::OrderId, &ids).await?;
         stocks.extend(items.iter().filter(|item| with_stock.contains(&item.order_id)).map(|item| item.product_id));

@@ -11,10 +11,11 @@ use sea_orm::ActiveValue::NotSet;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable,
+    PrimaryKeyToColumn, QueryFilter,
 };
 
+use crate::faults::Transaction;
 use domain::cart::Cart;
 use domain::transaction::StockTransaction;
 use domain::world::Tables;
@@ -32,7 +33,7 @@ const MAX_PARAMETERS: usize = 30_000;
 /// # Errors
 /// When the database does not answer, or refuses a row that breaks one of its constraints; when a command changed what
 /// its footprint does not name.
-pub async fn save(tx: &DatabaseTransaction, loaded: &Loaded, token: Token) -> Result<(), DbErr> {
+pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(), DbErr> {
     // What is taken is saved with the products that have it.
     let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = &loaded.tables;
     must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
@@ -61,7 +62,7 @@ pub async fn save(tx: &DatabaseTransaction, loaded: &Loaded, token: Token) -> Re
 }
 
 /// A cart is written with all its items, which may be fewer than before.
-async fn save_carts(tx: &DatabaseTransaction, carts: impl Iterator<Item = &Cart>) -> Result<(), DbErr> {
+async fn save_carts(tx: &Transaction, carts: impl Iterator<Item = &Cart>) -> Result<(), DbErr> {
     let (carts, items): (Vec<_>, Vec<_>) = carts.map(rows::cart_rows).unzip();
     let changed: Vec<_> = carts.iter().map(|cart| cart.id).collect();
     upsert::<cart::Entity>(tx, carts).await?;
@@ -81,7 +82,7 @@ fn must_be_locked(mut changed: impl Iterator<Item = Uuid>, locked: &BTreeSet<Uui
 }
 
 /// Inserts rows, or replaces those that are there: the bulk update that every database speaks.
-async fn upsert<E>(tx: &DatabaseTransaction, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
+async fn upsert<E>(tx: &Transaction, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
 where
     E: EntityTrait,
     E::Model: IntoActiveModel<E::ActiveModel>,
@@ -103,7 +104,7 @@ fn same<C: ColumnTrait>(a: &C, b: &C) -> bool {
     a.as_str() == b.as_str()
 }
 
-async fn append_log(tx: &DatabaseTransaction, log: &[StockTransaction]) -> Result<(), DbErr> {
+async fn append_log(tx: &Transaction, log: &[StockTransaction]) -> Result<(), DbErr> {
     let columns = <stock_transaction::Entity as EntityTrait>::Column::iter().count();
     for log in log.chunks(MAX_PARAMETERS / columns) {
         let rows = log.iter().map(|row| {

@@ -7,11 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::faults::{self, Breach};
 use domain::id::{OrderId, ProductId};
 use domain::order::OrderRecord;
 use domain::stock::Stock;
 
 use super::Coalesced;
+
+/// Of so many versions one is lost where that promise is broken on purpose.
+const LOST: i32 = 5;
 
 /// What a batch has committed, as far as somebody may follow it.
 #[derive(Debug, Default)]
@@ -49,7 +53,7 @@ impl Hub {
     /// Announces what a batch has committed.
     pub fn publish(&self, changes: &Changes<'_>) {
         for stock in &changes.stocks {
-            self.0.stocks.publish(stock.product, stock.version, stock);
+            self.announce_stock(stock);
         }
         for (order, version) in &changes.orders {
             self.0.orders.publish(*order, *version, &());
@@ -61,6 +65,9 @@ impl Hub {
 
     /// Announces the stock of a product as another replica left it.
     pub fn announce_stock(&self, stock: &Stock) {
+        if faults::breaks(Breach::LostLastValue) && stock.version % LOST == 0 {
+            return;
+        }
         self.0.stocks.publish(stock.product, stock.version, stock);
     }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt};
+use uuid::Uuid;
 
 use crate::database::error::Error;
+use crate::faults::{self, Point};
 use crate::observability::metrics;
 use crate::read::Store;
 use domain::actor::Actor;
@@ -41,7 +43,9 @@ pub fn stock_changes(
     let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
+        faults::reach(Point::StockRegistered, Uuid::nil()).await;
         let known = retry_until_read(|| store.stocks(&products)).await;
+        faults::reach(Point::StockRead, Uuid::nil()).await;
         let mut known: HashMap<ProductId, Stock> = known.into_iter().map(|stock| (stock.product, stock)).collect();
         let mut sent = HashMap::new();
         for stock in products.iter().filter_map(|id| known.remove(id)) {
@@ -78,9 +82,11 @@ pub async fn order_changes(
 ) -> Result<Option<impl Stream<Item = OrderRecord> + Send + use<>>, Error> {
     let (mut topic, reads) = (hub.watch_order(id), hub.order_reads());
     let usable = |record: &OrderRecord| who.may_use(record.order.owner.as_deref());
+    faults::reach(Point::OrderRegistered, id.0).await;
     let Some(first) = store.order(id).await?.filter(usable) else {
         return Ok(None);
     };
+    faults::reach(Point::OrderRead, id.0).await;
     Ok(Some(async_stream::stream! {
         let mut version = first.order.version;
         yield first;
@@ -121,8 +127,10 @@ pub fn log_tail(
         loop {
             // Marked before reading: what is added while we read wakes us again.
             woken.mark_unchanged();
+            faults::reach(Point::LogRegistered, Uuid::nil()).await;
             loop {
                 let found = retry_until_read(|| store.log_after(&filter, &place, limit)).await;
+                faults::reach(Point::LogRead, Uuid::nil()).await;
                 let is_full = u64::try_from(found.rows.len()).is_ok_and(|count| count >= limit);
                 limit = if is_full { MAX_LOG_PAGE } else { LOG_PAGE };
                 if !found.rows.is_empty() {

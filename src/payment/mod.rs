@@ -22,6 +22,8 @@ mod manual;
 mod pay;
 mod recovery;
 mod registry;
+#[cfg(feature = "faults")]
+mod remote;
 mod results;
 
 use tokio_util::task::TaskTracker;
@@ -39,7 +41,12 @@ pub use recovery::recover;
 pub use registry::EnabledGateway;
 
 /// Every gateway of this release.
-const REGISTRY: &[Registration] = &[manual::REGISTRATION, sandbox::REGISTRATION];
+const REGISTRY: &[Registration] = &[
+    manual::REGISTRATION,
+    sandbox::REGISTRATION,
+    #[cfg(feature = "faults")]
+    remote::REGISTRATION,
+];
 
 /// The name of the gateway that charges when a request names none.
 const DEFAULT_GATEWAY: &str = manual::REGISTRATION.name;

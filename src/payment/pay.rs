@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::database::error::Error;
+use crate::faults::{self, Breach, Point};
 use crate::observability::metrics;
 use crate::writer::Submitter;
 use domain::codes;
@@ -131,13 +132,17 @@ struct Attempt {
 impl Attempt {
     /// Begins, charges and settles. Recovery takes over a payment whose outcome stays open.
     async fn run(self, begin: BeginPayment) -> Result<Answer, Error> {
+        faults::reach(Point::PayAsked, begin.order.0).await;
         let (in_progress, payment) = match self.payments.writer.submit(&self.by, begin).await? {
             Begun::Charge { paid, payment } => (paid, payment),
             Begun::Answered(paid) => return Ok(Answer::Committed(Box::new(paid))),
             Begun::Kept(kept) => return Ok(Answer::Kept(kept)),
         };
         let in_progress = self.begun.get_or_init(|| in_progress);
-        let paid = match self.charge(&payment).await {
+        faults::reach(Point::PayBegun, payment.order.0).await;
+        let outcome = self.charge(&payment).await;
+        faults::reach(Point::PayCharged, payment.order.0).await;
+        let paid = match outcome {
             Some(outcome) => match self.payments.results.settle(payment.id, outcome, &self.by).await {
                 Some(Settled::Now(paid) | Settled::Before(paid)) => paid,
                 // It may be committed although its replies were lost.
@@ -146,6 +151,7 @@ impl Attempt {
             // The gateway may have reported the result by another way.
             None => self.payments.current(&payment).await.unwrap_or_else(|_| in_progress.clone()),
         };
+        faults::reach(Point::PaySettled, payment.order.0).await;
         Ok(Answer::Committed(Box::new(paid)))
     }
 
@@ -156,6 +162,9 @@ impl Attempt {
         metrics::gateway(self.gateway.name, CallResult::of(answer.as_ref()).as_str());
         if let Some(ChargeAnswer::Certain(outcome)) = answer {
             return Some(outcome);
+        }
+        if faults::breaks(Breach::ReleaseOnTimeout) {
+            return Some(Outcome::Declined { reason: "The gateway did not answer.".to_owned() });
         }
         tracing::warn!(payment = %payment.id, "a gateway left the outcome of a payment open");
         None

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::error::Error;
+use crate::faults::{self, Point};
 use crate::writer::Submitter;
 use domain::Time;
 use domain::actor::Actor;
@@ -68,7 +69,10 @@ impl Payments {
             tracing::error!(payment = %id, gateway = payment.gateway, "the gateway of an open payment is gone");
             return self.defer(&payment).await;
         };
-        match self.outcome(gateway.gateway.as_ref(), &payment).await {
+        faults::reach(Point::RecoveryClaimed, payment.order.0).await;
+        let outcome = self.outcome(gateway.gateway.as_ref(), &payment).await;
+        faults::reach(Point::RecoveryAnswered, payment.order.0).await;
+        match outcome {
             Some(outcome) => {
                 tracing::info!(payment = %id, ?outcome, "recovery settles a payment");
                 self.results.settle(id, outcome, &Submitter::from(&Actor::System)).await;

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sea_orm::prelude::Uuid;
-use sea_orm::{DatabaseTransaction, DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
@@ -23,6 +23,7 @@ use crate::database::lock_conflicts::conflicts_of;
 use crate::database::postgres::begin_info;
 use crate::database::prune::{Prune, Pruned};
 use crate::database::save::save;
+use crate::faults::{self, Breach, Point, Transaction};
 use crate::live::{Changes, Hub};
 use crate::observability::metrics;
 use domain::random::Random;
@@ -198,7 +199,10 @@ impl Batches {
             let attempted = self.attempt(&mut attempt).instrument(span).await;
             metrics::batch(attempt.jobs.len(), began.elapsed());
             match attempted {
-                Ok(loaded) => self.finish(attempt, &loaded),
+                Ok(loaded) => {
+                    self.finish(attempt, &loaded);
+                    faults::reach(Point::WriterAnnounced, Uuid::nil()).await;
+                }
                 Err(Failed::Before(error)) => self.retry(&error, attempt, &mut waiting).await,
                 Err(Failed::AtCommit(error, token, loaded)) => {
                     self.resolve_commit(&error, token, loaded, attempt, &mut waiting).await;
@@ -224,6 +228,7 @@ impl Batches {
             return Err(Failed::Before(self.connection.give_up_connection()));
         };
         let transaction = transaction?;
+        faults::reach(Point::WriterBegun, Uuid::nil()).await;
         let Ok(prepared) = timeout(batch_timeout, self.prepare(&transaction, attempt)).await else {
             return Err(Failed::Before(self.connection.give_up_connection()));
         };
@@ -236,6 +241,7 @@ impl Batches {
                 return Err(Failed::Before(error));
             }
         };
+        faults::reach(Point::WriterSaved, Uuid::nil()).await;
         let Some(token) = token else {
             // Nothing was written, so nothing can be lost.
             self.connection.commit(transaction).await?;
@@ -247,6 +253,7 @@ impl Batches {
         if let Some(reason) = self.connection.replaced() {
             return Err(Failed::Replaced(reason, JobEnd::Unknown));
         }
+        faults::reach(Point::WriterCommitted, Uuid::nil()).await;
         self.earlier = Some(token);
         Ok(loaded)
     }
@@ -255,7 +262,7 @@ impl Batches {
     /// another transaction holds are handed on.
     async fn prepare(
         &mut self,
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         attempt: &mut Attempt,
     ) -> Result<(Loaded, Option<Uuid>), DbErr> {
         let footprint = attempt.footprint();
@@ -278,6 +285,8 @@ impl Batches {
         for job in &mut attempt.jobs {
             job.decide(&mut loaded.tables, now, self.public_stock, &mut self.random);
         }
+        faults::change(&mut loaded.tables);
+        faults::reach(Point::WriterDecided, Uuid::nil()).await;
         let token = Token { new: self.random.secret_uuid(), earlier: self.earlier, now };
         let is_written = is_probe || loaded.tables.has_changes();
         if is_written {
@@ -334,7 +343,7 @@ impl Batches {
         attempt: Attempt,
         waiting: &mut Vec<Attempt>,
     ) {
-        if is_answered(error) {
+        if is_answered(error) || faults::breaks(Breach::BlindRetry) {
             // The answer is no.
             return self.retry(error, attempt, waiting).await;
         }

@@ -6,13 +6,11 @@
 
 use std::time::Duration;
 
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::time::timeout;
 
 use crate::database::{Databases, Kind, Postgres, SqliteFile};
+use crate::faults::{self, Transaction};
 
 /// Longest time for the statements of a batch, for its commit and for its rollback, each: more than PostgreSQL itself
 /// lets a statement take.
@@ -103,22 +101,23 @@ impl Connection {
     /// # Errors
     /// When the database does not answer.
     #[expect(clippy::disallowed_methods, reason = "this is the writer")]
-    pub async fn begin(&mut self) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin(&mut self) -> Result<Transaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
+        faults::database_call()?;
         let begun = self.db().await?.begin_with_options(options).await;
         // Only an acknowledged end makes it clean again.
         self.is_clean = false;
-        begun
+        begun.map(Into::into)
     }
 
     /// Commits. When it fails, the connection is not used again.
     ///
     /// # Errors
     /// When the commit is refused, or its answer does not come in time: the transaction may have been committed.
-    pub async fn commit(&mut self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+    pub async fn commit(&mut self, transaction: Transaction) -> Result<(), DbErr> {
         match timeout(self.batch_timeout(), transaction.commit()).await {
             Ok(Ok(())) => {
                 self.is_clean = true;
@@ -130,7 +129,7 @@ impl Connection {
     }
 
     /// Rolls back. When that is not acknowledged, the connection is not used again.
-    pub async fn roll_back(&mut self, transaction: DatabaseTransaction) {
+    pub async fn roll_back(&mut self, transaction: Transaction) {
         match timeout(self.batch_timeout(), transaction.rollback()).await {
             Ok(Ok(())) => self.is_clean = true,
             Ok(Err(error)) => tracing::warn!(%error, "a rollback failed; the writer connects anew"),

@@ -4,16 +4,17 @@
 //! of all keys that there are.
 
 use entity::idempotency_key;
-use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
+use sea_orm::{DbErr, FromQueryResult};
 
 use super::sql;
+use crate::faults::Transaction;
 
 /// Returns the rows of these pairs of scope and key: the first of `scopes` with the first of `keys`, and so on.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn keys_of(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     scopes: Vec<String>,
     keys: Vec<String>,
 ) -> Result<Vec<idempotency_key::Model>, DbErr> {

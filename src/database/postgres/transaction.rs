@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Uuid;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 
+use crate::faults::Transaction;
 use domain::Time;
 
 use super::sql;
@@ -26,7 +27,7 @@ pub struct Timeouts {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn begin_info(tx: &DatabaseTransaction, timeouts: Timeouts) -> Result<Time, DbErr> {
+pub async fn begin_info(tx: &Transaction, timeouts: Timeouts) -> Result<Time, DbErr> {
     let statement = "SELECT clock_timestamp() AS now, set_config('lock_timeout', $1, true) AS lock, \
         set_config('statement_timeout', $2, true) AS statement, \
         set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
@@ -43,11 +44,7 @@ pub async fn begin_info(tx: &DatabaseTransaction, timeouts: Timeouts) -> Result<
 ///
 /// # Errors
 /// When the wait is over, or the database does not answer.
-pub async fn advisory_lock(
-    tx: &DatabaseTransaction,
-    names: &BTreeSet<i64>,
-    is_hurried: bool,
-) -> Result<BTreeSet<i64>, DbErr> {
+pub async fn advisory_lock(tx: &Transaction, names: &BTreeSet<i64>, is_hurried: bool) -> Result<BTreeSet<i64>, DbErr> {
     let list: Vec<i64> = names.iter().copied().collect();
     if list.is_empty() {
         return Ok(BTreeSet::new());
@@ -68,7 +65,7 @@ pub async fn advisory_lock(
 /// # Errors
 /// When the database does not answer.
 pub async fn record(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     changes: &[(&'static str, Uuid, i32)],
     token: Uuid,
     earlier: Option<Uuid>,

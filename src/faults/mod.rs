@@ -1,0 +1,107 @@
+//! Faults on purpose, for tests: named points at which the process is held up or ends, calls of the database that fail,
+//! and breaches of promises that the checker of the fault programme has to find.
+//!
+//! All of it is compiled with the feature `faults` only, which tests have and no release has. Without it a point is nothing,
+//! and nothing can be planned. It must never decide anything: what holds without it holds with it and no plan.
+
+#[cfg(not(feature = "faults"))]
+mod absent;
+#[cfg(feature = "faults")]
+mod breaches;
+#[cfg(feature = "faults")]
+mod calls;
+#[cfg(feature = "faults")]
+mod plan;
+#[cfg(feature = "faults")]
+mod points;
+
+#[cfg(not(feature = "faults"))]
+pub use absent::{Transaction, breaks, change, database_call, reach};
+#[cfg(feature = "faults")]
+pub use breaches::{breaks, change, plan_breach};
+#[cfg(feature = "faults")]
+pub use calls::{FailingCall, Transaction, When, database_call, fail_call};
+#[cfg(feature = "faults")]
+pub use plan::{gateway, take};
+#[cfg(feature = "faults")]
+pub use points::{Hold, hold, reach};
+
+/// Declares an enum whose variants have a name in plans.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in a plan.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+named! {
+    /// A place in the code that a plan can name.
+    Point {
+        /// A request to pay is about to be handed to the writer.
+        PayAsked = "pay.asked",
+        /// The payment is begun and its units are allocated; the gateway was not called. Key: the order.
+        PayBegun = "pay.begun",
+        /// The gateway has answered; nothing of it is recorded. Key: the order.
+        PayCharged = "pay.charged",
+        /// The outcome is committed; nobody was told. Key: the order.
+        PaySettled = "pay.settled",
+        /// Recovery has claimed a payment and not asked the gateway yet. Key: the order.
+        RecoveryClaimed = "recovery.claimed",
+        /// Recovery has the gateway's word; nothing of it is recorded. Key: the order.
+        RecoveryAnswered = "recovery.answered",
+        /// The transaction of a batch has begun.
+        WriterBegun = "writer.begun",
+        /// The rows of a batch are loaded and locked, and every command has decided.
+        WriterDecided = "writer.decided",
+        /// The rows of a batch are written; COMMIT was not sent.
+        WriterSaved = "writer.saved",
+        /// A batch is committed; nobody was told.
+        WriterCommitted = "writer.committed",
+        /// Everybody was told of a batch, subscribers and callers.
+        WriterAnnounced = "writer.announced",
+        /// A subscription to stock has registered and not read yet.
+        StockRegistered = "stock.registered",
+        /// A subscription to stock has read the present state and not sent it.
+        StockRead = "stock.read",
+        /// A subscription to an order has registered and not read yet. Key: the order.
+        OrderRegistered = "order.registered",
+        /// A subscription to an order has read the present state and not sent it. Key: the order.
+        OrderRead = "order.read",
+        /// A subscription to the log has registered and not read yet.
+        LogRegistered = "log.registered",
+        /// A subscription to the log has read a page and not sent it.
+        LogRead = "log.read",
+        /// The feed between replicas has read what changed and not announced it.
+        FeedRead = "feed.read",
+    }
+}
+
+named! {
+    /// A promise that is broken on purpose.
+    Breach {
+        /// Rows are read without a lock and written as if nobody else had changed them since.
+        NoLocks = "no-locks",
+        /// Rows are locked in any order.
+        UnsortedLocks = "unsorted-locks",
+        /// What an order no longer holds is released a second time.
+        ReleaseTwice = "release-twice",
+        /// A commit whose answer was lost is repeated without asking how it ended.
+        BlindRetry = "blind-retry",
+        /// Some changes of stock are not published.
+        LostLastValue = "lost-last-value",
+        /// A gateway that does not answer in time is taken for one that declined.
+        ReleaseOnTimeout = "release-on-timeout",
+    }
+}

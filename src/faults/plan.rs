@@ -1,0 +1,55 @@
+//! Reads a plan: `NAME=VALUE` parts, separated by semicolons.
+//!
+//! `abort=POINT:N` ends the process at the Nth time at that point, `delay=POINT:MS` holds everybody up there, `breach=NAME`
+//! breaks a promise, `gateway=URL` is the address of the gateway of the fault programme.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::points::{Planned, plan};
+use super::{Breach, Point, plan_breach};
+
+static GATEWAY: OnceLock<String> = OnceLock::new();
+
+/// The address of the gateway of the fault programme.
+#[must_use]
+pub fn gateway() -> Option<&'static str> {
+    GATEWAY.get().map(String::as_str)
+}
+
+/// Takes a plan.
+///
+/// # Errors
+/// When it makes no sense.
+pub fn take(text: &str) -> anyhow::Result<()> {
+    for part in text.split(';').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').with_context(|| format!("`{part}` is no part of a plan"))?;
+        match name {
+            "abort" => {
+                let (point, times) = at(value)?;
+                plan(point, Planned::Abort(u32::try_from(times)?.max(1)));
+            }
+            "delay" => {
+                let (point, millis) = at(value)?;
+                plan(point, Planned::Delay(Duration::from_millis(millis)));
+            }
+            "breach" => {
+                let breach = Breach::ALL.iter().find(|breach| breach.name() == value);
+                plan_breach(*breach.with_context(|| format!("there is no breach `{value}`"))?);
+            }
+            "gateway" => {
+                let _ = GATEWAY.set(value.to_owned());
+            }
+            _ => bail!("`{name}` is no part of a plan"),
+        }
+    }
+    Ok(())
+}
+
+fn at(value: &str) -> anyhow::Result<(Point, u64)> {
+    let (name, number) = value.split_once(':').with_context(|| format!("`{value}` names no point and number"))?;
+    let point = Point::ALL.iter().find(|point| point.name() == name);
+    Ok((*point.with_context(|| format!("there is no point `{name}`"))?, number.parse()?))
+}
