@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{TimeDelta, Utc};
 
+use crate::faults;
 use domain::Time;
 use domain::random::whole_microseconds;
 
@@ -47,7 +48,7 @@ impl Clock {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 fn machine_time() -> Time {
-    Utc::now()
+    faults::jumped(Utc::now())
 }
 
 impl std::fmt::Debug for Clock {

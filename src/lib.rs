@@ -65,6 +65,8 @@
 
 #![warn(missing_docs)]
 
+pub mod faults;
+
 pub mod clock;
 
 pub mod filesystem;
@@ -72,8 +74,6 @@ pub mod filesystem;
 pub mod supervision;
 
 pub mod config;
-
-pub mod faults;
 
 pub mod observability;
 

@@ -11,16 +11,20 @@ mod breaches;
 #[cfg(feature = "faults")]
 mod calls;
 #[cfg(feature = "faults")]
+mod jumps;
+#[cfg(feature = "faults")]
 mod plan;
 #[cfg(feature = "faults")]
 mod points;
 
 #[cfg(not(feature = "faults"))]
-pub use absent::{Transaction, breaks, change, database_call, reach};
+pub use absent::{Transaction, breaks, change, database_call, jumped, reach};
 #[cfg(feature = "faults")]
 pub use breaches::{breaks, change, plan_breach};
 #[cfg(feature = "faults")]
 pub use calls::{FailingCall, Transaction, When, database_call, fail_call};
+#[cfg(feature = "faults")]
+pub use jumps::{jumped, plan_jumps};
 #[cfg(feature = "faults")]
 pub use plan::{gateway, take};
 #[cfg(feature = "faults")]

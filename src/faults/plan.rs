@@ -1,7 +1,7 @@
 //! Reads a plan: `NAME=VALUE` parts, separated by semicolons.
 //!
 //! `abort=POINT:N` ends the process at the Nth time at that point, `delay=POINT:MS` holds everybody up there, `breach=NAME`
-//! breaks a promise, `gateway=URL` is the address of the gateway of the fault programme.
+//! breaks a promise, `clock=MS` has the clock jump by as much, `gateway=URL` is the address of the gateway of the fault programme.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::points::{Planned, plan};
-use super::{Breach, Point, plan_breach};
+use super::{Breach, Point, plan_breach, plan_jumps};
 
 static GATEWAY: OnceLock<String> = OnceLock::new();
 
@@ -39,6 +39,7 @@ pub fn take(text: &str) -> anyhow::Result<()> {
                 let breach = Breach::ALL.iter().find(|breach| breach.name() == value);
                 plan_breach(*breach.with_context(|| format!("there is no breach `{value}`"))?);
             }
+            "clock" => plan_jumps(value.parse()?),
             "gateway" => {
                 let _ = GATEWAY.set(value.to_owned());
             }

@@ -77,7 +77,14 @@ impl Remote {
             token,
         };
         let body = serde_json::to_vec(&request).ok()?;
-        let sent = self.http.post(format!("{}/{what}", self.url)).body(body).send().await.ok()?;
+        let sent = self
+            .http
+            .post(format!("{}/{what}", self.url))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .ok()?;
         serde_json::from_slice(&sent.error_for_status().ok()?.bytes().await.ok()?).ok()
     }
 

@@ -6,12 +6,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::place::is_postgres;
-
 /// How often a port is tried that somebody else may take in between.
 const MAX_TRIES: usize = 5;
 
 /// A running cluster on a free port of this machine. It ends when it is dropped.
+#[derive(Debug)]
 pub struct Cluster {
     folder: TempDir,
     programs: PathBuf,
@@ -20,11 +19,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A new one with these settings (`-c name=value`); `None` when it is not PostgreSQL's turn.
-    pub fn start(settings: &'static str) -> Option<Self> {
-        if !is_postgres() {
-            return None;
-        }
+    /// A new one with these settings (`-c name=value`).
+    pub fn new(settings: &'static str) -> Self {
         // In memory where that is possible.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
         let mut cluster = Self { folder, programs: programs(), port: 0, settings };
@@ -42,7 +38,7 @@ impl Cluster {
             cluster.try_resume()
         });
         assert!(is_started, "{}", std::fs::read_to_string(cluster.folder.path().join("log")).unwrap_or_default());
-        Some(cluster)
+        cluster
     }
 
     /// The address of a database.

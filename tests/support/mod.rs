@@ -354,6 +354,13 @@ impl Shop {
     }
 }
 
+impl cluster::Cluster {
+    /// A new one with these settings; `None` when it is not PostgreSQL's turn.
+    pub fn start(settings: &'static str) -> Option<Self> {
+        is_postgres().then(|| Self::new(settings))
+    }
+}
+
 /// Tries until something holds. It fails after [`PATIENCE`].
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -1,0 +1,221 @@
+//! Reads the whole shop from its database, as plain rows. The statements are the checker's own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, FromQueryResult, QueryResult, Statement,
+};
+use uuid::Uuid;
+
+/// Longest time for the connection and for a statement.
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// The stock of a product.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Stock {
+    /// The product.
+    pub product_id: Uuid,
+    /// Whether it is managed.
+    pub managed: bool,
+    /// Units in the warehouse.
+    pub total: i32,
+    /// Units that belong to somebody.
+    pub allocated: i32,
+    /// Those of them that staff allocated.
+    pub by_hand: i32,
+    /// Number of the newest row of the log.
+    pub sequence: i32,
+    /// Version.
+    pub version: i32,
+}
+
+/// A row of the log.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct LogRow {
+    /// The product.
+    pub product_id: Uuid,
+    /// Its number in the log of the product.
+    pub sequence: i32,
+    /// What was done.
+    pub action: String,
+    /// The quantity.
+    pub quantity: i32,
+    /// Change of total.
+    pub total_delta: i32,
+    /// Change of allocated.
+    pub allocated_delta: i32,
+    /// Total afterwards.
+    pub total_after: i32,
+    /// Allocated afterwards.
+    pub allocated_after: i32,
+    /// What somebody wrote about it.
+    pub note: Option<String>,
+    /// For which order.
+    pub order_id: Option<Uuid>,
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Order {
+    /// Its id.
+    pub id: Uuid,
+    /// Its state.
+    pub status: String,
+    /// The state of its payment.
+    pub payment: String,
+    /// The state of its shipping.
+    pub shipping: String,
+    /// The cart it was.
+    pub cart_id: Uuid,
+    /// What is charged.
+    pub total_amount: i64,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Item {
+    /// The order.
+    pub order_id: Uuid,
+    /// The product.
+    pub product_id: Uuid,
+    /// Price of a unit.
+    pub unit_amount: i64,
+    /// Units that were ordered.
+    pub quantity: i32,
+    /// Units that it holds.
+    pub allocated: i32,
+    /// Units that have left.
+    pub shipped: i32,
+    /// Units that never will.
+    pub cancelled: i32,
+}
+
+/// A payment.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Payment {
+    /// Its id.
+    pub id: Uuid,
+    /// The order.
+    pub order_id: Uuid,
+    /// The gateway.
+    pub gateway: String,
+    /// Its state.
+    pub status: String,
+    /// What was to be charged.
+    pub amount: i64,
+    /// The idempotency key of the request.
+    pub key: Option<String>,
+}
+
+/// A line of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct CartItem {
+    /// The cart.
+    pub cart_id: Uuid,
+    /// The product.
+    pub product_id: Uuid,
+    /// Units.
+    pub quantity: i32,
+}
+
+/// Everything that a shop has stored.
+#[derive(Debug, Clone, Default)]
+pub struct Shop {
+    /// Stock by product.
+    pub stocks: BTreeMap<Uuid, Stock>,
+    /// The log by product, each in order of `sequence`.
+    pub log: BTreeMap<Uuid, Vec<LogRow>>,
+    /// Orders.
+    pub orders: BTreeMap<Uuid, Order>,
+    /// Lines by order.
+    pub items: BTreeMap<Uuid, Vec<Item>>,
+    /// Payments by order.
+    pub payments: BTreeMap<Uuid, Vec<Payment>>,
+    /// How many shipments each order has.
+    pub shipments: BTreeMap<Uuid, usize>,
+    /// The state of each cart.
+    pub carts: BTreeMap<Uuid, String>,
+    /// Lines by cart.
+    pub cart_items: BTreeMap<Uuid, Vec<CartItem>>,
+}
+
+#[derive(FromQueryResult)]
+struct CartRow {
+    id: Uuid,
+    status: String,
+}
+
+#[derive(FromQueryResult)]
+struct ShipmentRow {
+    order_id: Uuid,
+}
+
+impl Shop {
+    /// Reads a shop that nobody changes meanwhile.
+    ///
+    /// # Errors
+    /// When the database does not answer, or has other tables than a shop.
+    pub async fn read(address: &str) -> anyhow::Result<Self> {
+        let mut options = ConnectOptions::new(address);
+        options.max_connections(1).connect_timeout(TIMEOUT).acquire_timeout(TIMEOUT).sqlx_logging(false);
+        let db = Database::connect(options).await.context("the database")?;
+        let shop = Self::read_from(&db).await.context("the shop's tables");
+        db.close().await?;
+        shop
+    }
+
+    async fn read_from(db: &DatabaseConnection) -> Result<Self, DbErr> {
+        let mut shop = Self::default();
+        for row in rows::<Stock>(db, "SELECT * FROM stock").await? {
+            shop.stocks.insert(row.product_id, row);
+        }
+        for row in rows::<LogRow>(db, "SELECT * FROM stock_transaction ORDER BY product_id, sequence").await? {
+            shop.log.entry(row.product_id).or_default().push(row);
+        }
+        for row in rows::<Order>(db, "SELECT * FROM \"order\"").await? {
+            shop.orders.insert(row.id, row);
+        }
+        for row in rows::<Item>(db, "SELECT * FROM order_item ORDER BY order_id, line").await? {
+            shop.items.entry(row.order_id).or_default().push(row);
+        }
+        for row in rows::<Payment>(db, "SELECT * FROM payment ORDER BY created_at, id").await? {
+            shop.payments.entry(row.order_id).or_default().push(row);
+        }
+        for row in rows::<ShipmentRow>(db, "SELECT order_id FROM shipment").await? {
+            *shop.shipments.entry(row.order_id).or_default() += 1;
+        }
+        for row in rows::<CartRow>(db, "SELECT id, status FROM cart").await? {
+            shop.carts.insert(row.id, row.status);
+        }
+        for row in rows::<CartItem>(db, "SELECT * FROM cart_item ORDER BY cart_id, line").await? {
+            shop.cart_items.entry(row.cart_id).or_default().push(row);
+        }
+        Ok(shop)
+    }
+
+    /// The payments of an order.
+    #[must_use]
+    pub fn payments_of(&self, order: Uuid) -> &[Payment] {
+        self.payments.get(&order).map_or(&[], Vec::as_slice)
+    }
+
+    /// The lines of an order.
+    #[must_use]
+    pub fn items_of(&self, order: Uuid) -> &[Item] {
+        self.items.get(&order).map_or(&[], Vec::as_slice)
+    }
+
+    /// The log of a product.
+    #[must_use]
+    pub fn log_of(&self, product: Uuid) -> &[LogRow] {
+        self.log.get(&product).map_or(&[], Vec::as_slice)
+    }
+}
+
+async fn rows<T: FromQueryResult>(db: &DatabaseConnection, statement: &str) -> Result<Vec<T>, DbErr> {
+    let found: Vec<QueryResult> =
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), statement)).await?;
+    found.iter().map(|row| T::from_query_result(row, "")).collect()
+}

@@ -1,0 +1,1 @@
+//! Histories in which one promise is broken, each of which the checker must find.

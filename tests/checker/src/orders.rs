@@ -1,0 +1,115 @@
+//! An order is what its payments say; it holds what it must and nothing else; and its rows of the log tell a story that can
+//! have happened: (allocate, deallocate) any number of times, then allocate, then ship and deallocate until nothing is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::Verdict;
+use crate::database::{Item, LogRow, Order, Shop};
+use crate::journal::Told;
+
+/// Checks every order.
+pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    let mut rows = BTreeMap::<(Uuid, Uuid), Vec<&LogRow>>::new();
+    for row in shop.log.values().flatten() {
+        if let Some(order) = row.order_id {
+            rows.entry((order, row.product_id)).or_default().push(row);
+        }
+    }
+    // Of a product that was not managed all the time, an order may hold nothing.
+    let switched: BTreeSet<Uuid> = told.calls_of("updateProduct").filter_map(|(_, call)| call.given_id("id")).collect();
+    for order in shop.orders.values() {
+        check_states(shop, order, verdict);
+        for item in shop.items_of(order.id) {
+            let rows = rows.remove(&(order.id, item.product_id)).unwrap_or_default();
+            check_story(order, item, &rows, verdict);
+            let is_managed = shop.stocks.get(&item.product_id).is_some_and(|stock| stock.managed);
+            check_held(order, item, is_managed && !switched.contains(&item.product_id), verdict);
+        }
+    }
+    for (order, product) in rows.keys() {
+        verdict.add(format!("order {order}: the log moves product {product} for it, which it does not have"));
+    }
+}
+
+fn check_states(shop: &Shop, order: &Order, verdict: &mut Verdict) {
+    let Order { id, status, payment, shipping, total_amount, .. } = order;
+    let payments = shop.payments_of(*id);
+    let count = |states: &[&str]| payments.iter().filter(|payment| states.contains(&payment.status.as_str())).count();
+    let (open, taken) = (count(&["in_progress", "requires_action"]), count(&["succeeded", "authorized"]));
+    let right = match payment.as_str() {
+        "unpaid" => (0, 0),
+        "in_progress" => (1, 0),
+        _ => (0, 1),
+    };
+    verdict.unless((open, taken) == right, || {
+        format!("order {id}: it is {payment} with {open} open and {taken} successful payments")
+    });
+    for payment in payments.iter().filter(|payment| payment.amount != *total_amount) {
+        verdict.add(format!("order {id}: {} were to be paid instead of {total_amount}", payment.amount));
+    }
+    let items = shop.items_of(*id);
+    let sum: i64 = items.iter().map(|item| item.unit_amount * i64::from(item.quantity)).sum();
+    verdict.unless(sum == *total_amount, || format!("order {id}: its items make {sum}, its total is {total_amount}"));
+    let is_done = items.iter().all(|item| item.shipped + item.cancelled == item.quantity);
+    verdict.unless(shipping != "fulfilled" || is_done, || format!("order {id}: fulfilled, but not all has left"));
+    verdict.unless(shipping != "fulfilled" || payment != "unpaid", || format!("order {id}: shipped without payment"));
+    verdict.unless(status != "cancelled" || payment != "in_progress", || format!("order {id}: cancelled while paying"));
+}
+
+/// What an order holds: all that it has not shipped while it is paid or being paid, otherwise nothing.
+fn check_held(order: &Order, item: &Item, is_managed: bool, verdict: &mut Verdict) {
+    let must_hold = order.status != "cancelled" && order.payment != "unpaid";
+    let Item { product_id, quantity, allocated, shipped, cancelled, .. } = item;
+    if !must_hold {
+        verdict.unless(*allocated == 0, || {
+            let (status, payment) = (&order.status, &order.payment);
+            format!("order {}: {status} and {payment}, it holds {allocated} of product {product_id}", order.id)
+        });
+    } else if is_managed {
+        verdict.unless(allocated + shipped + cancelled == *quantity, || {
+            format!("order {}: it holds {allocated} of {quantity} of product {product_id}", order.id)
+        });
+    }
+    let sum = allocated + shipped + cancelled;
+    verdict.unless(sum <= *quantity && *allocated >= 0 && *shipped >= 0 && *cancelled >= 0, || {
+        format!("order {}: {allocated}, {shipped} and {cancelled} units of {quantity} ordered", order.id)
+    });
+}
+
+/// Follows the rows of one order and one product.
+fn check_story(order: &Order, item: &Item, rows: &[&LogRow], verdict: &mut Verdict) {
+    let (mut held, mut shipped) = (0, 0);
+    for row in rows {
+        let at = || format!("order {}, product {}, row {}", order.id, row.product_id, row.sequence);
+        match row.action.as_str() {
+            "allocate" => {
+                verdict.unless(held == 0 && shipped == 0, || format!("{}: allocated although it held {held}", at()));
+                verdict.unless(row.quantity == item.quantity, || {
+                    format!("{}: {} were allocated, {} ordered", at(), row.quantity, item.quantity)
+                });
+                held += row.quantity;
+            }
+            "deallocate" | "ship" => {
+                verdict.unless(row.quantity <= held, || {
+                    format!("{}: {} of {} although it held {held}", at(), row.action, row.quantity)
+                });
+                held -= row.quantity;
+                if row.action == "ship" {
+                    shipped += row.quantity;
+                }
+            }
+            "increment" => {
+                verdict.unless(row.quantity <= shipped, || format!("{}: more came back than was shipped", at()));
+            }
+            other => verdict.add(format!("{}: {other} is nothing that is done for an order", at())),
+        }
+    }
+    verdict.unless(held == item.allocated, || {
+        format!("order {}: it says it holds {}, the log says {held}", order.id, item.allocated)
+    });
+    verdict.unless(rows.is_empty() || shipped == item.shipped, || {
+        format!("order {}: it says it shipped {}, the log says {shipped}", order.id, item.shipped)
+    });
+}

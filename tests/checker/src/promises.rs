@@ -1,0 +1,204 @@
+//! What was acknowledged is there. What was refused is not. What nobody knows happened at most once.
+//!
+//! A mutation is found again by what it left behind: an adjustment by its note, a cart by its id, an order by its cart, a
+//! payment by its order and its key. A set-back of the data takes acknowledged things away; then only the rest is asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Verdict;
+use crate::database::{Payment, Shop};
+use crate::id::uuid;
+use crate::journal::{Call, Told};
+
+/// Checks every call.
+pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    check_adjustments(shop, told, verdict);
+    check_carts(shop, told, verdict);
+    check_check_outs(shop, told, verdict);
+    check_payments(shop, told, verdict);
+    check_cancellations(shop, told, verdict);
+    check_shipments(shop, told, verdict);
+}
+
+/// Each adjustment has a note of its own, under which its rows are found. One that is sent again with the same key has the
+/// same note: together they happen once.
+fn check_adjustments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    let mut found = BTreeMap::<&str, usize>::new();
+    for note in shop.log.values().flatten().filter_map(|row| row.note.as_deref()) {
+        *found.entry(note).or_default() += 1;
+    }
+    for (note, calls) in by(told.calls_of("adjustStock"), |call| Some(call.given("note").to_owned())) {
+        let changes = calls[0].input["changes"].as_array().map_or(0, Vec::len);
+        let rows = found.get(note.as_str()).copied().unwrap_or_default();
+        let at = format!("adjustment \"{note}\"");
+        verdict.unless(rows == 0 || rows == changes, || format!("{at}: {rows} rows of the log for {changes} changes"));
+        if calls.iter().any(|call| call.done().is_some()) && !told.is_set_back {
+            verdict.unless(rows > 0, || format!("{at}: acknowledged, and it is not there"));
+        }
+        if calls.iter().all(Call::is_refused) {
+            verdict.unless(rows == 0, || format!("{at}: refused, and it is there"));
+        }
+    }
+}
+
+/// A cart that was acknowledged is there, with what it had, unless it was changed afterwards.
+fn check_carts(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    if told.is_set_back {
+        return;
+    }
+    let changed: BTreeSet<Uuid> = ["addToCart", "updateCart"]
+        .iter()
+        .flat_map(|mutation| told.calls_of(mutation))
+        .filter_map(|(_, call)| call.given_id("cartId"))
+        .collect();
+    for (_, call) in told.calls_of("createCart") {
+        let Some(cart) = call.done().and_then(|data| uuid(data["cart"].as_str()?)) else { continue };
+        if !shop.carts.contains_key(&cart) {
+            verdict.add(format!("cart {cart}: acknowledged, and it is not there"));
+            continue;
+        }
+        let stored: BTreeMap<Uuid, i64> = shop.cart_items.get(&cart).map_or_else(BTreeMap::new, |items| {
+            items.iter().map(|item| (item.product_id, i64::from(item.quantity))).collect()
+        });
+        verdict.unless(changed.contains(&cart) || stored == wanted(&call.input["items"]), || {
+            format!("cart {cart}: it has other things in it than were acknowledged")
+        });
+    }
+}
+
+/// The units of each product in a list of items, repeated ones together.
+fn wanted(items: &Value) -> BTreeMap<Uuid, i64> {
+    let mut wanted = BTreeMap::new();
+    for item in items.as_array().into_iter().flatten() {
+        if let (Some(product), Some(quantity)) = (item["productId"].as_str().and_then(uuid), item["quantity"].as_i64())
+        {
+            *wanted.entry(product).or_default() += quantity;
+        }
+    }
+    wanted
+}
+
+fn check_check_outs(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    let mut by_cart = BTreeMap::<Uuid, Vec<Uuid>>::new();
+    for order in shop.orders.values() {
+        by_cart.entry(order.cart_id).or_default().push(order.id);
+        let of_cart: BTreeMap<Uuid, i64> = shop.cart_items.get(&order.cart_id).map_or_else(BTreeMap::new, |items| {
+            items.iter().map(|item| (item.product_id, i64::from(item.quantity))).collect()
+        });
+        let of_order: BTreeMap<Uuid, i64> =
+            shop.items_of(order.id).iter().map(|item| (item.product_id, i64::from(item.quantity))).collect();
+        verdict.unless(of_cart == of_order, || format!("order {}: it is not what its cart was", order.id));
+    }
+    for (cart, orders) in by_cart.iter().filter(|(_, orders)| orders.len() > 1) {
+        verdict.add(format!("cart {cart}: it became {} orders", orders.len()));
+    }
+    for (cart, calls) in by(told.calls_of("checkOut"), |call| call.given_id("cartId")) {
+        let orders = by_cart.get(&cart).map_or(&[][..], Vec::as_slice);
+        for order in calls.iter().filter_map(|call| uuid(call.done()?["order"].as_str()?)) {
+            verdict.unless(told.is_set_back || orders.contains(&order), || {
+                format!("order {order}: acknowledged, and it is not there")
+            });
+        }
+        if calls.iter().all(Call::is_refused) {
+            verdict.unless(orders.is_empty(), || format!("cart {cart}: check-out was refused, and there is an order"));
+        }
+    }
+}
+
+fn check_payments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    let stored: BTreeMap<Uuid, &Payment> =
+        shop.payments.values().flatten().map(|payment| (payment.id, payment)).collect();
+    for (order, calls) in by(told.calls_of("payOrder"), |call| call.given_id("orderId")) {
+        let payments = shop.payments_of(order);
+        for call in &calls {
+            check_payment(order, call, &stored, told, verdict);
+        }
+        // Calls with one key are one attempt.
+        let possible: BTreeSet<String> = calls
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| !call.is_refused())
+            .map(|(at, call)| call.input["idempotencyKey"].as_str().map_or_else(|| at.to_string(), str::to_owned))
+            .collect();
+        verdict.unless(payments.len() <= possible.len(), || {
+            format!("order {order}: {} payments from {} requests that were not refused", payments.len(), possible.len())
+        });
+        let mut keys = BTreeSet::new();
+        for key in payments.iter().filter_map(|payment| payment.key.as_ref()) {
+            verdict.unless(keys.insert(key), || format!("order {order}: two payments under the key \"{key}\""));
+        }
+    }
+}
+
+/// What one request to pay was answered must hold.
+fn check_payment(
+    order: Uuid,
+    call: &Call<'_>,
+    stored: &BTreeMap<Uuid, &Payment>,
+    told: &Told<'_>,
+    verdict: &mut Verdict,
+) {
+    let Some(data) = call.done().filter(|_| !told.is_set_back) else { return };
+    let Some(id) = data["payment"].as_str().and_then(uuid) else { return };
+    let told_status = data["status"].as_str().unwrap_or_default().to_lowercase();
+    let Some(payment) = stored.get(&id) else {
+        return verdict.add(format!("order {order}: payment {id} was acknowledged, and it is not there"));
+    };
+    verdict.unless(payment.order_id == order, || format!("order {order}: payment {id} is of another order"));
+    let is_open = matches!(told_status.as_str(), "in_progress" | "requires_action");
+    verdict.unless(is_open || payment.status == told_status, || {
+        format!("order {order}: payment {id} was said to be {told_status}, and is {}", payment.status)
+    });
+}
+
+fn check_cancellations(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    for (order, calls) in by(told.calls_of("cancelOrder"), |call| call.given_id("orderId")) {
+        let status = shop.orders.get(&order).map_or("missing", |order| order.status.as_str());
+        if calls.iter().any(|call| call.done().is_some()) && !told.is_set_back {
+            verdict.unless(status == "cancelled", || {
+                format!("order {order}: cancelling was acknowledged; it is {status}")
+            });
+        }
+        if calls.iter().all(Call::is_refused) {
+            verdict.unless(status != "cancelled", || format!("order {order}: cancelling was refused; it is cancelled"));
+        }
+    }
+    let asked: BTreeSet<Uuid> = told.calls_of("cancelOrder").filter_map(|(_, call)| call.given_id("orderId")).collect();
+    for order in shop.orders.values().filter(|order| order.status == "cancelled" && !asked.contains(&order.id)) {
+        verdict.add(format!("order {}: cancelled, and nobody asked for it", order.id));
+    }
+}
+
+fn check_shipments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    for (order, calls) in by(told.calls_of("shipOrder"), |call| call.given_id("orderId")) {
+        let shipments = shop.shipments.get(&order).copied().unwrap_or_default();
+        let done = calls.iter().filter(|call| call.done().is_some()).count();
+        let refused = calls.iter().filter(|call| call.is_refused()).count();
+        verdict.unless(told.is_set_back || shipments >= done, || {
+            format!("order {order}: {done} shipments were acknowledged, {shipments} are there")
+        });
+        verdict.unless(shipments <= calls.len() - refused, || {
+            format!(
+                "order {order}: {shipments} shipments from {} requests that were not refused",
+                calls.len() - refused
+            )
+        });
+    }
+}
+
+/// Calls by what they are about.
+fn by<'a, K: Ord>(
+    calls: impl Iterator<Item = (u64, &'a Call<'a>)>,
+    key: impl Fn(&Call<'_>) -> Option<K>,
+) -> BTreeMap<K, Vec<Call<'a>>> {
+    let mut grouped = BTreeMap::<K, Vec<Call<'a>>>::new();
+    for (_, call) in calls {
+        if let Some(key) = key(call) {
+            grouped.entry(key).or_default().push(*call);
+        }
+    }
+    grouped
+}

@@ -1,0 +1,145 @@
+//! Every replica shows what is stored; and whoever asks is never shown less than was acknowledged, or pushed, before.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::Verdict;
+use crate::database::Shop;
+use crate::id::id;
+use crate::journal::{Outcome, Record, Told};
+
+/// Products, or orders, that are asked for at once: with two fields each, as many as an operation may have.
+const PAGE: usize = 10;
+
+/// Maximum number of orders that are asked for.
+const MAX_ORDERS: usize = 200;
+
+/// Longest time for an answer.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Checks reads against what was known before each of them was begun.
+pub fn check_reads(_: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    if told.is_set_back {
+        return;
+    }
+    let mut known = BTreeMap::<Uuid, i32>::new();
+    let mut begun = BTreeMap::<u64, (Uuid, i32)>::new();
+    for record in told.records {
+        match record {
+            Record::Answer { outcome: Outcome::Done { data, .. }, .. } => {
+                for (product, version) in data["versions"].as_object().into_iter().flatten() {
+                    if let (Ok(product), Some(version)) = (product.parse(), version.as_i64()) {
+                        raise(&mut known, product, i32::try_from(version).unwrap_or(i32::MAX));
+                    }
+                }
+            }
+            Record::Saw { product, version, .. } => raise(&mut known, *product, *version),
+            Record::Read { read, product } => {
+                begun.insert(*read, (*product, known.get(product).copied().unwrap_or_default()));
+            }
+            Record::Found { read, version } => {
+                let Some((product, least)) = begun.get(read) else { continue };
+                verdict.unless(version >= least, || {
+                    format!("product {product}: version {version} was read after version {least} was known")
+                });
+                raise(&mut known, *product, *version);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn raise(known: &mut BTreeMap<Uuid, i32>, product: Uuid, version: i32) {
+    let least = known.entry(product).or_default();
+    *least = version.max(*least);
+}
+
+/// Checks what each server shows at rest.
+///
+/// # Errors
+/// When a server does not answer.
+pub async fn check(shop: &Shop, servers: &[String], verdict: &mut Verdict) -> anyhow::Result<()> {
+    let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
+    for server in servers {
+        let products: Vec<Uuid> = shop.stocks.keys().copied().collect();
+        for products in products.chunks(PAGE) {
+            check_products(&http, server, shop, products, verdict).await?;
+        }
+        let orders: Vec<Uuid> = shop.orders.keys().copied().take(MAX_ORDERS).collect();
+        for orders in orders.chunks(PAGE) {
+            check_orders(&http, server, shop, orders, verdict).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ask(http: &reqwest::Client, server: &str, query: String) -> anyhow::Result<Value> {
+    let sent = http.post(format!("{server}/graphql")).json(&json!({ "query": query })).send().await;
+    let mut answer: Value = sent.context("a server at rest")?.json().await?;
+    ensure!(answer.get("errors").is_none(), "a server at rest answers {answer}");
+    Ok(answer["data"].take())
+}
+
+async fn check_products(
+    http: &reqwest::Client,
+    server: &str,
+    shop: &Shop,
+    products: &[Uuid],
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let numbers = "total allocated available version";
+    let fields = products.iter().enumerate().map(|(at, product)| {
+        let id = id("product", *product);
+        format!(
+            "s{at}: stock(productId: \"{id}\") {{ {numbers} }} p{at}: product(by: {{ id: \"{id}\" }}) {{ stock {{ {numbers} }} }}"
+        )
+    });
+    let data = ask(http, server, format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "))).await?;
+    for (at, product) in products.iter().enumerate() {
+        let stock = &shop.stocks[product];
+        let (total, allocated) = (stock.total, stock.allocated);
+        let right =
+            json!({ "total": total, "allocated": allocated, "available": total - allocated, "version": stock.version });
+        for shown in [&data[format!("s{at}")], &data[format!("p{at}")]["stock"]] {
+            verdict.unless(*shown == right, || format!("{server}: product {product} is {right}, it shows {shown}"));
+        }
+    }
+    Ok(())
+}
+
+async fn check_orders(
+    http: &reqwest::Client,
+    server: &str,
+    shop: &Shop,
+    orders: &[Uuid],
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let fields = orders.iter().enumerate().map(|(at, order)| {
+        format!("o{at}: order(id: \"{}\") {{ status payment shipping payments {{ status }} }}", id("order", *order))
+    });
+    let data = ask(http, server, format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "))).await?;
+    for (at, id) in orders.iter().enumerate() {
+        let order = &shop.orders[id];
+        let mut payments: Vec<String> =
+            shop.payments_of(*id).iter().map(|payment| payment.status.to_uppercase()).collect();
+        payments.sort();
+        let shown = &data[format!("o{at}")];
+        let mut shown_payments: Vec<String> = shown["payments"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|payment| payment["status"].as_str().map(str::to_owned))
+            .collect();
+        shown_payments.sort();
+        let states = [("status", &order.status), ("payment", &order.payment), ("shipping", &order.shipping)];
+        let is_right = states.iter().all(|(name, state)| shown[*name] == state.to_uppercase());
+        verdict.unless(is_right && payments == shown_payments, || {
+            format!("{server}: order {id} is {states:?} {payments:?}, it shows {shown}")
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Somebody who buys: a cart, an order, a payment, and sometimes a change of mind. Whoever does not know how a request ended
+//! sends it again, under the same key.
+
+use checker::journal::Outcome;
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::{ADJUST_STOCK, Api, CANCEL_ORDER, CHECK_OUT, CREATE_CART, Mutation, PAY_ORDER, SHIP_ORDER, done, fresh};
+
+/// How often a request is sent whose outcome is not known.
+const MAX_SENT: usize = 4;
+
+/// Pause before it is sent again, times the number of tries.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// What one purchase is.
+#[derive(Debug, Clone)]
+pub struct Purchase {
+    /// Products and units; a product may come twice.
+    pub lines: Vec<(String, i32)>,
+    /// The gateway.
+    pub gateway: &'static str,
+    /// What the gateway is told to do.
+    pub token: Option<String>,
+}
+
+impl Purchase {
+    /// One unit, paid at once.
+    pub fn one(product: &str) -> Self {
+        Self { lines: vec![(product.to_owned(), 1)], gateway: "manual", token: None }
+    }
+
+    /// The same through the gateway of the programme, which does as the token says.
+    pub fn through_gateway(self, token: impl Into<String>) -> Self {
+        Self { gateway: "remote", token: Some(token.into()), ..self }
+    }
+}
+
+/// How a purchase ended, as far as the buyer knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Paid.
+    Paid,
+    /// Being paid, or nobody knows.
+    Open,
+    /// Refused or declined.
+    NotSold,
+}
+
+/// Sends a mutation with this key until its outcome is known, or too often.
+pub async fn insist(api: &Api, mutation: Mutation, mut input: Value, is_keyed: bool) -> Outcome {
+    if is_keyed {
+        input["idempotencyKey"] = fresh("key").into();
+    }
+    let mut tries = 0;
+    loop {
+        let outcome = api.change(mutation, input.clone()).await;
+        tries += 1;
+        if !matches!(outcome, Outcome::Unknown { .. }) || tries == MAX_SENT {
+            return outcome;
+        }
+        tokio::time::sleep(PAUSE * u32::try_from(tries).unwrap_or(1)).await;
+    }
+}
+
+/// Fills a cart and checks it out; the order's id.
+pub async fn order(api: &Api, lines: &[(String, i32)]) -> Option<String> {
+    let items: Vec<Value> =
+        lines.iter().map(|(product, quantity)| json!({ "productId": product, "quantity": quantity })).collect();
+    let cart = insist(api, CREATE_CART, json!({ "items": items }), false).await;
+    let cart = done(&cart)?["cart"].as_str()?.to_owned();
+    let order = insist(api, CHECK_OUT, json!({ "cartId": cart }), true).await;
+    Some(done(&order)?["order"].as_str()?.to_owned())
+}
+
+/// Pays an order.
+pub async fn pay(api: &Api, order: &str, gateway: &str, token: Option<&str>) -> Outcome {
+    insist(api, PAY_ORDER, json!({ "orderId": order, "gateway": gateway, "token": token }), true).await
+}
+
+/// What an answer to paying means to the buyer.
+pub fn end_of(outcome: &Outcome) -> End {
+    match outcome {
+        Outcome::Refused { .. } => End::NotSold,
+        Outcome::Unknown { .. } => End::Open,
+        Outcome::Done { data, .. } => match data["status"].as_str().unwrap_or_default() {
+            "SUCCEEDED" => End::Paid,
+            "DECLINED" | "VOIDED" => End::NotSold,
+            _ => End::Open,
+        },
+    }
+}
+
+/// Buys; the order, when there is one, and how it ended.
+pub async fn buy(api: &Api, purchase: &Purchase) -> (Option<String>, End) {
+    let Some(order) = order(api, &purchase.lines).await else { return (None, End::NotSold) };
+    let paid = pay(api, &order, purchase.gateway, purchase.token.as_deref()).await;
+    (Some(order), end_of(&paid))
+}
+
+/// Buys, and now and then has a change of mind, ships, receives or reads: one step of a busy day. `choose` says what the
+/// gateway is told.
+pub async fn live(api: &Api, products: &[String], dice: &mut StdRng, choose: fn(&mut StdRng) -> String) {
+    let product = &products[dice.random_range(0..products.len())];
+    match dice.random_range(0..10) {
+        0 => receive(api, product, dice.random_range(1..4)).await,
+        1 => {
+            api.read_stock(product).await;
+        }
+        _ => {
+            let count = dice.random_range(1..=3);
+            let line =
+                |dice: &mut StdRng| (products[dice.random_range(0..products.len())].clone(), dice.random_range(1..3));
+            let lines = (0..count).map(|_| line(dice)).collect();
+            let token = choose(dice);
+            let purchase = Purchase { lines, gateway: "manual", token: None };
+            let purchase = if token.is_empty() { purchase } else { purchase.through_gateway(token) };
+            let (order, _) = buy(api, &purchase).await;
+            let Some(order) = order else { return };
+            match dice.random_range(0..6) {
+                0 | 1 => drop(insist(api, CANCEL_ORDER, json!({ "orderId": order }), true).await),
+                2 | 3 => drop(insist(api, SHIP_ORDER, json!({ "orderId": order }), true).await),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Receives units.
+pub async fn receive(api: &Api, product: &str, units: i32) {
+    let change = json!({ "productId": product, "action": "INCREMENT", "quantity": units });
+    let input = json!({ "changes": [change], "reason": "RECEIVED", "note": fresh("receive") });
+    drop(insist(api, ADJUST_STOCK, input, true).await);
+}

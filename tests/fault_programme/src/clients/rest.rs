@@ -1,0 +1,58 @@
+//! Brings a shop to rest: until no payment is open any more and every subscriber has what there is, or too much time is over.
+//! What is not at rest then is for the checker to tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::subscriber::Subscriber;
+
+/// Longest time until a shop is at rest.
+const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Waits until no payment is open.
+pub async fn settle(database: &str) -> anyhow::Result<()> {
+    let db = connect(database).await?;
+    let open =
+        "SELECT CAST(count(*) AS BIGINT) AS count FROM payment WHERE status IN ('in_progress', 'requires_action')";
+    let deadline = Instant::now() + MAX_TIME;
+    while Instant::now() < deadline {
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), open)).await?;
+        if row.context("a count")?.try_get::<i64>("", "count")? == 0 {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    db.close().await.map_err(Into::into)
+}
+
+/// Waits until these subscribers have heard of the newest version of each product.
+pub async fn hear(database: &str, subscribers: &[Subscriber]) -> anyhow::Result<()> {
+    let db = connect(database).await?;
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), "SELECT * FROM stock")).await?;
+    let newest: BTreeMap<Uuid, i32> = rows
+        .iter()
+        .map(|row| Ok((row.try_get("", "product_id")?, row.try_get("", "version")?)))
+        .collect::<Result<_, sea_orm::DbErr>>()?;
+    db.close().await?;
+    let deadline = Instant::now() + MAX_TIME;
+    for subscriber in subscribers {
+        while Instant::now() < deadline && !subscriber.has_heard(&newest) {
+            sleep(PAUSE).await;
+        }
+    }
+    Ok(())
+}
+
+async fn connect(database: &str) -> anyhow::Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(database);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.context("the database")
+}

@@ -1,0 +1,25 @@
+//! The fault programme: sells while everything breaks, and has the checker look whether every promise was kept.
+//!
+//! Each scenario gets a shop of its own: a database, one server or three, a gateway that is another process to them, and
+//! clients that write down what they do before and after they do it. When it is over, the shop is brought to rest and the
+//! checker compares journals, database and API. It must never talk to anything but this machine, nor end a process that it
+//! did not begin.
+
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+
+mod arguments;
+mod clients;
+mod run;
+mod scenarios;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = arguments::Arguments::parse();
+    let is_well = run::run(arguments).await?;
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,127 @@
+//! A busy day: clients that buy, cancel, ship, receive and read until they are told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Stage;
+use crate::clients::buyer;
+use crate::clients::subscriber::{Pace, Subscriber};
+
+/// Products of a busy day.
+const PRODUCTS: usize = 6;
+
+/// Units of each at first.
+const UNITS: i32 = 2_000;
+
+/// Who looks on.
+const SUBSCRIBERS: usize = 8;
+
+/// Pause between two looks at the count.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Clients at work.
+#[derive(Debug)]
+pub struct Traffic {
+    /// The products that they buy.
+    pub products: Vec<String>,
+    stop: CancellationToken,
+    done: Arc<AtomicUsize>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Traffic {
+    /// Makes products, sends so many clients, and has some look on.
+    pub async fn begin(stage: &mut Stage, clients: usize, choose: fn(&mut StdRng) -> String) -> anyhow::Result<Self> {
+        let api = stage.world.api()?;
+        let mut products = Vec::new();
+        for number in 0..PRODUCTS {
+            products.push(api.product(&format!("P{number}"), UNITS).await?);
+        }
+        let (urls, journal) = (stage.world.urls(), Arc::clone(stage.world.journal()));
+        let look = |_| Subscriber::start(&urls, &products, &journal, Pace::Fast);
+        stage.subscribers.extend((0..SUBSCRIBERS).map(look));
+        let (stop, done) = (CancellationToken::new(), Arc::<AtomicUsize>::default());
+        let tasks = (0..clients).map(|_| {
+            let (api, products, stop) = (api.clone(), products.clone(), stop.clone());
+            let done = Arc::clone(&done);
+            let mut dice = StdRng::seed_from_u64(stage.dice.random());
+            tokio::spawn(async move {
+                while !stop.is_cancelled() {
+                    buyer::live(&api, &products, &mut dice, choose).await;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        });
+        let tasks = tasks.collect();
+        Ok(Self { products, stop, done, tasks })
+    }
+
+    /// Waits until clients have done so much more, but not longer than that.
+    pub async fn more(&self, steps: usize, most: Duration) {
+        let aim = self.done.load(Ordering::Relaxed) + steps;
+        let busy = async {
+            while self.done.load(Ordering::Relaxed) < aim {
+                sleep(PAUSE).await;
+            }
+        };
+        // Faults may keep everybody from getting on.
+        let _ = tokio::time::timeout(most, busy).await;
+    }
+
+    /// Sends everybody home.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        for task in self.tasks {
+            task.await?;
+        }
+        Ok(())
+    }
+}
+
+/// Pays without a gateway half of the time, and through one that answers soon.
+pub fn usual(dice: &mut StdRng) -> String {
+    match dice.random_range(0..10) {
+        0..4 => String::new(),
+        4..6 => "decline".to_owned(),
+        6 => format!("slow:{}", dice.random_range(0..200)),
+        7 => format!("slow:{}:decline", dice.random_range(0..200)),
+        _ => "ok".to_owned(),
+    }
+}
+
+/// Every bad way of a gateway.
+pub fn bad(dice: &mut StdRng) -> String {
+    let time = dice.random_range(0..6_000);
+    let token = match dice.random_range(0..14) {
+        0 => "ok".to_owned(),
+        1 => "decline".to_owned(),
+        2 => "refuse".to_owned(),
+        3 => format!("slow:{time}"),
+        4 => format!("slow:{time}:decline"),
+        5 | 6 => format!("late:{time}"),
+        7 => "lost".to_owned(),
+        8 => "unanswered".to_owned(),
+        9 => "unanswered:decline".to_owned(),
+        10 => "error".to_owned(),
+        11 => "error:charge".to_owned(),
+        12 => format!("pending:{time}"),
+        _ => {
+            if dice.random() {
+                "act".to_owned()
+            } else {
+                format!("act:{time}")
+            }
+        }
+    };
+    match dice.random_range(0..4) {
+        0 => format!("{token}!{}", dice.random_range(1..5)),
+        _ => token,
+    }
+}

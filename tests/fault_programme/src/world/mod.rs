@@ -1,0 +1,181 @@
+//! What is broken: a shop with its database, its servers, its gateway and the journal of everybody who has to do with it.
+
+#[allow(dead_code, reason = "the tests of the shop use the rest of it")]
+#[path = "../../../support/cluster.rs"]
+pub mod cluster;
+pub mod gateway;
+#[allow(dead_code, reason = "the tests of the shop use the rest of it")]
+#[path = "../../../support/proxy.rs"]
+pub mod proxy;
+pub mod server;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use checker::journal::{Journal, Record};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use tempfile::TempDir;
+
+use crate::arguments::Kind;
+use crate::clients::Api;
+use cluster::Cluster;
+use gateway::Gateway;
+use server::Server;
+
+/// What the PostgreSQL of the programme is given: many connections, nothing that waits for a disk that is not there, and a
+/// log that tells of deadlocks.
+const SETTINGS: &str = "-c max_connections=400 -c log_lock_waits=on -c wal_level=replica -c max_wal_senders=4";
+
+/// Where and how a shop is opened.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// On which kind of database.
+    pub kind: Kind,
+    /// With how many servers.
+    pub replicas: usize,
+    /// The server.
+    pub binary: PathBuf,
+    /// The plan of faults of each server.
+    pub plan: String,
+    /// Whether the server is one that takes no plan and has no gateway of the programme.
+    pub is_release: bool,
+}
+
+/// A shop.
+#[derive(Debug)]
+pub struct World {
+    /// Its servers.
+    pub servers: Vec<Server>,
+    /// The address of its database.
+    pub database: String,
+    /// Its PostgreSQL, which is its own.
+    pub cluster: Option<Cluster>,
+    journal: Arc<Journal>,
+    gateway: Gateway,
+    folder: TempDir,
+    wanted: Wanted,
+}
+
+impl World {
+    /// Prepares a shop without servers.
+    pub async fn prepare(wanted: Wanted) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (database, cluster) = match wanted.kind {
+            Kind::Sqlite => (format!("sqlite://{}/shop.db", folder.path().display()), None),
+            Kind::Postgres => {
+                let cluster = Cluster::new(SETTINGS);
+                (new_database(&cluster).await?, Some(cluster))
+            }
+        };
+        let journal = Arc::new(Journal::create(&folder.path().join("journal"))?);
+        let gateway = Gateway::start(Arc::clone(&journal)).await?;
+        Ok(Self { servers: Vec::new(), database, cluster, journal, gateway, folder, wanted })
+    }
+
+    /// Opens a shop whose servers run.
+    pub async fn open(wanted: Wanted) -> anyhow::Result<Self> {
+        let mut world = Self::prepare(wanted).await?;
+        let database = world.database.clone();
+        world.start_all(&database).await?;
+        Ok(world)
+    }
+
+    /// Starts every server, on the database at this address.
+    pub async fn start_all(&mut self, database: &str) -> anyhow::Result<()> {
+        for _ in 0..self.wanted.replicas {
+            self.start_one(database).await?;
+        }
+        self.note_gauges().await
+    }
+
+    /// Starts one more server, on the database at this address.
+    pub async fn start_one(&mut self, database: &str) -> anyhow::Result<()> {
+        let mut server = self.server(database)?;
+        server.start().await?;
+        self.servers.push(server);
+        Ok(())
+    }
+
+    /// A server that does not run yet.
+    pub fn server(&self, database: &str) -> anyhow::Result<Server> {
+        let log = self.folder.path().join(format!("server-{}.log", self.servers.len()));
+        Server::new(&self.wanted.binary, database, &self.plan(""), log)
+    }
+
+    /// The plan of faults of the servers, with more behind it.
+    pub fn plan(&self, more: &str) -> String {
+        format!("gateway={};{};{more}", self.gateway.url, self.wanted.plan)
+    }
+
+    /// Writes down how the gauges stand before anybody comes.
+    pub async fn note_gauges(&self) -> anyhow::Result<()> {
+        let server = self.servers.first().context("a server")?;
+        for (name, value) in checker::rest::gauges(&server.url).await? {
+            self.journal.write(&Record::Gauge { name, value });
+        }
+        Ok(())
+    }
+
+    /// The addresses of its servers.
+    pub fn urls(&self) -> Vec<String> {
+        self.servers.iter().map(|server| server.url.clone()).collect()
+    }
+
+    /// A way to it that keeps a journal.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        Api::new(self.urls(), Arc::clone(&self.journal))
+    }
+
+    /// The journal.
+    pub const fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// Writes down a fault.
+    pub fn fault(&self, name: impl Into<String>) {
+        self.journal.write(&Record::Fault { name: name.into() });
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How many servers it is to have.
+    pub const fn replicas(&self) -> usize {
+        self.wanted.replicas
+    }
+
+    /// The kind of its database.
+    pub const fn kind(&self) -> Kind {
+        self.wanted.kind
+    }
+
+    /// What PostgreSQL complained about that must never happen.
+    pub fn complaints(&self) -> Vec<String> {
+        let Some(cluster) = &self.cluster else { return Vec::new() };
+        let log = std::fs::read_to_string(cluster.folder().join("log")).unwrap_or_default();
+        log.lines().filter(|line| line.contains("deadlock detected")).map(str::to_owned).collect()
+    }
+
+    /// Stops every server in order, and keeps the files for somebody who wants to know what happened.
+    pub async fn close(mut self, keeps_files: bool) -> anyhow::Result<Option<PathBuf>> {
+        for server in &mut self.servers {
+            server.stop().await?;
+        }
+        if let (true, Some(cluster)) = (keeps_files, &self.cluster) {
+            std::fs::copy(cluster.folder().join("log"), self.folder.path().join("postgres.log"))?;
+        }
+        Ok(keeps_files.then(|| self.folder.keep()))
+    }
+}
+
+async fn new_database(cluster: &Cluster) -> anyhow::Result<String> {
+    let mut options = ConnectOptions::new(cluster.url("postgres"));
+    options.max_connections(1).sqlx_logging(false);
+    let db = Database::connect(options).await?;
+    db.execute_unprepared("CREATE DATABASE shop").await?;
+    db.close().await?;
+    Ok(cluster.url("shop"))
+}
