@@ -23,6 +23,7 @@ mod deployment;
 mod errors;
 mod escapes;
 mod events;
+mod failing_calls;
 mod failover;
 mod failures;
 mod fairness;

@@ -20,8 +20,8 @@ use crate::world::Tables;
 
 use super::*;
 
-/// Shops that are simulated, each with its own seed.
-const SHOPS: u64 = 150;
+/// Steps of all shops together, unless `ONHAND_STEPS` says otherwise: ten million take some minutes.
+const ALL_STEPS: usize = 300_000;
 
 /// Commands in each of them.
 const STEPS: usize = 2_000;
@@ -31,9 +31,9 @@ const PRODUCTS: u32 = 5;
 
 #[test]
 fn random_commands_do_what_a_simple_model_says() {
-    #[expect(clippy::disallowed_methods, reason = "a setting of this test, for the one who looks into a failure")]
-    let first = std::env::var("ONHAND_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    for seed in first..first + SHOPS {
+    let first = given("ONHAND_SEED").unwrap_or(1);
+    let shops = given("ONHAND_STEPS").unwrap_or(ALL_STEPS as u64).div_ceil(STEPS as u64);
+    for seed in first..first + shops {
         let outcome = std::panic::catch_unwind(|| {
             let mut shop = Simulation::new(seed);
             for _ in 0..STEPS {
@@ -43,6 +43,13 @@ fn random_commands_do_what_a_simple_model_says() {
         });
         assert!(outcome.is_ok(), "run again with ONHAND_SEED={seed}");
     }
+    println!("simulation: seed {first}, {} steps of {shops} shops", shops * STEPS as u64);
+}
+
+/// A setting of this test.
+#[expect(clippy::disallowed_methods, reason = "for the one who looks into a failure, or wants more steps")]
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// What the model knows of a product.

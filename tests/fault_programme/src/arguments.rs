@@ -45,6 +45,10 @@ pub struct Arguments {
     #[arg(long)]
     pub breaches: bool,
 
+    /// Keeps journals and logs also when all is well.
+    #[arg(long)]
+    pub keep: bool,
+
     /// Names the scenarios and ends.
     #[arg(long)]
     pub list: bool,

@@ -2,13 +2,14 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use checker::journal::{Outcome, Record};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Arguments, Kind};
@@ -54,6 +55,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     }
     let binary = arguments.binary.canonicalize().with_context(|| format!("{}", arguments.binary.display()))?;
     let arguments = Arguments { binary, ..arguments };
+    ensure!(
+        arguments.release || takes_plans(&arguments.binary).await?,
+        "this server takes no plan of faults: --release"
+    );
     if arguments.breaches {
         return breaches(&arguments).await;
     }
@@ -78,6 +83,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         grouped(operations)
     );
     Ok(violations == 0 && failed == 0)
+}
+
+/// Whether a server is one that has the feature `faults`: it refuses a plan that makes no sense.
+async fn takes_plans(binary: &Path) -> anyhow::Result<bool> {
+    let ended = Command::new(binary).arg("schema").env("FAULTS", "nonsense").output().await?;
+    Ok(!ended.status.success())
 }
 
 /// Runs every scenario that is asked for once.
@@ -116,7 +127,7 @@ async fn one(
     let mut hasher = DefaultHasher::new();
     (seed, scenario.name(), kind.name(), replicas).hash(&mut hasher);
     let dice = StdRng::seed_from_u64(hasher.finish());
-    let report = match play(scenario, wanted, dice, size).await {
+    let report = match play(scenario, wanted, dice, size, arguments.keep).await {
         Ok(report) => report,
         Err(error) => {
             println!("{name}  FAILED: {error:#}");
@@ -163,7 +174,13 @@ fn missing(scenario: &dyn Scenario, arguments: &Arguments) -> Option<&'static st
 }
 
 /// Opens a shop, does the scenario, brings it to rest, and has it checked.
-async fn play(scenario: &dyn Scenario, wanted: Wanted, dice: StdRng, size: Size) -> anyhow::Result<Report> {
+async fn play(
+    scenario: &dyn Scenario,
+    wanted: Wanted,
+    dice: StdRng,
+    size: Size,
+    keeps: bool,
+) -> anyhow::Result<Report> {
     let began = Instant::now();
     let world = scenario.open(wanted).await?;
     let mut stage = Stage { world, dice, size, subscribers: Vec::new(), faults: 0, violations: Vec::new() };
@@ -189,7 +206,7 @@ async fn play(scenario: &dyn Scenario, wanted: Wanted, dice: StdRng, size: Size)
     violations.extend(verdict.violations().iter().cloned());
     violations.extend(world.complaints());
     let more = verdict.count - verdict.violations().len();
-    let kept = world.close(!violations.is_empty()).await?;
+    let kept = world.close(keeps || !violations.is_empty()).await?;
     let (operations, answered) = count(&journal);
     Ok(Report { operations, answered, faults, violations, more, kept, time: began.elapsed() })
 }

@@ -1,13 +1,12 @@
 //! Brings a shop to rest: until no payment is open any more and every subscriber has what there is, or too much time is over.
 //! What is not at rest then is for the checker to tell.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use checker::database::Shop;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 use tokio::time::{Instant, sleep};
-use uuid::Uuid;
 
 use super::subscriber::Subscriber;
 
@@ -33,18 +32,12 @@ pub async fn settle(database: &str) -> anyhow::Result<()> {
     db.close().await.map_err(Into::into)
 }
 
-/// Waits until these subscribers have heard of the newest version of each product.
+/// Waits until these subscribers have heard of the last there is.
 pub async fn hear(database: &str, subscribers: &[Subscriber]) -> anyhow::Result<()> {
-    let db = connect(database).await?;
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), "SELECT * FROM stock")).await?;
-    let newest: BTreeMap<Uuid, i32> = rows
-        .iter()
-        .map(|row| Ok((row.try_get("", "product_id")?, row.try_get("", "version")?)))
-        .collect::<Result<_, sea_orm::DbErr>>()?;
-    db.close().await?;
+    let shop = Shop::read(database).await?;
     let deadline = Instant::now() + MAX_TIME;
     for subscriber in subscribers {
-        while Instant::now() < deadline && !subscriber.has_heard(&newest) {
+        while Instant::now() < deadline && !subscriber.has_all(&shop) {
             sleep(PAUSE).await;
         }
     }

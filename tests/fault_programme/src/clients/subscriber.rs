@@ -1,10 +1,12 @@
-//! Somebody who looks at live stock: subscribes, writes down what comes, and subscribes anew whenever the connection ends.
+//! Somebody who looks on: at the stock of products, at an order, or at the log. Subscribes, writes down what comes, and
+//! subscribes anew whenever the connection ends; to the log from where it was.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use checker::database::Shop;
 use checker::journal::{Journal, Record};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -24,12 +26,36 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// A subscriber to the stock of products, and what it has heard last.
+/// What somebody looks at.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// The stock of these products.
+    Stock(Vec<String>),
+    /// This order.
+    Order(String),
+    /// Everything that is added to the log.
+    Log,
+}
+
+/// What a subscriber has heard last.
+#[derive(Debug, Default)]
+struct Heard {
+    /// The newest version of each product.
+    versions: BTreeMap<Uuid, i32>,
+    /// The last row of the log of each product.
+    rows: BTreeMap<Uuid, i32>,
+    /// The states of the order.
+    states: Option<[String; 3]>,
+    /// Where in the log it is.
+    cursor: Option<String>,
+}
+
+/// Somebody who looks on.
 #[derive(Debug)]
 pub struct Subscriber {
     number: u64,
-    products: Vec<Uuid>,
-    newest: Arc<Mutex<BTreeMap<Uuid, i32>>>,
+    subject: Subject,
+    heard: Arc<Mutex<Heard>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     journal: Arc<Journal>,
@@ -45,30 +71,49 @@ pub enum Pace {
 }
 
 impl Subscriber {
-    /// Begins to look at these products, at one server after the other.
+    /// Begins to look at the stock of these products, at one server after the other.
     pub fn start(servers: &[String], products: &[String], journal: &Arc<Journal>, pace: Pace) -> Self {
+        Self::look(servers, Subject::Stock(products.to_vec()), journal, pace)
+    }
+
+    /// Begins to look.
+    pub fn look(servers: &[String], subject: Subject, journal: &Arc<Journal>, pace: Pace) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (newest, stop) = (Arc::<Mutex<BTreeMap<Uuid, i32>>>::default(), CancellationToken::new());
+        let (heard, stop) = (Arc::<Mutex<Heard>>::default(), CancellationToken::new());
         let watch = Watch {
             number,
             servers: servers.to_vec(),
-            products: products.to_vec(),
+            subject: subject.clone(),
             journal: Arc::clone(journal),
-            newest: Arc::clone(&newest),
+            heard: Arc::clone(&heard),
             pace,
         };
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             stopped.run_until_cancelled(watch.forever()).await;
         });
-        let products = products.iter().filter_map(|product| checker::id::uuid(product)).collect();
-        Self { number, products, newest, stop, task, journal: Arc::clone(journal) }
+        Self { number, subject, heard, stop, task, journal: Arc::clone(journal) }
     }
 
-    /// Whether it has heard of these versions of its products.
-    pub fn has_heard(&self, versions: &BTreeMap<Uuid, i32>) -> bool {
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        self.products.iter().all(|product| newest.get(product) == versions.get(product))
+    /// Whether it has heard of the last there is in a shop that is at rest.
+    pub fn has_all(&self, shop: &Shop) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.subject {
+            Subject::Stock(products) => {
+                products.iter().filter_map(|product| checker::id::uuid(product)).all(|product| {
+                    shop.stocks.get(&product).map(|stock| stock.version) == heard.versions.get(&product).copied()
+                })
+            }
+            Subject::Order(order) => {
+                let order = checker::id::uuid(order).and_then(|order| shop.orders.get(&order));
+                let states = order.map(|order| [&order.status, &order.payment, &order.shipping]);
+                states.map(|states| states.map(|state| state.to_uppercase())) == heard.states
+            }
+            Subject::Log => heard
+                .rows
+                .iter()
+                .all(|(product, row)| shop.stocks.get(product).is_some_and(|stock| stock.sequence == *row)),
+        }
     }
 
     /// Stops looking. Whoever waited until the shop was at rest says so.
@@ -85,9 +130,9 @@ impl Subscriber {
 struct Watch {
     number: u64,
     servers: Vec<String>,
-    products: Vec<String>,
+    subject: Subject,
     journal: Arc<Journal>,
-    newest: Arc<Mutex<BTreeMap<Uuid, i32>>>,
+    heard: Arc<Mutex<Heard>>,
     pace: Pace,
 }
 
@@ -102,23 +147,34 @@ impl Watch {
         }
     }
 
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn once(&self, server: &str) -> Option<()> {
         let mut request = format!("{}/graphql", server.replace("http://", "ws://")).into_client_request().ok()?;
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().ok()?);
         let (mut socket, _) = timeout(TIMEOUT, connect_async(request)).await.ok()?.ok()?;
-        let query = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { product { id } version total allocated available } }";
-        let subscribe = json!({ "type": "subscribe", "id": "s", "payload": { "query": query, "variables": { "ids": self.products } } });
+        let (query, variables) = self.subscription();
+        let subscribe =
+            json!({ "type": "subscribe", "id": "s", "payload": { "query": query, "variables": variables } });
         for message in [json!({ "type": "connection_init" }), subscribe] {
             socket.send(Message::Text(message.to_string().into())).await.ok()?;
         }
-        let products = self.products.iter().filter_map(|product| checker::id::uuid(product)).collect();
-        self.journal.write(&Record::Subscribed { subscriber: self.number, products });
+        self.note_subscription();
         loop {
             let Message::Text(text) = socket.next().await?.ok()? else { continue };
             let message: Value = serde_json::from_str(&text).ok()?;
             match message["type"].as_str()? {
-                "next" => self.saw(&message["payload"]["data"]["stockChanged"])?,
-                "error" | "complete" => return None,
+                "next" => self.saw(&message["payload"]["data"])?,
+                "error" => {
+                    // The log is another one, as after a failover that lost commits.
+                    if message["payload"][0]["extensions"]["code"] == "BAD_CURSOR" {
+                        *self.heard() = Heard::default();
+                    }
+                    return None;
+                }
+                "complete" => return None,
                 _ => {}
             }
             if let Pace::Slow(pause) = self.pace {
@@ -127,13 +183,73 @@ impl Watch {
         }
     }
 
-    fn saw(&self, stock: &Value) -> Option<()> {
+    fn subscription(&self) -> (&'static str, Value) {
+        match &self.subject {
+            Subject::Stock(products) => (
+                "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { product { id } version total allocated available } }",
+                json!({ "ids": products }),
+            ),
+            Subject::Order(order) => (
+                "subscription($id: ID!) { orderChanged(id: $id) { id status payment shipping } }",
+                json!({ "id": order }),
+            ),
+            Subject::Log => (
+                "subscription($after: String) { stockTransactionAdded(after: $after) { cursor node { sequence product { id } } } }",
+                json!({ "after": self.heard().cursor }),
+            ),
+        }
+    }
+
+    fn note_subscription(&self) {
+        let subscriber = self.number;
+        match &self.subject {
+            Subject::Stock(products) => {
+                let products = products.iter().filter_map(|product| checker::id::uuid(product)).collect();
+                self.journal.write(&Record::Subscribed { subscriber, products });
+            }
+            Subject::Order(order) => {
+                if let Some(order) = checker::id::uuid(order) {
+                    self.journal.write(&Record::Followed { subscriber, order });
+                }
+            }
+            Subject::Log => {}
+        }
+    }
+
+    fn saw(&self, data: &Value) -> Option<()> {
+        match &self.subject {
+            Subject::Stock(_) => self.saw_stock(&data["stockChanged"]),
+            Subject::Order(_) => self.saw_order(&data["orderChanged"]),
+            Subject::Log => self.saw_row(&data["stockTransactionAdded"]),
+        }
+    }
+
+    fn saw_stock(&self, stock: &Value) -> Option<()> {
         let product = checker::id::uuid(stock["product"]["id"].as_str()?)?;
         let number = |name: &str| i32::try_from(stock[name].as_i64()?).ok();
         let version = number("version")?;
         let numbers = [number("total")?, number("allocated")?, number("available")?];
         self.journal.write(&Record::Saw { subscriber: self.number, product, version, numbers });
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).insert(product, version);
+        self.heard().versions.insert(product, version);
+        Some(())
+    }
+
+    fn saw_order(&self, shown: &Value) -> Option<()> {
+        let order = checker::id::uuid(shown["id"].as_str()?)?;
+        let state = |name: &str| Some(shown[name].as_str()?.to_owned());
+        let states = [state("status")?, state("payment")?, state("shipping")?];
+        self.journal.write(&Record::SawOrder { subscriber: self.number, order, states: states.clone() });
+        self.heard().states = Some(states);
+        Some(())
+    }
+
+    fn saw_row(&self, edge: &Value) -> Option<()> {
+        let product = checker::id::uuid(edge["node"]["product"]["id"].as_str()?)?;
+        let sequence = i32::try_from(edge["node"]["sequence"].as_i64()?).ok()?;
+        self.journal.write(&Record::SawRow { subscriber: self.number, product, sequence });
+        let mut heard = self.heard();
+        heard.rows.insert(product, sequence);
+        heard.cursor = edge["cursor"].as_str().map(str::to_owned);
         Some(())
     }
 }

@@ -43,7 +43,7 @@ impl Scenario for Clocks {
     async fn run(&self, stage: &mut Stage) -> anyhow::Result<()> {
         let traffic = Traffic::begin(stage, CLIENTS, bad).await?;
         traffic.more(steps(stage.size), Duration::from_secs(stage.size.of(60, 1_200) as u64)).await;
-        traffic.end().await?;
+        traffic.end(stage).await?;
         stage.fault("the clocks go right again");
         // A time that lies an hour ahead is waited for: the shop comes to rest with clocks that go right.
         let usual = stage.world.plan("clock=0");

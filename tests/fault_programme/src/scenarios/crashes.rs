@@ -64,7 +64,7 @@ impl Scenario for Crashes {
             sleep(Duration::from_millis(stage.dice.random_range(0..500))).await;
         }
         traffic.more(3 * CLIENTS, Duration::from_secs(10)).await;
-        traffic.end().await
+        traffic.end(stage).await
     }
 }
 

@@ -90,6 +90,6 @@ impl Scenario for Cuts {
             // Whoever is silent has no commit that could be cut.
             let _ = tokio::time::timeout(MAX_WAIT, cut).await;
         }
-        traffic.end().await
+        traffic.end(stage).await
     }
 }

@@ -35,6 +35,6 @@ impl Scenario for Gateways {
         let traffic = Traffic::begin(stage, CLIENTS, bad).await?;
         traffic.more(steps(stage.size), Duration::from_secs(stage.size.of(60, 1_200) as u64)).await;
         stage.faults += steps(stage.size);
-        traffic.end().await
+        traffic.end(stage).await
     }
 }

@@ -47,6 +47,6 @@ impl Scenario for Kills {
             stage.world.servers[victim].start().await?;
         }
         traffic.more(CLIENTS, Duration::from_secs(5)).await;
-        traffic.end().await
+        traffic.end(stage).await
     }
 }

@@ -66,7 +66,7 @@ impl Scenario for Points {
                 end_at(stage, &traffic, point).await?;
             }
         }
-        traffic.end().await
+        traffic.end(stage).await
     }
 }
 

@@ -1,5 +1,4 @@
-//! A rolling restart under load: one server after the other is stopped in order and started again. Nobody is left without an
-//! answer: what a server has begun it finishes, and what it has not begun it says so.
+//! A rolling restart under load: one server after the other is stopped in order and started again.
 
 use std::time::Duration;
 
@@ -52,6 +51,6 @@ impl Scenario for Rolling {
                 server.start().await?;
             }
         }
-        traffic.end().await
+        traffic.end(stage).await
     }
 }

@@ -68,7 +68,7 @@ impl Scenario for Subscribers {
         stage.fault("a crowd vanishes");
         vanish(&urls, stage.size.of(2_000, 100_000)).await;
         traffic.more(5 * CLIENTS, Duration::from_secs(20)).await;
-        traffic.end().await?;
+        traffic.end(stage).await?;
         // Slow ones need their time.
         sleep(SLOWNESS).await;
         Ok(())

@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use checker::journal::Journal;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Stage;
+use crate::clients::Api;
 use crate::clients::buyer;
-use crate::clients::subscriber::{Pace, Subscriber};
+use crate::clients::subscriber::{Pace, Subject, Subscriber};
+use crate::clients::{CANCEL_ORDER, SHIP_ORDER};
 
 /// Products of a busy day.
 const PRODUCTS: usize = 6;
@@ -20,8 +24,14 @@ const PRODUCTS: usize = 6;
 /// Units of each at first.
 const UNITS: i32 = 2_000;
 
-/// Who looks on.
+/// Who looks on at stock.
 const SUBSCRIBERS: usize = 8;
+
+/// Who looks on at the log.
+const LOG_READERS: usize = 2;
+
+/// Orders that somebody looks on at.
+const FOLLOWED: usize = 12;
 
 /// Pause between two looks at the count.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -34,6 +44,7 @@ pub struct Traffic {
     stop: CancellationToken,
     done: Arc<AtomicUsize>,
     tasks: Vec<JoinHandle<()>>,
+    followers: JoinHandle<Vec<Subscriber>>,
 }
 
 impl Traffic {
@@ -47,6 +58,8 @@ impl Traffic {
         let (urls, journal) = (stage.world.urls(), Arc::clone(stage.world.journal()));
         let look = |_| Subscriber::start(&urls, &products, &journal, Pace::Fast);
         stage.subscribers.extend((0..SUBSCRIBERS).map(look));
+        let read = |_| Subscriber::look(&urls, Subject::Log, &journal, Pace::Fast);
+        stage.subscribers.extend((0..LOG_READERS).map(read));
         let (stop, done) = (CancellationToken::new(), Arc::<AtomicUsize>::default());
         let tasks = (0..clients).map(|_| {
             let (api, products, stop) = (api.clone(), products.clone(), stop.clone());
@@ -60,7 +73,9 @@ impl Traffic {
             })
         });
         let tasks = tasks.collect();
-        Ok(Self { products, stop, done, tasks })
+        let dice = StdRng::seed_from_u64(stage.dice.random());
+        let followers = tokio::spawn(follow(api, products.clone(), journal, stop.clone(), dice, choose));
+        Ok(Self { products, stop, done, tasks, followers })
     }
 
     /// Waits until clients have done so much more, but not longer than that.
@@ -75,14 +90,36 @@ impl Traffic {
         let _ = tokio::time::timeout(most, busy).await;
     }
 
-    /// Sends everybody home.
-    pub async fn end(self) -> anyhow::Result<()> {
+    /// Sends everybody home but those who look on.
+    pub async fn end(self, stage: &mut Stage) -> anyhow::Result<()> {
         self.stop.cancel();
+        stage.subscribers.extend(self.followers.await?);
         for task in self.tasks {
             task.await?;
         }
         Ok(())
     }
+}
+
+/// Buys slowly, and has somebody look on at each order.
+async fn follow(
+    api: Api,
+    products: Vec<String>,
+    journal: Arc<Journal>,
+    stop: CancellationToken,
+    mut dice: StdRng,
+    choose: fn(&mut StdRng) -> String,
+) -> Vec<Subscriber> {
+    let mut followers = Vec::new();
+    while followers.len() < FOLLOWED && !stop.is_cancelled() {
+        let product = products[dice.random_range(0..products.len())].clone();
+        let Some(order) = buyer::order(&api, &[(product, 1)]).await else { continue };
+        followers.push(Subscriber::look(api.servers(), Subject::Order(order.clone()), &journal, Pace::Fast));
+        buyer::pay(&api, &order, "remote", Some(&choose(&mut dice))).await;
+        let after = if dice.random() { CANCEL_ORDER } else { SHIP_ORDER };
+        buyer::insist(&api, after, json!({ "orderId": order }), true).await;
+    }
+    followers
 }
 
 /// Pays without a gateway half of the time, and through one that answers soon.

@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Payment times that are short enough to see recovery at work.
 const SETTINGS: [(&str, &str); 8] = [
-    ("ONHAND_PAY_ANSWER", "1s"),
-    ("ONHAND_PAY_GATEWAY", "1500ms"),
+    ("ONHAND_PAY_ANSWER", "1500ms"),
+    ("ONHAND_PAY_GATEWAY", "2s"),
     ("ONHAND_PAY_LEASE", "3s"),
     ("ONHAND_PAY_RETRY", "100ms"),
     ("ONHAND_PAY_RETRY_MAX", "400ms"),

@@ -1,0 +1,122 @@
+//! Every call of the database fails once, for every step of a check-out, a payment and a shipment: before it was carried out,
+//! and after. Whoever sends the request again under its key gets what was asked for, once.
+
+use onhand::faults::{When, fail_call};
+use serde_json::{Value, json};
+
+use crate::support::{Shop, eventually};
+
+/// More calls than any of these mutations makes.
+const MAX_CALLS: u32 = 100;
+
+/// Sends a mutation while its `nth` call fails. Returns whether one did, and the key to send it again with.
+async fn send_failing(shop: &Shop, nth: u32, when: When, mutation: &Mutation, mut input: Value) -> (bool, Value) {
+    input["idempotencyKey"] = format!("{}-{nth}-{when:?}", mutation.name).into();
+    let plan = fail_call(nth, when);
+    let answer = shop.ask(&mutation.query(), json!({ "input": input })).await;
+    let has_failed = plan.has_failed();
+    drop(plan);
+    let codes = answer["data"][mutation.name]["userErrors"].as_array().cloned().unwrap_or_default();
+    assert_eq!(codes, Vec::<Value>::new(), "call {nth} failed {when:?}, and that is nobody's fault: {answer}");
+    (has_failed, input)
+}
+
+struct Mutation {
+    name: &'static str,
+    input: &'static str,
+    selection: &'static str,
+}
+
+const CHECK_OUT: Mutation = Mutation {
+    name: "checkOut",
+    input: "CheckOutInput!",
+    selection: "order { id payment shipping payments { status } }",
+};
+const PAY: Mutation = Mutation {
+    name: "payOrder",
+    input: "PayOrderInput!",
+    selection: "order { id payment shipping payments { status } }",
+};
+const SHIP: Mutation = Mutation {
+    name: "shipOrder",
+    input: "ShipOrderInput!",
+    selection: "order { id payment shipping payments { status } }",
+};
+
+impl Mutation {
+    fn query(&self) -> String {
+        let Self { name, input, selection } = self;
+        format!("mutation($input: {input}) {{ {name}(input: $input) {{ {selection} userErrors {{ code message }} }} }}")
+    }
+
+    /// Sends it until it is done; the order.
+    async fn done(&self, shop: &Shop, input: &Value) -> Value {
+        let mut order = Value::Null;
+        let query = self.query();
+        let ask = async || shop.ask(&query, json!({ "input": input })).await["data"][self.name]["order"].take();
+        eventually("the request under its key is done", || async { !ask().await.is_null() }).await;
+        order.clone_from(&ask().await);
+        order
+    }
+}
+
+/// Fails one call after the other until the mutation makes no more of them; the order of each time.
+async fn each_call(shop: &Shop, mutation: &Mutation, prepare: impl AsyncFn() -> Value) -> Vec<Value> {
+    let mut orders = Vec::new();
+    for when in [When::Before, When::After] {
+        for nth in 1..=MAX_CALLS {
+            assert!(nth < MAX_CALLS, "{} makes more calls than is planned for", mutation.name);
+            let (has_failed, input) = send_failing(shop, nth, when, mutation, prepare().await).await;
+            orders.push(mutation.done(shop, &input).await);
+            if !has_failed {
+                break;
+            }
+        }
+    }
+    orders
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_out_is_done_once_whichever_call_fails() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 1_000).await;
+    let prepare = async || json!({ "cartId": shop.cart(&[(&mug, 1)]).await });
+    let orders = each_call(&shop, &CHECK_OUT, prepare).await;
+    assert!(orders.iter().all(|order| order["payment"] == "UNPAID"), "{orders:?}");
+    let report = shop.close().await;
+    assert_eq!(report.orders, orders.len() as u64, "each became one order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_is_made_once_whichever_call_fails() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 1_000).await;
+    let prepare = async || json!({ "orderId": shop.order_of(&mug).await, "gateway": "sandbox" });
+    let orders = each_call(&shop, &PAY, prepare).await;
+    for order in &orders {
+        let id = order["id"].as_str().expect("an id");
+        // Where its answer was lost with the connection, recovery settles it.
+        eventually("the payment is settled", || async { shop.read_order(id).await["payment"] == "PAID" }).await;
+        let payments = shop.read_order(id).await["payments"].take();
+        assert_eq!(payments.as_array().map(Vec::len), Some(1), "{payments}");
+    }
+    let count = i64::try_from(orders.len()).expect("a count");
+    assert_eq!(shop.stock(&mug).await, (1_000, count, 1_000 - count));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_shipped_once_whichever_call_fails() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 1_000).await;
+    let prepare = async || {
+        let order = shop.order_of(&mug).await;
+        shop.pay(&order).await;
+        json!({ "orderId": order })
+    };
+    let orders = each_call(&shop, &SHIP, prepare).await;
+    assert!(orders.iter().all(|order| order["shipping"] == "FULFILLED"), "{orders:?}");
+    let left = 1_000 - i64::try_from(orders.len()).expect("a count");
+    assert_eq!(shop.stock(&mug).await, (left, 0, left));
+    shop.close().await;
+}
