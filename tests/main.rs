@@ -72,6 +72,7 @@ mod suggestions;
 mod tidy;
 mod tokens;
 mod upkeep;
+mod verifying;
 mod waiting;
 mod watching;
 mod wire;
