@@ -12,6 +12,7 @@ mod access;
 mod answers;
 mod bad_input;
 mod badge;
+mod capped;
 mod cases;
 mod closing;
 mod codes;
