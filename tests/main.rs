@@ -54,6 +54,7 @@ mod rates;
 mod readme;
 mod refusals;
 mod replicas;
+mod registering;
 mod rolling;
 mod rust_clients;
 mod schema;
