@@ -52,6 +52,7 @@ mod queueing;
 mod races;
 mod rates;
 mod readme;
+mod recovery;
 mod refusals;
 mod replicas;
 mod registering;
