@@ -16,6 +16,7 @@ mod capped;
 mod cases;
 mod closing;
 mod codes;
+mod commits;
 mod connections;
 mod crash;
 mod cross_origin;
