@@ -7,12 +7,13 @@ use crate::Time;
 use crate::actor::Actor;
 use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
 use crate::order::{Order, PaymentStatus};
-use crate::payment::{Action, Method, Outcome, Payment, Status};
+use crate::payment::{Action, KeyId, Method, Outcome, Payment, Status};
 use crate::product::Status as ProductStatus;
 use crate::random::Random;
 use crate::rejection::Code;
 use crate::stock::{Numbers, PublicStock};
 use crate::world::Tables;
+use crate::world::idempotency::Key;
 
 use super::*;
 
@@ -206,7 +207,7 @@ fn a_payment_is_claimed_by_one_until_the_lease_is_over_and_by_nobody_once_it_is_
     let order = shop.order(&[(bag, 2)]);
     let payment = shop.begin(order);
     for polls in 1..4 {
-        shop.now += LEASE - Duration::from_millis(1);
+        shop.now = shop.now + LEASE - Duration::from_millis(1);
         assert_eq!(shop.claim(payment), None, "poll {polls}: somebody has it for another millisecond");
         shop.now += Duration::from_millis(1);
         let claimed = shop.claim(payment).expect("its lease is over");
@@ -328,4 +329,27 @@ fn a_charge_that_comes_after_it_was_voided_takes_nothing() {
     let other = PaymentId(shop.random.ordered_uuid(shop.now));
     shop.does(&RecordCharge { payment: other, ..charge(Duration::ZERO) });
     assert_eq!(shop.does(&CancelCharge(other)), crate::sandbox::Fate::Charged, "too late to void it");
+}
+
+/// While the shopper acts, and before, the key stands for a payment in progress; what is kept is the end of it.
+#[test]
+fn nothing_is_kept_under_a_key_before_the_payment_has_ended() {
+    for end in ends() {
+        let mut shop = Shop::new();
+        let bag = shop.product("BAG", 5);
+        let order = shop.order(&[(bag, 2)]);
+        let id = KeyId { scope: "guest".to_owned(), key: "K".to_owned() };
+        let key = Key { id: id.clone(), mutation: "payOrder", fingerprint: String::new() };
+        let pay = BeginPayment { key: Some(key), ..begin(order) };
+        let Begun::Charge { payment, .. } = shop.does(&pay) else { panic!("nobody has paid") };
+        let kept = |shop: &Shop| shop.tables.keys.get(&id).expect("a key").answer.clone();
+        let is_in_progress = |begun: &Begun| matches!(begun, Begun::Answered(paid) if !paid.errors.is_empty());
+        assert!(kept(&shop).is_none() && is_in_progress(&shop.does(&pay)), "{end:?}");
+        shop.settle(payment.id, &action(shop.now));
+        assert!(kept(&shop).is_none() && is_in_progress(&shop.does(&pay)), "{end:?}");
+        shop.settle(payment.id, &end);
+        let Begun::Kept(answer) = shop.does(&pay) else { panic!("{end:?}: it has ended") };
+        let refusal = shop.payment(payment.id).refusal();
+        assert_eq!((answer.payment, answer.errors), (Some(payment.id), refusal.into_iter().collect()), "{end:?}");
+    }
 }
