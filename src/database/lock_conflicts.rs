@@ -226,10 +226,13 @@ mod tests {
 
     type Held = fn(&mut LockConflicts) -> &mut BTreeSet<Uuid>;
 
+    /// What a command needs, and the rows that it waits for.
+    type Case = (&'static str, Footprint, &'static [(Held, Uuid)]);
+
     #[test]
     fn a_command_waits_for_the_rows_that_it_needs_and_for_no_others() {
         let none = Footprint::default;
-        let cases: [(&str, Footprint, &[(Held, Uuid)]); 9] = {
+        let cases: [Case; 9] = {
             const CARTS: Held = |held| &mut held.carts;
             const ORDERS: Held = |held| &mut held.orders;
             const PRODUCTS: Held = |held| &mut held.products;

@@ -303,7 +303,7 @@ mod tests {
                 slots.watch(1)
             });
             slots.publish(1, 1, &round);
-            let told = topic.newest.as_ref().expect("it lives").borrow().clone();
+            let told = *topic.newest.as_ref().expect("it lives").borrow();
             assert_eq!(told, Some((1, round)), "round {round}");
             drop(topic);
             assert!(slots.lock().is_empty(), "round {round}");
