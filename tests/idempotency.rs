@@ -6,16 +6,17 @@ use std::time::Duration;
 use domain::actor::Actor;
 use domain::commands::{AdjustStock, StockChange};
 use domain::payment::KeyId;
-use domain::stock::Action;
+use domain::stock::{Action, PublicStock};
 use domain::transaction::Reason;
 use domain::world::idempotency::{Key, Keyed};
 use futures_util::future::join_all;
+use onhand::config::Role;
 use onhand::writer::retention::{self, Lifetimes};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Shop, codes, eventually, is_postgres, short_times};
+use crate::support::{Client, Shop, codes, eventually, is_postgres, short_times};
 
 #[tokio::test]
 async fn every_mutation_with_a_key_has_one_effect_and_one_answer() {
@@ -54,7 +55,7 @@ async fn every_mutation_with_a_key_has_one_effect_and_one_answer() {
     shop.close().await;
 }
 
-async fn twice(shop: &Shop, query: &str, input: &Value) -> Value {
+async fn twice(shop: &Client, query: &str, input: &Value) -> Value {
     let first = shop.data(query, json!({ "i": input })).await;
     assert_eq!(shop.data(query, json!({ "i": input })).await, first, "the same answer: {query}");
     let errors = first.as_object().and_then(|data| data.values().next()).map(|payload| payload["userErrors"].clone());
@@ -214,5 +215,48 @@ async fn a_batch_never_reads_the_keys_of_others() {
     eventually("the reads are counted", || async { keys_counted(&shop).await.0 == KEYS + GUESTS + 1 }).await;
     let (_, read) = keys_counted(&shop).await;
     assert!(read < KEYS, "{read} keys were read for a batch that names {GUESTS} others");
+    shop.close().await;
+}
+
+/// A guest's key is for the cart or the order that the input names: the same key at another one is another key.
+#[tokio::test]
+async fn a_guests_key_is_for_one_cart_or_one_order() {
+    let shop = Shop::open_public(PublicStock::Exact).await;
+    let staff = shop.signed_in(Role::Staff, "sam").await;
+    let mug = staff.product("MUG", 100).await;
+    let guest = Client::clone(&shop);
+    let carts = [guest.cart(&[]).await, guest.cart(&[]).await];
+    let add =
+        "mutation($i: AddToCartInput!) { addToCart(input: $i) { cart { id totalQuantity } userErrors { code } } }";
+    for cart in &carts {
+        let items = json!([{ "productId": mug, "quantity": 2 }]);
+        let input = json!({ "cartId": cart, "items": items, "idempotencyKey": "K" });
+        let added = twice(&guest, add, &input).await;
+        assert_eq!(added["addToCart"]["cart"], json!({ "id": cart, "totalQuantity": 2 }), "once in each");
+    }
+    let check_out = "mutation($i: CheckOutInput!) { checkOut(input: $i) { order { id } userErrors { code } } }";
+    let mut orders = Vec::new();
+    for cart in &[guest.cart(&[(&mug, 1)]).await, guest.cart(&[(&mug, 1)]).await] {
+        let placed = twice(&guest, check_out, &json!({ "cartId": cart, "idempotencyKey": "K" })).await;
+        orders.push(placed["checkOut"]["order"]["id"].as_str().expect("an order").to_owned());
+    }
+    assert_ne!(orders[0], orders[1]);
+    let pay =
+        "mutation($i: PayOrderInput!) { payOrder(input: $i) { payment { id } order { id } userErrors { code } } }";
+    let mut payments = Vec::new();
+    for order in &orders {
+        let input = json!({ "orderId": order, "gateway": "sandbox", "idempotencyKey": "K" });
+        let answer = twice(&guest, pay, &input).await["payOrder"].take();
+        assert_eq!(answer["order"]["id"], json!(order));
+        payments.push(answer["payment"]["id"].as_str().expect("a payment").to_owned());
+    }
+    assert_ne!(payments[0], payments[1]);
+    assert_eq!(guest.stock(&mug).await, (100, 2, 98), "each was paid, once");
+    let cancel =
+        "mutation($i: CancelOrderInput!) { cancelOrder(input: $i) { order { id status } userErrors { code } } }";
+    for order in [guest.order_of(&mug).await, guest.order_of(&mug).await] {
+        let cancelled = twice(&guest, cancel, &json!({ "orderId": order, "idempotencyKey": "K" })).await;
+        assert_eq!(cancelled["cancelOrder"]["order"], json!({ "id": order, "status": "CANCELLED" }));
+    }
     shop.close().await;
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{Shop, codes, is_postgres, short_times};
+use crate::support::{Shop, codes, eventually, is_postgres, patient_times, short_times};
 
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(30 * 24);
@@ -183,5 +183,28 @@ async fn a_deleted_cart_is_one_that_never_was() {
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0][0]["data"], json!({ "cart": null, "node": null, "nodes": [Value::Null] }));
+    shop.close().await;
+}
+
+/// The key stands for the payment until its answer is told, and for a day after it was made: once the payment is settled,
+/// whoever comes back with the key hears of that payment and begins no other.
+#[tokio::test]
+async fn the_key_of_an_open_payment_is_still_there_when_it_is_settled() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 10).await;
+    let order = shop.order(&[(&mug, 1)]).await;
+    let input = json!({ "orderId": order, "gateway": "sandbox", "token": "error:declined", "idempotencyKey": "K" });
+    let open = shop.pay_with(input.clone()).await;
+    assert_eq!(open["payment"]["status"], "IN_PROGRESS");
+    let none = Lifetimes { key: Duration::ZERO, ..Lifetimes::with_carts(MONTH) };
+    round(&shop, none).await;
+    assert_eq!(count::<idempotency_key::Entity>(&shop).await, 1);
+    shop.advance(patient_times().pay_lease);
+    eventually("recovery settles it", async || shop.read_order(&order).await["payment"] == "UNPAID").await;
+    let again = shop.pay_with(input).await;
+    assert_eq!((codes(&again), &again["payment"]["id"]), (vec!["PAYMENT_DECLINED"], &open["payment"]["id"]));
+    assert_eq!(shop.log(&mug).await, ["CREATE 10", "ALLOCATE 1", "DEALLOCATE 1"], "one attempt");
+    round(&shop, none).await;
+    assert_eq!(count::<idempotency_key::Entity>(&shop).await, 0, "its time is over");
     shop.close().await;
 }

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::database::error::Error;
 use crate::database::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
+use crate::faults::{self, Point};
 use crate::read::{MAX_PAGE, Store};
 use domain::id::ProductId;
 
@@ -90,6 +92,7 @@ impl Feed {
 
     async fn poll(&mut self) -> Result<(), Error> {
         let Poll { news, at, session } = self.connection.poll().await?;
+        faults::reach(Point::FeedRead, Uuid::nil()).await;
         let store = Store::bounded(session);
         self.clock.follow(at);
         let is_same = match news {

@@ -285,4 +285,28 @@ mod tests {
         drop(second);
         assert_eq!(slots.lock().len(), 0);
     }
+
+    /// Whoever watches while the last one leaves has a slot that is published to.
+    #[test]
+    fn a_topic_that_is_made_while_the_last_one_is_dropped_is_told() {
+        const ROUNDS: u32 = 2_000;
+        let slots = Slots::<u8, u32>::default();
+        for round in 0..ROUNDS {
+            let last = slots.watch(1);
+            let both = std::sync::Barrier::new(2);
+            let topic = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    both.wait();
+                    drop(last);
+                });
+                both.wait();
+                slots.watch(1)
+            });
+            slots.publish(1, 1, &round);
+            let told = *topic.newest.as_ref().expect("it lives").borrow();
+            assert_eq!(told, Some((1, round)), "round {round}");
+            drop(topic);
+            assert!(slots.lock().is_empty(), "round {round}");
+        }
+    }
 }

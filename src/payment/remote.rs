@@ -49,7 +49,7 @@ struct Request<'a> {
 }
 
 /// What it answers.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
     Charged,

@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod cluster;
+mod gateway;
 mod place;
 pub mod process;
 mod proxy;
@@ -29,6 +30,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use actions::{Paid, codes, paid, short};
+pub use gateway::Provider;
 pub use place::{Place, is_postgres};
 pub use process::Process;
 pub use proxy::Proxy;

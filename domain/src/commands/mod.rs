@@ -147,4 +147,6 @@ pub trait Command: Send + 'static {
 }
 
 #[cfg(test)]
+mod paying;
+#[cfg(test)]
 mod simulation;

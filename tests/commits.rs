@@ -1,0 +1,100 @@
+//! A commit whose answer is lost, on PostgreSQL: what is asked for happens once, also while the first transaction is
+//! still alive and nobody can know how it will end. What is asked for here would happen twice if it were tried again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Client, Proxy, Shop, Socket, codes, eventually};
+
+const STOCK: &str = "subscription($id: ID!) { stockChanged(productIds: [$id]) { total version } }";
+
+/// How long the first transaction stays alive: longer than a look-up waits for it, less than it is looked up.
+const ALIVE: Duration = Duration::from_millis(1_500);
+
+/// How long a transaction stays alive whose outcome is given up.
+const LONGER_THAN_ANYBODY_WAITS: Duration = Duration::from_secs(9);
+
+const RECEIVE: &str = "mutation($id: ID!) { adjustStock(input: { changes: [{ productId: $id, action: INCREMENT, quantity: 1 }] }) \
+    { stocks { total } } }";
+
+async fn receive(shop: &Client, product: &str, total: i64) {
+    let payload = shop.adjust(product, "INCREMENT", 1).await;
+    assert!(codes(&payload).is_empty(), "{payload}");
+    assert_eq!(payload["stocks"][0]["total"], total, "it happened, and once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_received_while_its_commit_is_in_the_air_is_received_once() {
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
+    let mug = shop.product("MUG", 0).await;
+    let mut badge = Socket::open(&shop).await;
+    badge.subscribe("badge", STOCK, json!({ "id": mug })).await;
+    assert_eq!(badge.data("badge").await["stockChanged"]["version"], 1);
+    let ways: [&dyn Fn(&Proxy); 4] = [
+        &|proxy| proxy.delay_commit(ALIVE),
+        &|proxy| proxy.lose_answer_of_commit(),
+        &|proxy| proxy.lose_commit(),
+        &|proxy| proxy.delay_commit(ALIVE),
+    ];
+    for (total, lose) in (1..).zip(ways) {
+        lose(&proxy);
+        receive(&shop, &mug, total).await;
+        assert!(proxy.has_lost_answer(), "way {total}");
+        assert_eq!(shop.stock(&mug).await.0, total, "way {total}");
+        assert_eq!(i64::try_from(shop.log(&mug).await.len()), Ok(total + 1), "way {total}");
+        let told = badge.data("badge").await["stockChanged"].take();
+        assert_eq!(told, json!({ "total": total, "version": total + 1 }), "and is told once");
+    }
+    shop.close().await;
+}
+
+/// Nobody can tell how it ended: whoever asked is told so, what waits behind it is not executed before that is known, and
+/// what was committed after all is told to those who watch.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_known_for_long_is_answered_as_unknown_and_happens_at_most_once() {
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
+    let mug = shop.product("MUG", 0).await;
+    proxy.delay_commit(LONGER_THAN_ANYBODY_WAITS);
+    assert_eq!(shop.code(RECEIVE, json!({ "id": mug })).await, "TIMEOUT", "it may yet happen");
+    eventually("the writer works again", async || {
+        shop.ask(RECEIVE, json!({ "id": mug })).await.get("errors").is_none()
+    })
+    .await;
+    // The first was ended by the server, or barred by the look-up: it never happens after that.
+    let total = shop.stock(&mug).await.0;
+    assert_eq!((total, shop.log(&mug).await.len()), (1, 2));
+    receive(&shop, &mug, 2).await;
+    assert_eq!(shop.log(&mug).await.len(), 3);
+    shop.close().await;
+}
+
+/// It was committed, and its answer swallowed for longer than anybody waits: subscribers hear of it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_found_late_is_told_to_those_who_watch() {
+    let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
+    let mug = shop.product("MUG", 0).await;
+    let mut badge = Socket::open(&shop).await;
+    badge.subscribe("badge", STOCK, json!({ "id": mug })).await;
+    assert_eq!(badge.data("badge").await["stockChanged"]["version"], 1);
+    proxy.swallow_answer_of_commit();
+    // Every look-up fails, until the network is mended.
+    let (answer, ()) = tokio::join!(shop.code(RECEIVE, json!({ "id": mug })), async {
+        eventually("the commit went through", async || proxy.has_lost_answer()).await;
+        proxy.cut();
+    });
+    assert_eq!(answer, "TIMEOUT");
+    proxy.mend();
+    assert_eq!(badge.data("badge").await["stockChanged"], json!({ "total": 1, "version": 2 }), "it was committed");
+    eventually("the writer works again", async || {
+        shop.ask(RECEIVE, json!({ "id": mug })).await.get("errors").is_none()
+    })
+    .await;
+    assert_eq!(
+        badge.data("badge").await["stockChanged"],
+        json!({ "total": 2, "version": 3 }),
+        "and the next is one more"
+    );
+    assert_eq!(shop.log(&mug).await.len(), 3);
+    shop.close().await;
+}
