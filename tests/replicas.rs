@@ -458,7 +458,7 @@ async fn a_payment_whose_outcome_is_open_is_one_replicas_to_recover() {
     assert_eq!(a.pay_sandbox(&order, "never:charged").await, paid("IN_PROGRESS", "IN_PROGRESS", &[]));
     let payment = a.read_order(&order).await["payments"][0]["id"].as_str().expect("an id").to_owned();
     let claim = async |at: usize| {
-        let claim = ClaimPayment { payment: payment.parse().expect("an id"), lease };
+        let claim = ClaimPayment { payment: payment.parse().expect("an id"), lease, longest: lease };
         shop_at(&shops, at).app.writer.submit(&Actor::System, claim).await.expect("an answer")
     };
     assert!(claim(1).await.is_none(), "the attempt itself holds it");

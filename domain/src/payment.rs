@@ -2,6 +2,8 @@
 //!
 //! A timeout is not a decline: while the outcome is unknown a payment stays in progress, and its units stay allocated.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -97,6 +99,15 @@ pub struct Recovery {
     pub next_poll_at: Time,
     /// How often recovery has polled.
     pub polls: i32,
+}
+
+impl Recovery {
+    /// Whether somebody may claim the payment now. A lease that ends later than the longest there is was given by a clock
+    /// that was ahead and has been put right: it holds nobody.
+    #[must_use]
+    pub fn is_free(&self, now: Time, longest: Duration) -> bool {
+        self.leased_until <= now || self.leased_until > now + longest
+    }
 }
 
 /// One attempt to pay an order.

@@ -30,6 +30,9 @@ const MAX_CONCURRENT: usize = 16;
 /// Maximum pause between two rounds; `pay_retry` if that is shorter.
 const MAX_ROUND_PAUSE: Duration = Duration::from_secs(1);
 
+/// So many times our own longest lease may be that of a process with other settings.
+const OTHER_SETTINGS: u32 = 4;
+
 /// Each of the two calls of recovery, and what follows them, has one part of the lease.
 const LEASE_PARTS: u32 = 3;
 
@@ -49,7 +52,7 @@ pub async fn recover(payments: Payments, stop: CancellationToken) {
 
 impl Payments {
     async fn recover_due(&self) -> Result<(), Error> {
-        let due = self.store.due_payments(self.clock.now(), MAX_ROUND).await?;
+        let due = self.store.due_payments(self.clock.now(), self.longest_lease(), MAX_ROUND).await?;
         // Concurrently, so that a gateway that is silent about one payment does not delay the others.
         let recovered = stream::iter(due).for_each_concurrent(MAX_CONCURRENT, |id| async move {
             if let Err(error) = self.recover_one(id).await {
@@ -61,7 +64,7 @@ impl Payments {
     }
 
     async fn recover_one(&self, id: PaymentId) -> Result<(), Error> {
-        let claim = ClaimPayment { payment: id, lease: self.times.pay_lease };
+        let claim = ClaimPayment { payment: id, lease: self.times.pay_lease, longest: self.longest_lease() };
         let Some(payment) = self.writer.submit(&Actor::System, claim).await? else {
             return Ok(());
         };
@@ -80,6 +83,12 @@ impl Payments {
             }
             None => self.defer(&payment).await,
         }
+    }
+
+    /// The longest that any process claims a payment for, with room for others' settings: a lease that ends later was given
+    /// by a clock that was wrong.
+    fn longest_lease(&self) -> Duration {
+        self.times.pay_lease.max(self.times.pay_retry_max).saturating_mul(OTHER_SETTINGS)
     }
 
     /// Looks a payment up, and voids it if it must not go on. Returns the outcome once it is certain.

@@ -1,6 +1,9 @@
 //! Reads payments: those that recovery has to poll, their orders, and the sandbox's journal.
 
+use std::time::Duration;
+
 use entity::{payment, sandbox_charge};
+use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::database::error::Error;
@@ -15,16 +18,18 @@ use super::Store;
 use super::order::parents;
 
 impl Store {
-    /// Open payments that recovery may look at now, the longest due first.
+    /// Open payments that recovery may look at now, the longest due first; among them those whose turn lies further ahead
+    /// than the longest lease, because a clock was wrong.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn due_payments(&self, now: Time, limit: u64) -> Result<Vec<PaymentId>, Error> {
+    pub async fn due_payments(&self, now: Time, longest: Duration, limit: u64) -> Result<Vec<PaymentId>, Error> {
         let open = Status::ALL.iter().filter(|status| status.is_open()).map(|status| status.as_str());
+        let is_over = |column: payment::Column| column.lte(now).or(column.gt(now + longest));
         let query = payment::Entity::find()
             .filter(payment::Column::Status.is_in(open))
-            .filter(payment::Column::LookAt.lte(now))
-            .filter(payment::Column::LeasedUntil.lte(now))
+            .filter(is_over(payment::Column::LookAt))
+            .filter(is_over(payment::Column::LeasedUntil))
             .order_by_asc(payment::Column::LookAt)
             .limit(limit);
         Ok(query.all(&self.db).await?.into_iter().map(|row| PaymentId(row.id)).collect())

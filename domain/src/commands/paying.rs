@@ -97,7 +97,7 @@ impl Shop {
     }
 
     fn claim(&mut self, payment: PaymentId) -> Option<Payment> {
-        self.does(&ClaimPayment { payment, lease: LEASE })
+        self.does(&ClaimPayment { payment, lease: LEASE, longest: 2 * LEASE })
     }
 
     fn read(&self, order: OrderId) -> &Order {
@@ -214,6 +214,10 @@ fn a_payment_is_claimed_by_one_until_the_lease_is_over_and_by_nobody_once_it_is_
         assert_eq!((claimed.recovery.leased_until, claimed.recovery.polls), (shop.now + LEASE, polls));
         assert_eq!(shop.claim(payment), None, "poll {polls}: it was just claimed");
     }
+    shop.now -= LEASE;
+    assert_eq!(shop.claim(payment), None, "twice the lease is the longest there is");
+    shop.now -= Duration::from_millis(1);
+    assert!(shop.claim(payment).is_some(), "what a clock that was ahead has leased holds nobody");
     shop.settle(payment, &Outcome::Voided);
     shop.now += LEASE;
     assert_eq!(shop.claim(payment), None, "there is nothing to recover");

@@ -17,6 +17,8 @@ pub struct ClaimPayment {
     pub payment: PaymentId,
     /// How long it is claimed.
     pub lease: Duration,
+    /// The longest that anybody claims a payment for.
+    pub longest: Duration,
 }
 
 impl Command for ClaimPayment {
@@ -29,7 +31,7 @@ impl Command for ClaimPayment {
 
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<Option<Payment>, Rejections> {
         let payment = world.edit_payment(self.payment)?;
-        if !payment.status.is_open() || payment.recovery.leased_until > context.now {
+        if !payment.status.is_open() || !payment.recovery.is_free(context.now, self.longest) {
             return Ok(None);
         }
         payment.recovery.leased_until = context.now + self.lease;

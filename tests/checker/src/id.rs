@@ -48,7 +48,7 @@ mod tests {
     fn an_id_is_read() {
         assert_eq!(uuid("order_00000000000000000000000000"), Some(Uuid::nil()));
         assert_eq!(uuid("order_7zzzzzzzzzzzzzzzzzzzzzzzzz"), Some(Uuid::max()));
-        assert_eq!(uuid("product_01j0000000e008000000000002").map(Uuid::as_u128).map(|id| id & 0xff), Some(2));
+        assert_eq!(uuid("product_01j0000000e008000000000002").map(|id| id.as_u128() & 0xff), Some(2));
         assert_eq!(uuid("order_u"), None);
         assert_eq!(uuid("order"), None);
     }
