@@ -53,7 +53,7 @@ async fn only_a_result_that_releases_units_waits_for_the_stock() {
     assert_eq!(answer, paid("SUCCEEDED", "PAID", &[]), "a charge is settled while the stock is held");
 
     let writer = &shop.app.writer;
-    let claim = timeout(PROMPT, writer.submit(&Actor::System, ClaimPayment { payment, lease })).await;
+    let claim = timeout(PROMPT, writer.submit(&Actor::System, ClaimPayment { payment, lease, longest: lease })).await;
     let claimed = claim.expect("it waits for nobody").expect("an answer").expect("its lease was over");
     let until = claimed.recovery.leased_until + lease;
     let defer = DeferPayment { payment, lease: claimed.recovery.leased_until, until };

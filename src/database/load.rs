@@ -177,8 +177,7 @@ impl Loader<'_> {
 
     /// The order in which rows are locked.
     fn order() -> Order {
-        let is_odd = std::process::id() % 2 == 1;
-        if is_odd && faults::breaks(Breach::UnsortedLocks) { Order::Desc } else { Order::Asc }
+        if faults::breaks(Breach::UnsortedLocks) && faults::is_other_time() { Order::Desc } else { Order::Asc }
     }
 
     async fn keys(&self, tables: &mut Tables, keys: Vec<KeyId>) -> Result<(), DbErr> {

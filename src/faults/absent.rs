@@ -42,3 +42,10 @@ pub const fn change(_: &mut Tables) {}
 pub const fn jumped(now: domain::Time) -> domain::Time {
     now
 }
+
+/// Never.
+#[inline]
+#[must_use]
+pub const fn is_other_time() -> bool {
+    false
+}

@@ -2,10 +2,13 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Breach;
 use domain::order::PaymentStatus;
 use domain::world::Tables;
+
+static TIMES: AtomicUsize = AtomicUsize::new(0);
 
 static BREACH: Mutex<Option<Breach>> = Mutex::new(None);
 
@@ -18,6 +21,12 @@ pub fn plan_breach(breach: Breach) {
 #[must_use]
 pub fn breaks(breach: Breach) -> bool {
     *BREACH.lock().unwrap_or_else(PoisonError::into_inner) == Some(breach)
+}
+
+/// Every other time.
+#[must_use]
+pub fn is_other_time() -> bool {
+    TIMES.fetch_add(1, Ordering::Relaxed) % 2 == 1
 }
 
 /// Breaks what a batch is about to save: an order whose units were released goes on holding them, so that whoever releases

@@ -18,9 +18,9 @@ mod plan;
 mod points;
 
 #[cfg(not(feature = "faults"))]
-pub use absent::{Transaction, breaks, change, database_call, jumped, reach};
+pub use absent::{Transaction, breaks, change, database_call, is_other_time, jumped, reach};
 #[cfg(feature = "faults")]
-pub use breaches::{breaks, change, plan_breach};
+pub use breaches::{breaks, change, is_other_time, plan_breach};
 #[cfg(feature = "faults")]
 pub use calls::{FailingCall, Transaction, When, database_call, fail_call};
 #[cfg(feature = "faults")]

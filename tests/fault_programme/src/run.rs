@@ -20,6 +20,9 @@ use crate::world::Wanted;
 /// Longest time until the gauges of servers are back after everybody has gone.
 const MAX_QUIET: Duration = Duration::from_secs(30);
 
+/// The same when a promise is broken on purpose: what never comes is waited for in vain.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -182,6 +185,7 @@ async fn play(
     keeps: bool,
 ) -> anyhow::Result<Report> {
     let began = Instant::now();
+    let is_broken = wanted.plan.contains("breach=");
     let world = scenario.open(wanted).await?;
     let mut stage = Stage { world, dice, size, subscribers: Vec::new(), faults: 0, violations: Vec::new() };
     let done = scenario.run(&mut stage).await;
@@ -193,8 +197,9 @@ async fn play(
     for server in world.servers.iter_mut().filter_map(|server| (!server.is_running()).then_some(server)) {
         server.start().await?;
     }
-    rest::settle(&world.database).await?;
-    rest::hear(&world.database, &subscribers).await?;
+    let patience = if is_broken { LITTLE_PATIENCE } else { rest::PATIENCE };
+    rest::settle(&world.database, patience).await?;
+    rest::hear(&world.database, &subscribers, patience).await?;
     for subscriber in subscribers {
         subscriber.stop(true).await;
     }

@@ -29,7 +29,7 @@ pub struct Api {
 }
 
 /// What a mutation is called and what is asked of its payload.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mutation {
     name: &'static str,
     input: &'static str,

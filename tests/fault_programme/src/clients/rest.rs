@@ -10,18 +10,18 @@ use tokio::time::{Instant, sleep};
 
 use super::subscriber::Subscriber;
 
-/// Longest time until a shop is at rest.
-const MAX_TIME: Duration = Duration::from_secs(60);
+/// Longest time until a shop is at rest that keeps its promises.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits until no payment is open.
-pub async fn settle(database: &str) -> anyhow::Result<()> {
+pub async fn settle(database: &str, patience: Duration) -> anyhow::Result<()> {
     let db = connect(database).await?;
     let open =
         "SELECT CAST(count(*) AS BIGINT) AS count FROM payment WHERE status IN ('in_progress', 'requires_action')";
-    let deadline = Instant::now() + MAX_TIME;
+    let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), open)).await?;
         if row.context("a count")?.try_get::<i64>("", "count")? == 0 {
@@ -33,9 +33,9 @@ pub async fn settle(database: &str) -> anyhow::Result<()> {
 }
 
 /// Waits until these subscribers have heard of the last there is.
-pub async fn hear(database: &str, subscribers: &[Subscriber]) -> anyhow::Result<()> {
+pub async fn hear(database: &str, subscribers: &[Subscriber], patience: Duration) -> anyhow::Result<()> {
     let shop = Shop::read(database).await?;
-    let deadline = Instant::now() + MAX_TIME;
+    let deadline = Instant::now() + patience;
     for subscriber in subscribers {
         while Instant::now() < deadline && !subscriber.has_all(&shop) {
             sleep(PAUSE).await;

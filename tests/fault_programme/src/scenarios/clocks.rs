@@ -19,7 +19,7 @@ const JUMP: u32 = 3_600_000;
 pub struct Clocks;
 
 const fn steps(size: Size) -> usize {
-    size.of(150, 4_000)
+    size.of(100, 4_000)
 }
 
 #[async_trait]

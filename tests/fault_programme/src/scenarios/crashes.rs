@@ -23,7 +23,7 @@ const SPENT: usize = 500;
 pub struct Crashes;
 
 const fn crashes(size: Size) -> usize {
-    size.of(4, 40)
+    size.of(3, 40)
 }
 
 #[async_trait]

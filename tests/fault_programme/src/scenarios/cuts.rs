@@ -23,7 +23,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 pub struct Cuts;
 
 const fn cuts(size: Size) -> usize {
-    size.of(25, 400)
+    size.of(16, 400)
 }
 
 #[async_trait]

@@ -63,7 +63,7 @@ async fn buy((api, purchase): (Api, Purchase)) -> End {
 
 /// Waits until no payment is open, and counts the orders that are paid.
 async fn count_paid(database: &str) -> anyhow::Result<usize> {
-    rest::settle(database).await?;
+    rest::settle(database, rest::PATIENCE).await?;
     let shop = Shop::read(database).await?;
     Ok(shop.orders.values().filter(|order| order.payment == "paid").count())
 }

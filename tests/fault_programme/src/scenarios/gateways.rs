@@ -14,7 +14,7 @@ const CLIENTS: usize = 48;
 pub struct Gateways;
 
 const fn steps(size: Size) -> usize {
-    size.of(300, 6_000)
+    size.of(200, 6_000)
 }
 
 #[async_trait]

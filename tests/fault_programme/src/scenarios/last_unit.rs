@@ -13,7 +13,7 @@ const BUYERS: usize = 64;
 pub struct LastUnit;
 
 const fn rounds(size: Size) -> usize {
-    size.of(12, 500)
+    size.of(8, 500)
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ const CLIENTS: usize = 16;
 pub struct Rolling;
 
 const fn rounds(size: Size) -> usize {
-    size.of(3, 30)
+    size.of(2, 30)
 }
 
 #[async_trait]

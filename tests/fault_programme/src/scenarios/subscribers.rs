@@ -44,13 +44,13 @@ impl Scenario for Subscribers {
     }
 
     fn least(&self, size: Size) -> usize {
-        size.of(100, 1_000)
+        size.of(80, 1_000)
     }
 
     async fn run(&self, stage: &mut Stage) -> anyhow::Result<()> {
         let traffic = Traffic::begin(stage, CLIENTS, usual).await?;
         let (urls, journal) = (stage.world.urls(), Arc::clone(stage.world.journal()));
-        for number in 0..stage.size.of(400, 10_000) {
+        for number in 0..stage.size.of(200, 10_000) {
             let product = &traffic.products[stage.dice.random_range(0..traffic.products.len())];
             let pace = if number % SLOW == 0 { Pace::Slow(SLOWNESS) } else { Pace::Fast };
             stage.subscribers.push(Subscriber::start(&urls, std::slice::from_ref(product), &journal, pace));
@@ -66,7 +66,7 @@ impl Scenario for Subscribers {
             stage.subscribers.push(Subscriber::start(&urls, &traffic.products, &journal, Pace::Fast));
         }
         stage.fault("a crowd vanishes");
-        vanish(&urls, stage.size.of(2_000, 100_000)).await;
+        vanish(&urls, stage.size.of(1_000, 100_000)).await;
         traffic.more(5 * CLIENTS, Duration::from_secs(20)).await;
         traffic.end(stage).await?;
         // Slow ones need their time.

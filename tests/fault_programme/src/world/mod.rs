@@ -24,8 +24,8 @@ use gateway::Gateway;
 use server::Server;
 
 /// What the PostgreSQL of the programme is given: many connections, nothing that waits for a disk that is not there, and a
-/// log that tells of deadlocks.
-const SETTINGS: &str = "-c max_connections=400 -c log_lock_waits=on -c wal_level=replica -c max_wal_senders=4";
+/// look for deadlocks before the servers give up waiting.
+const SETTINGS: &str = "-c max_connections=400 -c deadlock_timeout=10ms -c wal_level=replica -c max_wal_senders=4";
 
 /// Where and how a shop is opened.
 #[derive(Debug, Clone)]
