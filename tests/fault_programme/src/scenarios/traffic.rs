@@ -24,6 +24,9 @@ const PRODUCTS: usize = 6;
 /// Units of each at first.
 const UNITS: i32 = 2_000;
 
+/// Of so many clients one only receives, without keys: it is in almost every batch, and shows one that is done twice.
+const RECEIVERS: usize = 8;
+
 /// Who looks on at stock.
 const SUBSCRIBERS: usize = 8;
 
@@ -61,13 +64,17 @@ impl Traffic {
         let read = |_| Subscriber::look(&urls, Subject::Log, &journal, Pace::Fast);
         stage.subscribers.extend((0..LOG_READERS).map(read));
         let (stop, done) = (CancellationToken::new(), Arc::<AtomicUsize>::default());
-        let tasks = (0..clients).map(|_| {
+        let tasks = (0..clients).map(|number| {
             let (api, products, stop) = (api.clone(), products.clone(), stop.clone());
             let done = Arc::clone(&done);
             let mut dice = StdRng::seed_from_u64(stage.dice.random());
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
-                    buyer::live(&api, &products, &mut dice, choose).await;
+                    if number % RECEIVERS == 0 {
+                        buyer::receive(&api, &products[0], 1, false).await;
+                    } else {
+                        buyer::live(&api, &products, &mut dice, choose).await;
+                    }
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             })
