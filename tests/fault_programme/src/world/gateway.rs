@@ -50,6 +50,7 @@ pub struct Gateway {
 struct Request {
     payment: Uuid,
     order: Uuid,
+    amount: i64,
     token: Option<String>,
 }
 
@@ -113,7 +114,8 @@ impl Books {
     }
 
     fn write(&self, request: &Request, event: GatewayEvent) {
-        self.journal.write(&Record::Gateway { payment: request.payment, order: request.order, event });
+        let Request { payment, order, amount, .. } = *request;
+        self.journal.write(&Record::Gateway { payment, order, amount, event });
     }
 
     /// Ends a charge, unless it has ended. It is written down while nobody else can change it.
