@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, for what nobody does to one that others use: to crash it, to go back in time.
+//! A PostgreSQL of a test's own, for what nobody does to one that others use: to crash it, to go back in time, to fail over.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,32 +13,61 @@ const MAX_TRIES: usize = 5;
 #[derive(Debug)]
 pub struct Cluster {
     folder: TempDir,
+    data: PathBuf,
     programs: PathBuf,
     port: u16,
-    settings: &'static str,
+    settings: String,
 }
 
 impl Cluster {
     /// A new one with these settings (`-c name=value`).
-    pub fn new(settings: &'static str) -> Self {
+    pub fn new(settings: &str) -> Self {
+        Self::made(settings, None, &[])
+    }
+
+    /// A new one whose data lie on a disk of their own, in segments of the log of a megabyte.
+    #[allow(dead_code, reason = "the fault programme uses it")]
+    pub fn on_disk(settings: &str, disk: &Path) -> Self {
+        Self::made(settings, Some(disk), &["--wal-segsize=1"])
+    }
+
+    fn made(settings: &str, disk: Option<&Path>, more: &[&str]) -> Self {
+        let mut cluster = Self::prepared(settings, disk);
+        let how = ["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+        run(cluster.program("initdb").arg("-D").arg(&cluster.data).args(how).args(more));
+        cluster.start_somewhere();
+        cluster
+    }
+
+    /// A standby of this one, with its settings, which follows it until it is promoted. It names itself `standby`.
+    #[allow(dead_code, reason = "the fault programme uses it")]
+    pub fn standby(&self) -> Self {
+        let mut standby = Self::prepared(&self.settings, None);
+        let from = format!("host=127.0.0.1 port={} user=postgres application_name=standby", self.port);
+        let how = ["-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", &from];
+        run(standby.program("pg_basebackup").arg("-D").arg(&standby.data).args(how));
+        standby.start_somewhere();
+        standby
+    }
+
+    fn prepared(settings: &str, disk: Option<&Path>) -> Self {
         // In memory where that is possible.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
-        let mut cluster = Self { folder, programs: programs(), port: 0, settings };
-        if is_root() {
-            run(Command::new("chown").arg("postgres").arg(cluster.folder.path()));
+        let data = disk.unwrap_or(folder.path()).join("data");
+        for owned in [Some(folder.path()), disk].into_iter().flatten().filter(|_| is_root()) {
+            run(Command::new("chown").arg("postgres").arg(owned));
         }
-        let data = cluster.data();
-        let data = data.to_str().expect("text");
-        let how = ["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
-        run(cluster.program("initdb").args(["-D", data]).args(how));
+        Self { folder, data, programs: programs(), port: 0, settings: settings.to_owned() }
+    }
+
+    fn start_somewhere(&mut self) {
         let is_started = (0..MAX_TRIES).any(|_| {
             let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            cluster.port = free.local_addr().expect("an address").port();
+            self.port = free.local_addr().expect("an address").port();
             drop(free);
-            cluster.try_resume()
+            self.try_resume()
         });
-        assert!(is_started, "{}", std::fs::read_to_string(cluster.folder.path().join("log")).unwrap_or_default());
-        cluster
+        assert!(is_started, "{}", self.log());
     }
 
     /// The address of a database.
@@ -48,7 +77,33 @@ impl Cluster {
 
     /// Where its files are.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
+    }
+
+    /// What it has written into its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Lets everybody in who comes from this network, without a password.
+    #[allow(dead_code, reason = "the fault programme uses it")]
+    pub fn trust(&self, network: &str) {
+        let rules = self.data.join("pg_hba.conf");
+        let known = std::fs::read_to_string(&rules).expect("rules");
+        std::fs::write(&rules, format!("{known}host all all {network} trust\n")).expect("rules");
+        run(self.program("pg_ctl").arg("-D").arg(&self.data).arg("reload"));
+    }
+
+    /// Makes a standby a primary.
+    #[allow(dead_code, reason = "the fault programme uses it")]
+    pub fn promote(&self) {
+        run(self.program("pg_ctl").arg("-D").arg(&self.data).args(["-w", "promote"]));
+    }
+
+    /// Whether its processes run.
+    #[allow(dead_code, reason = "the fault programme uses it")]
+    pub fn is_running(&self) -> bool {
+        self.program("pg_ctl").arg("-D").arg(&self.data).arg("status").status().is_ok_and(|status| status.success())
     }
 
     /// A folder for other files, which the server may read and write.
@@ -58,15 +113,16 @@ impl Cluster {
 
     /// Ends it as a power cut would: `immediate`; or in order: `fast`.
     pub fn stop(&self, mode: &str) {
-        run(self.program("pg_ctl").arg("-D").arg(self.data()).args(["-m", mode, "-w", "stop"]));
+        run(self.program("pg_ctl").arg("-D").arg(&self.data).args(["-m", mode, "-w", "stop"]));
     }
 
     /// Starts it again at the same address.
     pub fn resume(&self) {
-        assert!(self.try_resume(), "{}", std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+        assert!(self.try_resume(), "{}", self.log());
     }
 
     fn try_resume(&self) -> bool {
+        // Later settings win.
         let settings = format!(
             "-c port={} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} {}",
             self.port,
@@ -74,7 +130,7 @@ impl Cluster {
             self.settings
         );
         let mut start = self.program("pg_ctl");
-        start.arg("-D").arg(self.data()).arg("-l").arg(self.folder.path().join("log"));
+        start.arg("-D").arg(&self.data).arg("-l").arg(self.folder.path().join("log"));
         start.args(["-w", "-t", "60", "-o", &settings, "start"]);
         start.status().expect("pg_ctl").success()
     }
@@ -106,7 +162,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // It may have been stopped already.
-        let _ = self.program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]).status();
+        let _ = self.program("pg_ctl").arg("-D").arg(&self.data).args(["-m", "immediate", "-w", "stop"]).status();
     }
 }
 

@@ -15,6 +15,7 @@ pub struct Proxy {
     /// The database's address by way of this relay.
     pub url: String,
     is_open: watch::Sender<bool>,
+    server: watch::Sender<String>,
     next_commit: Arc<NextCommit>,
     silence: Arc<Silence>,
 }
@@ -43,23 +44,30 @@ struct NextCommit {
 impl Proxy {
     /// A relay to the database at this address.
     pub async fn before(url: &str) -> Self {
-        let options: PgConnectOptions = url.parse().expect("an address");
-        let server = format!("{}:{}", options.get_host(), options.get_port());
+        let server = server_of(url);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let here = listener.local_addr().expect("an address").to_string();
         let is_open = watch::Sender::new(true);
         let (next_commit, silence) = (Arc::<NextCommit>::default(), Arc::<Silence>::default());
         let (open, next, silent) = (is_open.clone(), Arc::clone(&next_commit), Arc::clone(&silence));
-        let from = server.clone();
+        let url = url.replace(&server, &here);
+        let server = watch::Sender::new(server);
+        let leads_to = server.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *open.borrow() {
                     let links = (Arc::clone(&next), Arc::clone(&silent));
-                    tokio::spawn(relay(client, from.clone(), open.subscribe(), links));
+                    tokio::spawn(relay(client, leads_to.subscribe(), open.subscribe(), links));
                 }
             }
         });
-        Self { url: url.replace(&server, &here), is_open, next_commit, silence }
+        Self { url, is_open, server, next_commit, silence }
+    }
+
+    /// Leads to the database at this address from now on, as a name that moves, and cuts the connections to the one before.
+    #[allow(dead_code, reason = "the fault programme moves names")]
+    pub fn lead_to(&self, url: &str) {
+        self.server.send_replace(server_of(url));
     }
 
     /// Cuts every connection, and lets no new one through.
@@ -118,20 +126,27 @@ impl Proxy {
     }
 }
 
+fn server_of(url: &str) -> String {
+    let options: PgConnectOptions = url.parse().expect("an address");
+    format!("{}:{}", options.get_host(), options.get_port())
+}
+
 async fn relay(
     client: TcpStream,
-    server: String,
+    mut server: watch::Receiver<String>,
     mut is_open: watch::Receiver<bool>,
     (next, silence): (Arc<NextCommit>, Arc<Silence>),
 ) {
-    let Ok(server) = TcpStream::connect(server).await else { return };
+    let address = server.borrow_and_update().clone();
+    let Ok(connected) = TcpStream::connect(address).await else { return };
     let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    let (from_server, to_server) = connected.into_split();
     let is_deaf = Arc::<AtomicBool>::default();
     tokio::select! {
         () = requests(from_client, to_server, (&next, &silence), &is_deaf) => {}
         () = answers(from_server, to_client, &is_deaf) => {}
         _ = is_open.wait_for(|is_open| !is_open) => {}
+        Ok(()) = server.changed() => {}
     }
 }
 

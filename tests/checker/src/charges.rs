@@ -16,13 +16,18 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     let mut charged = BTreeMap::<Uuid, Uuid>::new();
     let (mut voided, mut known) = (BTreeSet::new(), BTreeSet::new());
     for record in told.records {
-        let Record::Gateway { payment, order, event } = record else { continue };
+        let Record::Gateway { payment, order, amount, event } = record else { continue };
         match event {
             GatewayEvent::Asked => {
                 known.insert(*payment);
             }
             GatewayEvent::Charged => {
                 verdict.unless(!voided.contains(payment), || format!("payment {payment}: charged after it was voided"));
+                if let Some(order) = shop.orders.get(order) {
+                    verdict.unless(*amount == order.total_amount, || {
+                        format!("payment {payment}: {amount} were charged, the order's total is {}", order.total_amount)
+                    });
+                }
                 charged.insert(*payment, *order);
             }
             GatewayEvent::Declined => {}

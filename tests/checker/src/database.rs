@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, FromQueryResult, QueryResult, Statement,
 };
@@ -50,10 +51,14 @@ pub struct LogRow {
     pub total_after: i32,
     /// Allocated afterwards.
     pub allocated_after: i32,
+    /// Available afterwards.
+    pub available_after: i32,
     /// What somebody wrote about it.
     pub note: Option<String>,
     /// For which order.
     pub order_id: Option<Uuid>,
+    /// When.
+    pub created_at: DateTimeUtc,
 }
 
 /// An order.
@@ -61,6 +66,8 @@ pub struct LogRow {
 pub struct Order {
     /// Its id.
     pub id: Uuid,
+    /// The number by which people call it.
+    pub number: String,
     /// Its state.
     pub status: String,
     /// The state of its payment.

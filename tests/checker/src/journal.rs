@@ -103,6 +103,8 @@ pub enum Record {
         payment: Uuid,
         /// The order.
         order: Uuid,
+        /// What was to be charged.
+        amount: i64,
         /// What.
         event: GatewayEvent,
     },

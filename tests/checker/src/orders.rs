@@ -19,11 +19,14 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     }
     // Of a product that was not managed all the time, an order may hold nothing.
     let switched: BTreeSet<Uuid> = told.calls_of("updateProduct").filter_map(|(_, call)| call.given_id("id")).collect();
+    let mut numbers = BTreeSet::new();
     for order in shop.orders.values() {
+        verdict.unless(numbers.insert(&order.number), || format!("two orders have the number {}", order.number));
         check_states(shop, order, verdict);
         for item in shop.items_of(order.id) {
             let rows = rows.remove(&(order.id, item.product_id)).unwrap_or_default();
             check_story(order, item, &rows, verdict);
+            check_attempts(shop, item, &rows, verdict);
             let is_managed = shop.stocks.get(&item.product_id).is_some_and(|stock| stock.managed);
             check_held(order, item, is_managed && !switched.contains(&item.product_id), verdict);
         }
@@ -75,6 +78,16 @@ fn check_held(order: &Order, item: &Item, is_managed: bool, verdict: &mut Verdic
     let sum = allocated + shipped + cancelled;
     verdict.unless(sum <= *quantity && *allocated >= 0 && *shipped >= 0 && *cancelled >= 0, || {
         format!("order {}: {allocated}, {shipped} and {cancelled} units of {quantity} ordered", order.id)
+    });
+}
+
+/// Each payment allocates once at most: what was refused for want of stock, or never begun, wrote no row.
+fn check_attempts(shop: &Shop, item: &Item, rows: &[&LogRow], verdict: &mut Verdict) {
+    let payments = shop.payments_of(item.order_id).len();
+    let allocations = rows.iter().filter(|row| row.action == "allocate").count();
+    verdict.unless(allocations <= payments, || {
+        let (order, product) = (item.order_id, item.product_id);
+        format!("order {order}: product {product} was allocated {allocations} times for {payments} payments")
     });
 }
 

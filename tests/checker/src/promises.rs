@@ -11,16 +11,68 @@ use uuid::Uuid;
 use crate::Verdict;
 use crate::database::{Payment, Shop};
 use crate::id::uuid;
-use crate::journal::{Call, Told};
+use crate::journal::{Call, Outcome, Record, Told};
+
+/// What a mutation answers with under one key, as long as the key is kept.
+const OBJECTS: [&str; 4] = ["product", "cart", "order", "payment"];
+
+/// Codes that say that a request was not looked at.
+const NOT_NOW: [&str; 4] = ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED", "LIMIT_EXCEEDED"];
 
 /// Checks every call.
 pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    check_products(shop, told, verdict);
     check_adjustments(shop, told, verdict);
     check_carts(shop, told, verdict);
     check_check_outs(shop, told, verdict);
     check_payments(shop, told, verdict);
     check_cancellations(shop, told, verdict);
     check_shipments(shop, told, verdict);
+    check_keys(told, verdict);
+}
+
+/// A product that was acknowledged is there.
+fn check_products(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    let products = told.calls_of("createProduct").filter_map(|(_, call)| uuid(call.done()?["product"].as_str()?));
+    for product in products.filter(|_| !told.is_set_back) {
+        verdict.unless(shop.stocks.contains_key(&product), || {
+            format!("product {product}: acknowledged, and it is not there")
+        });
+    }
+}
+
+/// One key is one thing: whoever sends it again, after it was done, is told of the same objects, and never that it is
+/// refused for what the first one did.
+fn check_keys(told: &Told<'_>, verdict: &mut Verdict) {
+    if told.is_set_back {
+        return;
+    }
+    // What a key stood for, and what was known of it when a call began.
+    let (mut first, mut begun) = (BTreeMap::<String, &Value>::new(), BTreeMap::<u64, &Value>::new());
+    for record in told.records {
+        match record {
+            Record::Call { call, input, .. } => {
+                if let Some(known) = input["idempotencyKey"].as_str().and_then(|key| first.get(key)) {
+                    begun.insert(*call, known);
+                }
+            }
+            Record::Answer { call, outcome: Outcome::Done { data, .. } } => {
+                let Some(key) = told.calls.get(call).and_then(|call| call.input["idempotencyKey"].as_str()) else {
+                    continue;
+                };
+                let known = first.entry(key.to_owned()).or_insert(data);
+                let is_same = OBJECTS.iter().all(|object| known[*object] == data[*object]);
+                verdict.unless(is_same, || format!("key \"{key}\": it stood for {known}, and then for {data}"));
+            }
+            Record::Answer { call, outcome: Outcome::Refused { codes } } => {
+                let is_known = begun.contains_key(call);
+                verdict.unless(!is_known || codes.iter().all(|code| NOT_NOW.contains(&code.as_str())), || {
+                    format!("call {call}: its key had been answered, and it was refused with {codes:?}")
+                });
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Each adjustment has a note of its own, under which its rows are found. One that is sent again with the same key has the
@@ -111,6 +163,7 @@ fn check_check_outs(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
 fn check_payments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     let stored: BTreeMap<Uuid, &Payment> =
         shop.payments.values().flatten().map(|payment| (payment.id, payment)).collect();
+    let mut asked = BTreeSet::new();
     for (order, calls) in by(told.calls_of("payOrder"), |call| call.given_id("orderId")) {
         let payments = shop.payments_of(order);
         for call in &calls {
@@ -121,15 +174,19 @@ fn check_payments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
             .iter()
             .enumerate()
             .filter(|(_, call)| !call.is_refused())
-            .map(|(at, call)| call.input["idempotencyKey"].as_str().map_or_else(|| at.to_string(), str::to_owned))
+            .map(|(at, call)| key_of(at, call))
             .collect();
         verdict.unless(payments.len() <= possible.len(), || {
             format!("order {order}: {} payments from {} requests that were not refused", payments.len(), possible.len())
         });
+        asked.insert(order);
         let mut keys = BTreeSet::new();
         for key in payments.iter().filter_map(|payment| payment.key.as_ref()) {
             verdict.unless(keys.insert(key), || format!("order {order}: two payments under the key \"{key}\""));
         }
+    }
+    for order in shop.payments.keys().filter(|order| !asked.contains(order)) {
+        verdict.add(format!("order {order}: it has payments, and nobody asked for it"));
     }
 }
 
@@ -173,9 +230,13 @@ fn check_cancellations(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
 }
 
 fn check_shipments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
+    let mut asked = BTreeSet::new();
     for (order, calls) in by(told.calls_of("shipOrder"), |call| call.given_id("orderId")) {
+        asked.insert(order);
         let shipments = shop.shipments.get(&order).copied().unwrap_or_default();
-        let done = calls.iter().filter(|call| call.done().is_some()).count();
+        let done = calls.iter().enumerate().filter(|(_, call)| call.done().is_some());
+        // Calls with one key are one shipment.
+        let done = done.map(|(at, call)| key_of(at, call)).collect::<BTreeSet<_>>().len();
         let refused = calls.iter().filter(|call| call.is_refused()).count();
         verdict.unless(told.is_set_back || shipments >= done, || {
             format!("order {order}: {done} shipments were acknowledged, {shipments} are there")
@@ -187,6 +248,14 @@ fn check_shipments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
             )
         });
     }
+    for order in shop.shipments.keys().filter(|order| !asked.contains(order)) {
+        verdict.add(format!("order {order}: it has shipments, and nobody asked for it"));
+    }
+}
+
+/// The key of a call; of one without, its place among others.
+fn key_of(at: usize, call: &Call<'_>) -> String {
+    call.input["idempotencyKey"].as_str().map_or_else(|| at.to_string(), str::to_owned)
 }
 
 /// Calls by what they are about.

@@ -41,6 +41,11 @@ struct Sum {
 
 fn check_log(product: Uuid, log: &[LogRow], stock: &Stock, verdict: &mut Verdict) {
     let mut sum = Sum::default();
+    for (earlier, row) in log.iter().zip(log.iter().skip(1)) {
+        verdict.unless(earlier.created_at <= row.created_at, || {
+            format!("product {product}, row {}: it is older than the row before", row.sequence)
+        });
+    }
     for (row, sequence) in log.iter().zip(1..) {
         let at = format!("product {product}, row {}", row.sequence);
         verdict.unless(row.sequence == sequence, || format!("{at}: it should be row {sequence}"));
@@ -55,6 +60,9 @@ fn check_log(product: Uuid, log: &[LogRow], stock: &Stock, verdict: &mut Verdict
         let after = (i64::from(row.total_after), i64::from(row.allocated_after));
         verdict.unless(after == (sum.total, sum.allocated), || {
             format!("{at}: it says {after:?}, the log adds up to {:?}", (sum.total, sum.allocated))
+        });
+        verdict.unless(row.available_after == row.total_after - row.allocated_after, || {
+            format!("{at}: it says that {} are available", row.available_after)
         });
         verdict.unless(is_as_named(row), || {
             format!("{at}: {} of {} moved {} and {}", row.action, row.quantity, row.total_delta, row.allocated_delta)

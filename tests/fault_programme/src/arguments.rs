@@ -49,6 +49,11 @@ pub struct Arguments {
     #[arg(long)]
     pub keep: bool,
 
+    /// Does nothing but pass connections on, from an address to another: what a server in a network of its own needs, which
+    /// listens to itself only.
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], hide = true)]
+    pub relay: Vec<String>,
+
     /// Names the scenarios and ends.
     #[arg(long)]
     pub list: bool,

@@ -20,6 +20,9 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = arguments::Arguments::parse();
+    if let [from, to] = &arguments.relay[..] {
+        match world::network::relay(from, to).await? {}
+    }
     let is_well = run::run(arguments).await?;
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -16,6 +16,8 @@ use crate::arguments::{Arguments, Kind};
 use crate::clients::rest;
 use crate::scenarios::{ALL, BREACHES, Need, Scenario, Size, Stage};
 use crate::world::Wanted;
+use crate::world::disk::Disk;
+use crate::world::network::Network;
 
 /// Longest time until the gauges of servers are back after everybody has gone.
 const MAX_QUIET: Duration = Duration::from_secs(30);
@@ -165,14 +167,11 @@ async fn one(
 
 /// Why a scenario cannot run here.
 fn missing(scenario: &dyn Scenario, arguments: &Arguments) -> Option<&'static str> {
-    let is_root = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        status.lines().any(|line| line.starts_with("Uid:\t0\t"))
-    };
     scenario.needs().iter().find_map(|need| match need {
         Need::Faults if arguments.release => Some("the server has no faults to plan"),
-        Need::Root if !is_root() => Some("it needs the rights of root"),
-        Need::Faults | Need::Root => None,
+        Need::Disk if Disk::new(1).is_err() => Some("no disk can be mounted; it takes the rights of root"),
+        Need::Network if Network::new().is_err() => Some("no network can be made; it takes the rights of root, and ip"),
+        Need::Faults | Need::Disk | Need::Network => None,
     })
 }
 

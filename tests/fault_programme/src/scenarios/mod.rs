@@ -4,8 +4,11 @@
 mod barrier;
 mod clocks;
 mod crashes;
+mod cut_off;
 mod cuts;
 mod deadlocks;
+mod disk_full;
+mod failover;
 mod flash_sale;
 mod gateways;
 mod kills;
@@ -37,6 +40,10 @@ pub const ALL: &[&dyn Scenario] = &[
     &clocks::Clocks,
     &cuts::Cuts,
     &crashes::Crashes,
+    &failover::Failover { is_synchronous: true },
+    &failover::Failover { is_synchronous: false },
+    &cut_off::CutOff,
+    &disk_full::DiskFull,
     &subscribers::Subscribers,
 ];
 
@@ -55,8 +62,10 @@ pub const BREACHES: &[(&str, &str, Kind, usize)] = &[
 pub enum Need {
     /// A server with the feature `faults`.
     Faults,
-    /// The rights of root.
-    Root,
+    /// A disk of its own: root mounts it.
+    Disk,
+    /// A network of its own: root makes it.
+    Network,
 }
 
 /// How much is done.

@@ -42,7 +42,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub struct Gateway {
     /// Its address.
     pub url: String,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// What is asked.
@@ -50,6 +50,7 @@ pub struct Gateway {
 struct Request {
     payment: Uuid,
     order: Uuid,
+    amount: i64,
     token: Option<String>,
 }
 
@@ -76,27 +77,34 @@ struct Books {
 }
 
 impl Gateway {
-    /// Starts it on a free port.
-    pub async fn start(journal: Arc<Journal>) -> anyhow::Result<Self> {
+    /// Starts it on a free port of this machine, and at the same port of this host too.
+    pub async fn start(journal: Arc<Journal>, also_at: Option<&str>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let here = listener.local_addr()?;
+        let mut listeners = vec![listener];
+        if let Some(host) = also_at {
+            listeners.push(TcpListener::bind((host, here.port())).await?);
+        }
         let books = Books { charges: Arc::default(), journal };
         let routes = Router::new()
             .route("/charge", post(charge))
             .route("/look_up", post(look_up))
             .route("/void", post(void))
             .with_state(books);
-        let task = tokio::spawn(async move {
-            // It ends with the scenario.
-            let _ = axum::serve(listener, routes).await;
-        });
-        Ok(Self { url, task })
+        let serve = |listener| {
+            let routes = routes.clone();
+            tokio::spawn(async move {
+                // It ends with the scenario.
+                let _ = axum::serve(listener, routes).await;
+            })
+        };
+        Ok(Self { url: format!("http://{here}"), tasks: listeners.into_iter().map(serve).collect() })
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -106,7 +114,8 @@ impl Books {
     }
 
     fn write(&self, request: &Request, event: GatewayEvent) {
-        self.journal.write(&Record::Gateway { payment: request.payment, order: request.order, event });
+        let Request { payment, order, amount, .. } = *request;
+        self.journal.write(&Record::Gateway { payment, order, amount, event });
     }
 
     /// Ends a charge, unless it has ended. It is written down while nobody else can change it.

@@ -3,7 +3,9 @@
 #[allow(dead_code, reason = "the tests of the shop use the rest of it")]
 #[path = "../../../support/cluster.rs"]
 pub mod cluster;
+pub mod disk;
 pub mod gateway;
+pub mod network;
 #[allow(dead_code, reason = "the tests of the shop use the rest of it")]
 #[path = "../../../support/proxy.rs"]
 pub mod proxy;
@@ -20,12 +22,25 @@ use tempfile::TempDir;
 use crate::arguments::Kind;
 use crate::clients::Api;
 use cluster::Cluster;
+use disk::Disk;
 use gateway::Gateway;
+use network::Network;
 use server::Server;
 
 /// What the PostgreSQL of the programme is given: many connections, nothing that waits for a disk that is not there, and a
 /// look for deadlocks before the servers give up waiting.
 const SETTINGS: &str = "-c max_connections=400 -c deadlock_timeout=10ms -c wal_level=replica -c max_wal_senders=4";
+
+/// What is under a shop when it is not this machine alone.
+#[derive(Debug, Default)]
+pub struct Site {
+    /// The disk of its database.
+    pub disk: Option<Disk>,
+    /// A network of its own, from which its database and its gateway can be reached too.
+    pub network: Option<Network>,
+    /// More settings of its PostgreSQL.
+    pub settings: &'static str,
+}
 
 /// Where and how a shop is opened.
 #[derive(Debug, Clone)]
@@ -51,6 +66,8 @@ pub struct World {
     pub database: String,
     /// Its PostgreSQL, which is its own.
     pub cluster: Option<Cluster>,
+    /// What is under it. It goes when everything on it has ended.
+    pub site: Site,
     journal: Arc<Journal>,
     gateway: Gateway,
     folder: TempDir,
@@ -60,22 +77,35 @@ pub struct World {
 impl World {
     /// Prepares a shop without servers.
     pub async fn prepare(wanted: Wanted) -> anyhow::Result<Self> {
+        Self::prepare_at(wanted, Site::default()).await
+    }
+
+    /// Prepares a shop without servers on this.
+    pub async fn prepare_at(wanted: Wanted, site: Site) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (database, cluster) = match wanted.kind {
-            Kind::Sqlite => (format!("sqlite://{}/shop.db", folder.path().display()), None),
+            Kind::Sqlite => {
+                let disk = site.disk.as_ref().map_or(folder.path(), Disk::path);
+                (format!("sqlite://{}/shop.db", disk.display()), None)
+            }
             Kind::Postgres => {
-                let cluster = Cluster::new(SETTINGS);
+                let cluster = new_cluster(&site);
                 (new_database(&cluster).await?, Some(cluster))
             }
         };
         let journal = Arc::new(Journal::create(&folder.path().join("journal"))?);
-        let gateway = Gateway::start(Arc::clone(&journal)).await?;
-        Ok(Self { servers: Vec::new(), database, cluster, journal, gateway, folder, wanted })
+        let gateway = Gateway::start(Arc::clone(&journal), site.network.as_ref().map(Network::host)).await?;
+        Ok(Self { servers: Vec::new(), database, cluster, site, journal, gateway, folder, wanted })
     }
 
     /// Opens a shop whose servers run.
     pub async fn open(wanted: Wanted) -> anyhow::Result<Self> {
-        let mut world = Self::prepare(wanted).await?;
+        Self::open_at(wanted, Site::default()).await
+    }
+
+    /// Opens a shop on this whose servers run.
+    pub async fn open_at(wanted: Wanted, site: Site) -> anyhow::Result<Self> {
+        let mut world = Self::prepare_at(wanted, site).await?;
         let database = world.database.clone();
         world.start_all(&database).await?;
         Ok(world)
@@ -101,6 +131,17 @@ impl World {
     pub fn server(&self, database: &str) -> anyhow::Result<Server> {
         let log = self.folder.path().join(format!("server-{}.log", self.servers.len()));
         Server::new(&self.wanted.binary, database, &self.plan(""), log)
+    }
+
+    /// A server in the network of this shop that does not run yet: it reaches database and gateway over that network only.
+    pub fn server_in_network(&mut self) -> anyhow::Result<Server> {
+        let network = self.site.network.as_mut().context("a network")?;
+        let over = |url: &str| url.replace("127.0.0.1", network.host());
+        let plan = format!("gateway={};{}", over(&self.gateway.url), self.wanted.plan);
+        let log = self.folder.path().join(format!("server-{}.log", self.servers.len()));
+        let server = Server::new(&self.wanted.binary, &over(&self.database), &plan, log)?;
+        network.open(server.port())?;
+        Ok(server.wrapped(&network.wrapper()))
     }
 
     /// The plan of faults of the servers, with more behind it.
@@ -155,8 +196,7 @@ impl World {
     /// What PostgreSQL complained about that must never happen.
     pub fn complaints(&self) -> Vec<String> {
         let Some(cluster) = &self.cluster else { return Vec::new() };
-        let log = std::fs::read_to_string(cluster.folder().join("log")).unwrap_or_default();
-        log.lines().filter(|line| line.contains("deadlock detected")).map(str::to_owned).collect()
+        complaints_of(cluster)
     }
 
     /// Stops every server in order, and keeps the files for somebody who wants to know what happened.
@@ -168,6 +208,24 @@ impl World {
             std::fs::copy(cluster.folder().join("log"), self.folder.path().join("postgres.log"))?;
         }
         Ok(keeps_files.then(|| self.folder.keep()))
+    }
+}
+
+/// What a PostgreSQL complained about that must never happen.
+pub fn complaints_of(cluster: &Cluster) -> Vec<String> {
+    cluster.log().lines().filter(|line| line.contains("deadlock detected")).map(str::to_owned).collect()
+}
+
+fn new_cluster(site: &Site) -> Cluster {
+    let settings = format!("{SETTINGS} {}", site.settings);
+    match (&site.disk, &site.network) {
+        (Some(disk), _) => Cluster::on_disk(&settings, disk.path()),
+        (None, Some(network)) => {
+            let cluster = Cluster::new(&format!("{settings} -c listen_addresses=127.0.0.1,{}", network.host()));
+            cluster.trust(network.range());
+            cluster
+        }
+        (None, None) => Cluster::new(&settings),
     }
 }
 

@@ -61,10 +61,14 @@ impl Server {
         })
     }
 
-    /// Runs it by way of another program, such as `ip netns exec NAME`, at this host.
-    pub fn wrapped(mut self, wrapper: &[&str], host: &str) -> Self {
+    /// Its port.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs it by way of another program, such as `ip netns exec NAME`.
+    pub fn wrapped(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|part| (*part).to_owned()).collect();
-        self.url = format!("http://{host}:{}", self.port);
         self
     }
 

@@ -1,1 +1,0 @@
-//! Histories in which one promise is broken, each of which the checker must find.

@@ -1,0 +1,175 @@
+//! What can be wrong with stock, and with what subscribers and readers were told of it.
+
+use super::history::{History, OTHER, PRODUCT, SHIPPED, SUBSCRIBER};
+use super::{Broken, check_all};
+use crate::journal::Record;
+
+const STOCK: &[Broken] = &[
+    (
+        |history| {
+            history.stock_of().by_hand = 1;
+        },
+        &["3 are allocated; orders hold 3, staff 1", "the stock is (13, 3, 1), the log adds up to (13, 3, 0)"],
+    ),
+    (
+        |history| {
+            let log = history.shop.log[&PRODUCT][..1].to_vec();
+            history.shop.log.insert(OTHER, log);
+        },
+        &["the log knows it, the stock does not"],
+    ),
+    (|history| history.row(9).sequence = 10, &["row 10: it should be row 9"]),
+    (|history| history.row(1).action = "increment".to_owned(), &["row 1: it is a increment row"]),
+    (|history| history.row(2).action = "create".to_owned(), &["row 2: it is a create row"]),
+    (
+        |history| {
+            history.add_row("decrement", 11, None);
+            history.add_row("increment", 11, None);
+            history.tell_the_last();
+        },
+        &["row 10: 3 of 2 are allocated"],
+    ),
+    (
+        |history| {
+            history.add_row("increment", 1_000_000_000, None);
+            history.add_row("decrement", 1_000_000_000, None);
+            history.tell_the_last();
+        },
+        &["row 10: 3 of 1000000013 are allocated"],
+    ),
+    (
+        |history| {
+            history.row(2).total_after += 1;
+            history.row(2).available_after += 1;
+            history.journal.retain(|record| !matches!(record, Record::Saw { version: 2, .. }));
+        },
+        &["row 2: it says (16, 0), the log adds up to (15, 0)"],
+    ),
+    (|history| history.row(3).available_after += 1, &["row 3: it says that 14 are available"]),
+    (|history| history.row(2).quantity = 4, &["row 2: increment of 4 moved 5 and 0"]),
+    (|history| history.row(2).action = "decrement".to_owned(), &["row 2: decrement of 5 moved 5 and 0"]),
+    (|history| history.row(2).action = "set".to_owned(), &["row 2: set of 5 moved 5 and 0"]),
+    (|history| history.row(2).action = "guess".to_owned(), &["row 2: guess of 5 moved 5 and 0"]),
+    (
+        |history| {
+            history.stock_of().total = 14;
+            history.tell_the_last();
+        },
+        &["the stock is (14, 3, 0), the log adds up to (13, 3, 0)", "never had [14, 3, 11]"],
+    ),
+    (
+        |history| {
+            history.stock_of().sequence = 8;
+            history.journal.retain(|record| !matches!(record, Record::SawRow { sequence: 9, .. }));
+        },
+        &["the stock counts 8 rows, the log has 9"],
+    ),
+    (
+        |history| {
+            history.stock_of().version = 8;
+            history.journal.retain(|record| !matches!(record, Record::Saw { version: 9, .. } | Record::Found { .. }));
+            let Record::Saw { numbers, .. } = history.saw(9) else { return };
+            let saw = Record::Saw { subscriber: SUBSCRIBER, product: PRODUCT, version: 8, numbers };
+            history.insert_before(saw, |record| matches!(record, Record::Followed { .. }));
+        },
+        &["version 8 after 9 changes"],
+    ),
+    (
+        |history| {
+            let earlier = history.row(4).created_at;
+            history.row(6).created_at = earlier;
+        },
+        &["row 6: it is older than the row before"],
+    ),
+];
+
+const TOLD: &[Broken] = &[
+    (
+        |history| {
+            for record in &mut history.journal {
+                if let Record::Saw { version: 2, numbers, .. } = record {
+                    *numbers = [15, 1, 14];
+                }
+            }
+        },
+        &["never had [15, 1, 14], as it was told"],
+    ),
+    (
+        |history| {
+            let again = history.saw(2);
+            history.insert_before(again, |record| matches!(record, Record::Saw { version: 9, .. }));
+        },
+        &["version 2 of product"],
+    ),
+    (
+        |history| {
+            let (anew, older) = (resubscribed(), history.saw(1));
+            for record in [anew, older] {
+                history.insert_before(record, |record| matches!(record, Record::Saw { version: 9, .. }));
+            }
+        },
+        &["version 1 of product"],
+    ),
+    (
+        |history| history.journal.retain(|record| !matches!(record, Record::SawRow { sequence: 5, .. })),
+        &["row 6 of product"],
+    ),
+    (
+        |history| history.journal.retain(|record| !matches!(record, Record::Saw { version: 9, .. })),
+        &["it last heard Some((2, [15, 0, 15])) of product"],
+    ),
+    (
+        |history| history.journal.retain(|record| !matches!(record, Record::Saw { .. })),
+        &["it last heard None of product"],
+    ),
+    (
+        |history| history.journal.retain(|record| !matches!(record, Record::SawOrder { .. })),
+        &["it last heard None of order"],
+    ),
+    (
+        |history| {
+            let states = ["INCOMPLETE", "UNPAID", "UNFULFILLED"].map(str::to_owned);
+            let older = Record::SawOrder { subscriber: SUBSCRIBER, order: SHIPPED, states };
+            history.insert_before(older, |record| matches!(record, Record::Rested { .. }));
+        },
+        &["it last heard Some([\"INCOMPLETE\""],
+    ),
+    (
+        |history| history.journal.retain(|record| !matches!(record, Record::SawRow { sequence: 9, .. })),
+        &["it last heard of row 8 of product"],
+    ),
+    (|history| history.read(8), &["version 8 was read after version 9 was known"]),
+    (
+        |history| {
+            // What was pushed is known, and so is what a mutation answered.
+            history.journal.retain(|record| !matches!(record, Record::Found { .. }));
+            history.journal.retain(|record| !matches!(record, Record::Saw { .. } | Record::Rested { .. }));
+            history.read(1);
+        },
+        &["version 1 was read after version 2 was known"],
+    ),
+];
+
+#[test]
+fn broken_stock_is_found() {
+    check_all(STOCK);
+}
+
+#[test]
+fn a_wrong_word_to_subscribers_and_readers_is_found() {
+    check_all(TOLD);
+}
+
+#[test]
+fn a_new_subscription_may_begin_with_what_was_told_before() {
+    let mut history = History::sound();
+    let again = history.saw(2);
+    for record in [resubscribed(), again] {
+        history.insert_before(record, |record| matches!(record, Record::Saw { version: 9, .. }));
+    }
+    assert_eq!(crate::check_stored(&history.shop, &history.journal).violations(), [""; 0]);
+}
+
+fn resubscribed() -> Record {
+    Record::Subscribed { subscriber: SUBSCRIBER, products: vec![PRODUCT] }
+}
