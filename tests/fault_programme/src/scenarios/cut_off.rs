@@ -83,7 +83,7 @@ impl Scenario for CutOff {
             takes_changes(stage, &far_url, &traffic.products, "its link is back").await?;
         }
         traffic.more(3 * CLIENTS, Duration::from_secs(5)).await;
-        traffic.end().await
+        traffic.end(stage).await
     }
 }
 

@@ -85,7 +85,7 @@ impl Scenario for Failover {
             }
             standby = self.standby(&stage.world).await?;
         }
-        traffic.end().await
+        traffic.end(stage).await
     }
 }
 
