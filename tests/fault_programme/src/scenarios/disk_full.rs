@@ -93,7 +93,7 @@ impl Scenario for DiskFull {
             sells_again(stage, &traffic.products[0]).await?;
         }
         traffic.more(3 * CLIENTS, Duration::from_secs(10)).await;
-        traffic.end().await
+        traffic.end(stage).await
     }
 }
 
