@@ -91,6 +91,11 @@ pub enum Record {
         /// The number of the row in the log of the product.
         sequence: i32,
     },
+    /// A subscriber to the log was told that its cursor is of other data. It begins anew with what comes from then on.
+    CursorRefused {
+        /// Who.
+        subscriber: u64,
+    },
     /// A subscriber has waited until the shop was at rest and stops looking. What it was sent last must be the last there
     /// is.
     Rested {
@@ -113,6 +118,9 @@ pub enum Record {
         /// Which.
         name: String,
     },
+    /// Another server of the database took over on purpose, as in a failover: cursors of the log are refused after it, since
+    /// no server can tell whether it has everything.
+    TakenOver,
     /// The data was set back on purpose, to an earlier state, without its last commits: a failover to a standby that did
     /// not have them. What was acknowledged before may be gone, and versions may begin again.
     SetBack,

@@ -29,6 +29,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     let possible: BTreeMap<Uuid, BTreeSet<[i32; 3]>> =
         shop.log.iter().map(|(id, log)| (*id, numbers_of(log))).collect();
     let mut all = BTreeMap::<u64, Heard<'_>>::new();
+    let mut is_taken_over = false;
     for record in told.records {
         match record {
             Record::Subscribed { subscriber, products } => {
@@ -58,6 +59,13 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
                         format!("subscriber {subscriber}: row {sequence} of product {product} came after row {last}")
                     });
                 }
+            }
+            Record::TakenOver => is_taken_over = true,
+            Record::CursorRefused { subscriber } => {
+                all.entry(*subscriber).or_default().rows.clear();
+                verdict.unless(is_taken_over, || {
+                    format!("subscriber {subscriber}: its cursor was refused, and the data is the same as before")
+                });
             }
             Record::Rested { subscriber } => {
                 if let Some(heard) = all.get(subscriber) {

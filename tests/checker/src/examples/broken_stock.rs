@@ -138,6 +138,10 @@ const TOLD: &[Broken] = &[
         |history| history.journal.retain(|record| !matches!(record, Record::SawRow { sequence: 9, .. })),
         &["it last heard of row 8 of product"],
     ),
+    (
+        |history| history.journal.push(Record::CursorRefused { subscriber: SUBSCRIBER }),
+        &["its cursor was refused, and the data is the same as before"],
+    ),
     (|history| history.read(8), &["version 8 was read after version 9 was known"]),
     (
         |history| {
@@ -166,6 +170,17 @@ fn a_new_subscription_may_begin_with_what_was_told_before() {
     let again = history.saw(2);
     for record in [resubscribed(), again] {
         history.insert_before(record, |record| matches!(record, Record::Saw { version: 9, .. }));
+    }
+    assert_eq!(crate::check_stored(&history.shop, &history.journal).violations(), [""; 0]);
+}
+
+#[test]
+fn the_log_may_be_read_from_another_place_on_when_another_server_took_over() {
+    let mut history = History::sound();
+    let is_missed = |record: &Record| matches!(record, Record::SawRow { sequence: 5 | 6, .. });
+    history.journal.retain(|record| !is_missed(record));
+    for record in [Record::TakenOver, Record::CursorRefused { subscriber: SUBSCRIBER }] {
+        history.insert_before(record, |record| matches!(record, Record::SawRow { sequence: 7, .. }));
     }
     assert_eq!(crate::check_stored(&history.shop, &history.journal).violations(), [""; 0]);
 }

@@ -105,9 +105,12 @@ impl Subscriber {
                 })
             }
             Subject::Order(order) => {
-                let order = checker::id::uuid(order).and_then(|order| shop.orders.get(&order));
-                let states = order.map(|order| [&order.status, &order.payment, &order.shipping]);
-                states.map(|states| states.map(|state| state.to_uppercase())) == heard.states
+                // What was taken away with an earlier state of the data has no last state.
+                let Some(order) = checker::id::uuid(order).and_then(|order| shop.orders.get(&order)) else {
+                    return true;
+                };
+                let states = [&order.status, &order.payment, &order.shipping].map(|state| state.to_uppercase());
+                heard.states == Some(states)
             }
             Subject::Log => heard
                 .rows
@@ -171,6 +174,7 @@ impl Watch {
                     // The log is another one, as after a failover that lost commits.
                     if message["payload"][0]["extensions"]["code"] == "BAD_CURSOR" {
                         *self.heard() = Heard::default();
+                        self.journal.write(&Record::CursorRefused { subscriber: self.number });
                     }
                     return None;
                 }

@@ -71,10 +71,10 @@ impl Scenario for CutOff {
         let near_url = stage.world.servers[0].url.clone();
         let traffic = Traffic::begin(stage, CLIENTS, usual).await?;
         for turn in 0..cuts(stage.size) {
-            traffic.more(3 * CLIENTS, Duration::from_secs(5)).await;
+            traffic.more(2 * CLIENTS, Duration::from_secs(3)).await;
             // The short form has both kinds.
             let is_link = turn % 2 == 1;
-            let (least, most) = (stage.size.of(3_000, 5_000) as u64, stage.size.of(5_000, 60_000) as u64);
+            let (least, most) = (stage.size.of(3_000, 5_000) as u64, stage.size.of(4_000, 60_000) as u64);
             let until = Instant::now() + Duration::from_millis(stage.dice.random_range(least..most));
             cut(stage, is_link)?;
             takes_changes(stage, &near_url, &traffic.products, "another replica is cut off").await?;
@@ -82,7 +82,7 @@ impl Scenario for CutOff {
             mend(stage, is_link)?;
             takes_changes(stage, &far_url, &traffic.products, "its link is back").await?;
         }
-        traffic.more(3 * CLIENTS, Duration::from_secs(5)).await;
+        traffic.more(2 * CLIENTS, Duration::from_secs(3)).await;
         traffic.end(stage).await
     }
 }

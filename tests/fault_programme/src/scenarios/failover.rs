@@ -93,6 +93,7 @@ impl Failover {
     /// Moves from the primary to the standby.
     async fn fail_over(&self, stage: &mut Stage, name: &Proxy, standby: Cluster) -> anyhow::Result<()> {
         let old = stage.world.cluster.take().context("a primary")?;
+        stage.world.journal().write(&Record::TakenOver);
         if !self.is_synchronous {
             stage.world.journal().write(&Record::SetBack);
         }

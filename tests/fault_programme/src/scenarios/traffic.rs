@@ -51,8 +51,9 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Makes products, sends so many clients, and has some look on.
+    /// Makes products, sends so many clients, and has some look on. A release has no gateway of the programme.
     pub async fn begin(stage: &mut Stage, clients: usize, choose: fn(&mut StdRng) -> String) -> anyhow::Result<Self> {
+        let choose = if stage.world.is_release() { no_gateway } else { choose };
         let api = stage.world.api()?;
         let mut products = Vec::new();
         for number in 0..PRODUCTS {
@@ -122,11 +123,19 @@ async fn follow(
         let product = products[dice.random_range(0..products.len())].clone();
         let Some(order) = buyer::order(&api, &[(product, 1)]).await else { continue };
         followers.push(Subscriber::look(api.servers(), Subject::Order(order.clone()), &journal, Pace::Fast));
-        buyer::pay(&api, &order, "remote", Some(&choose(&mut dice))).await;
+        match choose(&mut dice).as_str() {
+            "" => buyer::pay(&api, &order, "manual", None).await,
+            token => buyer::pay(&api, &order, "remote", Some(token)).await,
+        };
         let after = if dice.random() { CANCEL_ORDER } else { SHIP_ORDER };
         buyer::insist(&api, after, json!({ "orderId": order }), true).await;
     }
     followers
+}
+
+/// Pays without a gateway.
+fn no_gateway(_: &mut StdRng) -> String {
+    String::new()
 }
 
 /// Pays without a gateway half of the time, and through one that answers soon.

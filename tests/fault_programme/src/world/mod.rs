@@ -188,9 +188,9 @@ impl World {
         self.wanted.replicas
     }
 
-    /// The kind of its database.
-    pub const fn kind(&self) -> Kind {
-        self.wanted.kind
+    /// Whether its servers are releases, without the gateway of the programme.
+    pub const fn is_release(&self) -> bool {
+        self.wanted.is_release
     }
 
     /// What PostgreSQL complained about that must never happen.
