@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 
 /// Breaks a shop on purpose, again and again, and checks that it keeps its promises.
 #[derive(Debug, Clone, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "these are switches of a command line")]
 #[command(name = "tests/faults")]
 pub struct Arguments {
     /// Goes on with ever new seeds for so long: 90s, 30m, 2h. Without it every scenario runs once, in its short form.

@@ -6,6 +6,12 @@
 //! did not begin.
 
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the machinery that it shares with the tests of the shop ends what fails"
+)]
+#![allow(clippy::disallowed_methods, reason = "these are the rules of the server, and this is none")]
 
 mod arguments;
 mod clients;
