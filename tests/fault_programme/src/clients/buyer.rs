@@ -69,7 +69,7 @@ pub async fn insist(api: &Api, mutation: Mutation, mut input: Value, is_keyed: b
         let is_known = !matches!(outcome, Outcome::Unknown { .. });
         if is_known || tries == MAX_SENT || !(is_keyed || is_harmless) {
             let is_doubled =
-                is_keyed && done(&outcome).is_some() && SENT.fetch_add(1, Ordering::Relaxed) % DOUBLED == 0;
+                is_keyed && done(&outcome).is_some() && SENT.fetch_add(1, Ordering::Relaxed).is_multiple_of(DOUBLED);
             if is_doubled {
                 api.change(mutation, input).await;
             }

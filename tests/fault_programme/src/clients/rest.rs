@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::subscriber::Subscriber;
 
 /// Longest time until a shop is at rest that keeps its promises.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);

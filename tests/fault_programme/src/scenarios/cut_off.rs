@@ -102,9 +102,9 @@ fn cut(stage: &mut Stage, is_link: bool) -> anyhow::Result<()> {
 fn mend(stage: &mut Stage, is_link: bool) -> anyhow::Result<()> {
     let network = stage.world.site.network.as_ref().context("a network")?;
     if is_link {
-        network.link(true)?
+        network.link(true)?;
     } else {
-        network.restore()?
+        network.restore()?;
     }
     stage.world.fault("the link is back");
     Ok(())

@@ -31,7 +31,7 @@ const fn megabytes(kind: Kind) -> usize {
 const SETTINGS: &str = "-c shared_buffers=16MB -c min_wal_size=2MB -c max_wal_size=8MB";
 
 /// Longest time until the shop sells again.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(100);

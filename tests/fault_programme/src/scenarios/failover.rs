@@ -25,7 +25,7 @@ const CLIENTS: usize = 16;
 const SETTINGS: &str = "-c synchronous_commit=on -c wal_keep_size=512MB";
 
 /// Longest time until a standby follows.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -44,7 +44,7 @@ impl Network {
 
     fn make(&self, net: &str) -> anyhow::Result<()> {
         let Self { name, .. } = self;
-        let (outer, inner) = (self.outer(), "shop");
+        let (outer, inner) = (Self::outer(), "shop");
         ip(&["netns", "add", name])?;
         ip(&["link", "add", &outer, "type", "veth", "peer", "name", inner, "netns", name])?;
         for (outside, inside) in [(1, 2), (5, 6)] {
@@ -58,7 +58,7 @@ impl Network {
         Ok(())
     }
 
-    fn outer(&self) -> String {
+    fn outer() -> String {
         // A name of a device has at most fifteen characters.
         format!("oh{}", std::process::id())
     }
@@ -99,14 +99,14 @@ impl Network {
         let Self { name, host, inside_to_database, .. } = self;
         let lost = ["lladdr", NOWHERE, "nud", "permanent"];
         ip(&[&["-n", name, "neighbour", "replace", host, "dev", "shop"][..], &lost].concat())?;
-        ip(&[&["neighbour", "replace", inside_to_database, "dev", &self.outer()][..], &lost].concat())
+        ip(&[&["neighbour", "replace", inside_to_database, "dev", &Self::outer()][..], &lost].concat())
     }
 
     /// Lets everything through again.
     pub fn restore(&self) -> anyhow::Result<()> {
         let Self { name, host, inside_to_database, .. } = self;
         ip(&["-n", name, "neighbour", "delete", host, "dev", "shop"])?;
-        ip(&["neighbour", "delete", inside_to_database, "dev", &self.outer()])
+        ip(&["neighbour", "delete", inside_to_database, "dev", &Self::outer()])
     }
 
     /// Takes the link away, for clients too; or brings it back.
@@ -124,7 +124,7 @@ impl Drop for Network {
             outer.abort();
         }
         // The link goes with its inner end. Whatever was not made cannot be removed.
-        let _ = ip(&["link", "delete", &self.outer()]);
+        let _ = ip(&["link", "delete", &Self::outer()]);
         let _ = ip(&["netns", "delete", &self.name]);
     }
 }

@@ -11,10 +11,10 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 /// Longest time until a server is ready.
-const MAX_START: Duration = Duration::from_secs(120);
+const MAX_START: Duration = Duration::from_mins(2);
 
 /// Longest time until a server that was told to stop is gone.
-const MAX_STOP: Duration = Duration::from_secs(60);
+const MAX_STOP: Duration = Duration::from_mins(1);
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
