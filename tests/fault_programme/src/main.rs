@@ -17,6 +17,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -24,6 +25,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let [from, to] = &arguments.relay[..] {
         match world::network::relay(from, to).await? {}
     }
-    let is_well = run::run(arguments).await?;
+    // Whoever is told to stop takes away what was mounted, linked and started.
+    let mut stop = signal(SignalKind::terminate())?;
+    let is_well = tokio::select! {
+        done = run::run(arguments) => done?,
+        _ = stop.recv() => false,
+        _ = tokio::signal::ctrl_c() => false,
+    };
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
