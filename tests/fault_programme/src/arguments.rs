@@ -7,8 +7,8 @@ use clap::{Parser, ValueEnum};
 
 /// Breaks a shop on purpose, again and again, and checks that it keeps its promises.
 #[derive(Debug, Clone, Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "these are switches of a command line")]
 #[command(name = "tests/faults")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub struct Arguments {
     /// Goes on with ever new seeds for so long: 90s, 30m, 2h. Without it every scenario runs once, in its short form.
     #[arg(long = "for", value_parser = duration)]

@@ -6,12 +6,7 @@
 //! did not begin.
 
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "the machinery that it shares with the tests of the shop ends what fails"
-)]
-#![allow(clippy::disallowed_methods, reason = "these are the rules of the server, and this is none")]
+#![expect(clippy::disallowed_methods, reason = "they are banned in the server; here everything ends with its scenario")]
 
 mod arguments;
 mod clients;
@@ -22,6 +17,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -29,6 +25,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let [from, to] = &arguments.relay[..] {
         match world::network::relay(from, to).await? {}
     }
-    let is_well = run::run(arguments).await?;
+    // Whoever is told to stop takes away what was mounted, linked and started.
+    let mut stop = signal(SignalKind::terminate())?;
+    let is_well = tokio::select! {
+        done = run::run(arguments) => done?,
+        _ = stop.recv() => false,
+        _ = tokio::signal::ctrl_c() => false,
+    };
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,7 +7,7 @@ use super::history::{
 };
 use super::{Broken, check_all};
 use crate::id::id;
-use crate::journal::{GatewayEvent, Record};
+use crate::journal::{GatewayEvent, Outcome, Record};
 
 const STATES: &[Broken] = &[
     (
@@ -38,7 +38,7 @@ const STATES: &[Broken] = &[
             history.order_of(CANCELLED).payment = "in_progress".to_owned();
             history.add_payment(OTHER, CANCELLED, "manual", "in_progress");
             let input = json!({ "orderId": id("order", CANCELLED), "idempotencyKey": key_of(OTHER) });
-            history.call("payOrder", input, None);
+            history.call("payOrder", input, None::<Outcome>);
         },
         &["cancelled while paying"],
     ),

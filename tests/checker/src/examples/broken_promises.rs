@@ -149,7 +149,7 @@ fn a_key_may_be_sent_again() {
     let mut history = History::sound();
     history.pay(PAID, MANUAL, "SUCCEEDED");
     history.adjust("delivery", refused("UNAVAILABLE"));
-    history.adjust("delivery", None);
+    history.adjust("delivery", None::<Outcome>);
     assert_eq!(crate::check_stored(&history.shop, &history.journal).violations(), [""; 0]);
 }
 

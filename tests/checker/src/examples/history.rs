@@ -189,7 +189,7 @@ impl History {
     }
 
     /// A call that adjusts stock, under a note.
-    pub fn adjust(&mut self, note: &str, outcome: Option<Outcome>) {
+    pub fn adjust(&mut self, note: &str, outcome: impl Into<Option<Outcome>>) {
         let change = json!({ "productId": id("product", PRODUCT), "action": "INCREMENT", "quantity": 5 });
         self.call("adjustStock", json!({ "changes": [change], "note": note, "idempotencyKey": note }), outcome);
     }
@@ -264,11 +264,11 @@ impl History {
     }
 
     /// A call, and its answer if there is one.
-    pub fn call(&mut self, mutation: &str, input: Value, outcome: Option<Outcome>) {
+    pub fn call(&mut self, mutation: &str, input: Value, outcome: impl Into<Option<Outcome>>) {
         self.calls += 1;
         let call = self.calls;
         self.journal.push(Record::Call { call, mutation: mutation.to_owned(), input });
-        self.journal.extend(outcome.map(|outcome| Record::Answer { call, outcome }));
+        self.journal.extend(outcome.into().map(|outcome| Record::Answer { call, outcome }));
     }
 
     /// Puts a record before the first one that is like this.
@@ -325,13 +325,13 @@ impl History {
 }
 
 /// It was done.
-pub fn done(data: Value) -> Option<Outcome> {
-    Some(Outcome::Done { data, codes: Vec::new() })
+pub fn done(data: Value) -> Outcome {
+    Outcome::Done { data, codes: Vec::new() }
 }
 
 /// It was refused.
-pub fn refused(code: &str) -> Option<Outcome> {
-    Some(Outcome::Refused { codes: vec![code.to_owned()] })
+pub fn refused(code: &str) -> Outcome {
+    Outcome::Refused { codes: vec![code.to_owned()] }
 }
 
 /// The key under which a payment was begun.

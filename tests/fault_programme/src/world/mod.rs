@@ -1,12 +1,12 @@
 //! What is broken: a shop with its database, its servers, its gateway and the journal of everybody who has to do with it.
 
-#[allow(dead_code, reason = "the tests of the shop use the rest of it")]
+#[allow(dead_code, clippy::expect_used, reason = "it is made for tests, which use the rest of it")]
 #[path = "../../../support/cluster.rs"]
 pub mod cluster;
 pub mod disk;
 pub mod gateway;
 pub mod network;
-#[allow(dead_code, reason = "the tests of the shop use the rest of it")]
+#[allow(dead_code, clippy::expect_used, reason = "it is made for tests, which use the rest of it")]
 #[path = "../../../support/proxy.rs"]
 pub mod proxy;
 pub mod server;
