@@ -34,6 +34,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Failover {
     /// Whether a commit waits until the standby has it.
     pub is_synchronous: bool,
+    /// Whether the old primary crashes and comes back before the name moves.
+    pub comes_back: bool,
 }
 
 const fn failovers(size: Size) -> usize {
@@ -43,14 +45,18 @@ const fn failovers(size: Size) -> usize {
 #[async_trait]
 impl Scenario for Failover {
     fn name(&self) -> &'static str {
-        if self.is_synchronous { "failover" } else { "failover-async" }
+        match (self.is_synchronous, self.comes_back) {
+            (true, false) => "failover",
+            (true, true) => "failover-back",
+            (false, _) => "failover-async",
+        }
     }
 
     fn what(&self) -> &'static str {
-        if self.is_synchronous {
-            "a synchronous standby that is promoted while the name still leads to the old primary"
-        } else {
-            "an asynchronous standby that is promoted, without the last commits"
+        match (self.is_synchronous, self.comes_back) {
+            (true, false) => "a synchronous standby that is promoted while the name still leads to the old primary",
+            (true, true) => "the same, and the old primary crashes and comes back before the name moves",
+            (false, _) => "an asynchronous standby that is promoted, without the last commits",
         }
     }
 
@@ -97,7 +103,8 @@ impl Failover {
         if !self.is_synchronous {
             stage.world.journal().write(&Record::SetBack);
         }
-        let (is_first_dead, is_dead) = (stage.dice.random_ratio(1, 3), stage.dice.random_ratio(1, 2));
+        let (is_first_dead, is_dead) =
+            (stage.dice.random_ratio(1, 3) && !self.comes_back, stage.dice.random_ratio(1, 2));
         if is_first_dead {
             stage.fault("the primary crashes");
             block_in_place(|| old.stop("immediate"));
@@ -105,6 +112,15 @@ impl Failover {
         stage.fault("the standby is promoted; the name still leads to the old primary");
         block_in_place(|| standby.promote());
         sleep(Duration::from_millis(stage.dice.random_range(0..4_000))).await;
+        if self.comes_back {
+            // What waits for the standby is on its disk, and nobody waits any more when it is back.
+            stage.fault("the old primary crashes and comes back");
+            block_in_place(|| {
+                old.stop("immediate");
+                old.resume();
+            });
+            sleep(Duration::from_millis(stage.dice.random_range(1_000..4_000))).await;
+        }
         if is_dead && !is_first_dead {
             stage.fault("the old primary crashes");
             block_in_place(|| old.stop("immediate"));
