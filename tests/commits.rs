@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::json;
 
-use crate::support::{Client, Proxy, Shop, Socket, codes, eventually};
+use crate::support::cluster::Cluster;
+use crate::support::{Client, Place, Proxy, Shop, Socket, codes, eventually};
 
 const STOCK: &str = "subscription($id: ID!) { stockChanged(productIds: [$id]) { total version } }";
 
@@ -97,4 +99,48 @@ async fn a_commit_that_is_found_late_is_told_to_those_who_watch() {
     );
     assert_eq!(shop.log(&mug).await.len(), 3);
     shop.close().await;
+}
+
+/// A primary that comes back from a crash shows commits for which it was still waiting for a synchronous standby. They are
+/// no answer: when the standby takes over, they are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_standby_has_is_not_acknowledged_after_a_crash() {
+    let Some(cluster) = Cluster::start("") else { return };
+    let url = cluster.url("postgres");
+    let shop = Shop::open_by(Place::of(&url), &url).await;
+    let mug = shop.product("MUG", 0).await;
+    let key = json!({ "input": { "idempotencyKey": "once", "changes": [{ "productId": mug, "action": "INCREMENT", "quantity": 1 }] } });
+    let receive = "mutation($input: AdjustStockInput!) { adjustStock(input: $input) { stocks { total } } }";
+    set(&url, &["ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()"]).await;
+
+    let asking = tokio::spawn({
+        let (client, key) = (Client::clone(&shop), key.clone());
+        async move { client.ask(receive, key).await }
+    });
+    eventually("its commit waits for the standby", || async {
+        set(&url, &["SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"]).await > 0
+    })
+    .await;
+    cluster.stop("immediate");
+    cluster.resume();
+    assert_eq!(asking.await.expect("no panic")["errors"][0]["extensions"]["code"], "TIMEOUT", "no standby has it");
+    let again = shop.ask(receive, key.clone()).await;
+    assert!(again.get("errors").is_some(), "and whoever asks again is not told that it is there: {again}");
+
+    set(&url, &["ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"]).await;
+    eventually("the shop goes on", || async { shop.ask(receive, key.clone()).await.get("errors").is_none() }).await;
+    assert_eq!(shop.stock(&mug).await, (1, 0, 1), "it happened once");
+    shop.close().await;
+}
+
+/// Runs statements, each by itself; how many rows the last one found.
+async fn set(url: &str, statements: &[&str]) -> usize {
+    let db = Database::connect(url).await.expect("the database");
+    let mut found = 0;
+    for statement in statements {
+        let statement = Statement::from_string(db.get_database_backend(), *statement);
+        found = db.query_all_raw(statement).await.expect("rows").len();
+    }
+    db.close().await.expect("an end");
+    found
 }

@@ -2,6 +2,9 @@
 //! to know whether it was committed writes the same token under the same primary key. That waits for a transaction that
 //! is still alive, finds the token of one that was committed, and keeps one that was not from ever being committed.
 //!
+//! On PostgreSQL the look-up is a transaction that writes, also where it finds the token: a primary that came back from a
+//! crash shows commits that no synchronous standby has, and whoever writes after them waits until one has.
+//!
 //! It never goes by the number of a transaction: after a crash PostgreSQL gives numbers out again.
 
 use chrono::TimeDelta;
@@ -9,8 +12,9 @@ use entity::commit_token::{ActiveModel, Column, Entity};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter};
 
+use super::postgres::bar_unless_committed;
 use crate::faults::{self, Transaction};
 use domain::Time;
 
@@ -56,6 +60,10 @@ pub async fn write(tx: &Transaction, token: Token) -> Result<(), DbErr> {
 /// When the database does not answer, or the transaction is still alive when the lock timeout is over.
 pub async fn outcome(db: &DatabaseConnection, token: Uuid, now: Time) -> Result<Outcome, DbErr> {
     faults::database_call()?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        let is_barred = bar_unless_committed(db, token).await?;
+        return Ok(if is_barred { Outcome::NotCommitted } else { Outcome::Committed });
+    }
     let nothing = OnConflict::column(Column::Token).do_nothing().to_owned();
     Entity::insert(row(token, true, now)).on_conflict(nothing).exec_without_returning(db).await?;
     let found = Entity::find_by_id(token).one(db).await?;

@@ -35,7 +35,7 @@ pub use lineage::log_lineage;
 pub use log::{log_end, not_written_by, nth_position_of, written_by};
 pub use notifier::Notifier;
 pub use search::has_search_index;
-pub use transaction::{Timeouts, advisory_lock, begin_info, record};
+pub use transaction::{Timeouts, advisory_lock, bar_unless_committed, begin_info, record};
 
 /// Connections of one replica that read.
 const READERS: u32 = 8;

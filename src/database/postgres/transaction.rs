@@ -81,3 +81,18 @@ pub async fn record(
     tx.execute_raw(sql(insert, [kinds.into(), ids.into(), versions.into(), token.into(), earlier.into()])).await?;
     Ok(())
 }
+
+/// Bars the transaction with this token from ever being committed, unless it was; returns whether it is barred. It waits for
+/// a transaction that is still alive, and, as a commit does, for a synchronous standby: also where it changes nothing.
+///
+/// # Errors
+/// When the database does not answer, or the wait for the transaction is over.
+pub async fn bar_unless_committed<C: ConnectionTrait>(db: &C, token: Uuid) -> Result<bool, DbErr> {
+    // The setting is a value of the row so that it is evaluated.
+    let statement = "INSERT INTO commit_token (token, is_barred, created_at) \
+        SELECT $1, set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
+        ELSE current_setting('synchronous_commit') END, true) <> '', clock_timestamp() \
+        ON CONFLICT (token) DO UPDATE SET is_barred = commit_token.is_barred RETURNING is_barred";
+    let row = db.query_one_raw(sql(statement, [token.into()])).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("a commit token".to_owned()))?.try_get("", "is_barred")
+}
