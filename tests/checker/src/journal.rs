@@ -121,6 +121,9 @@ pub enum Record {
     /// Another server of the database took over on purpose, as in a failover: cursors of the log are refused after it, since
     /// no server can tell whether it has everything.
     TakenOver,
+    /// A database came back that shows commits for which nobody else vouches, and that another one is about to replace.
+    /// What was only shown or pushed from then on may be gone; what was acknowledged may not.
+    ShowsMore,
     /// The data was set back on purpose, to an earlier state, without its last commits: a failover to a standby that did
     /// not have them. What was acknowledged before may be gone, and versions may begin again.
     SetBack,
@@ -295,6 +298,8 @@ pub struct Told<'a> {
     pub calls: BTreeMap<u64, Call<'a>>,
     /// Whether the data was set back on purpose.
     pub is_set_back: bool,
+    /// Whether more was shown than was acknowledged, on purpose.
+    pub shows_more: bool,
 }
 
 impl<'a> Told<'a> {
@@ -315,7 +320,12 @@ impl<'a> Told<'a> {
                 _ => {}
             }
         }
-        Self { records, calls, is_set_back: records.contains(&Record::SetBack) }
+        Self {
+            records,
+            calls,
+            is_set_back: records.contains(&Record::SetBack),
+            shows_more: records.contains(&Record::ShowsMore),
+        }
     }
 
     /// The calls of a mutation.

@@ -115,6 +115,7 @@ impl Failover {
         if self.comes_back {
             // What waits for the standby is on its disk, and nobody waits any more when it is back.
             stage.fault("the old primary crashes and comes back");
+            stage.world.journal().write(&Record::ShowsMore);
             block_in_place(|| {
                 old.stop("immediate");
                 old.resume();
