@@ -9,18 +9,20 @@ use domain::world::Tables;
 /// The transaction of a batch.
 pub type Transaction = sea_orm::DatabaseTransaction;
 
+/// The transaction as it is.
+#[inline]
+#[must_use]
+pub const fn transaction(transaction: Transaction) -> Transaction {
+    transaction
+}
+
 /// Does nothing.
 #[inline]
-#[expect(clippy::unused_async, reason = "the point waits where faults can be planned")]
 pub async fn reach(_: Point, _: Uuid) {}
 
 /// Fails nothing.
 #[inline]
-#[expect(
-    clippy::missing_errors_doc,
-    clippy::unnecessary_wraps,
-    reason = "the call may fail where faults can be planned"
-)]
+#[expect(clippy::missing_errors_doc, reason = "it has none")]
 pub const fn database_call() -> Result<(), DbErr> {
     Ok(())
 }

@@ -85,10 +85,10 @@ pub fn database_call() -> Result<(), DbErr> {
 #[derive(Debug)]
 pub struct Transaction(DatabaseTransaction);
 
-impl From<DatabaseTransaction> for Transaction {
-    fn from(transaction: DatabaseTransaction) -> Self {
-        Self(transaction)
-    }
+/// A transaction whose calls may fail.
+#[must_use]
+pub const fn transaction(transaction: DatabaseTransaction) -> Transaction {
+    Transaction(transaction)
 }
 
 impl Transaction {

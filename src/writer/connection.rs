@@ -110,7 +110,7 @@ impl Connection {
         let begun = self.db().await?.begin_with_options(options).await;
         // Only an acknowledged end makes it clean again.
         self.is_clean = false;
-        begun.map(Into::into)
+        begun.map(faults::transaction)
     }
 
     /// Commits. When it fails, the connection is not used again.
