@@ -14,8 +14,8 @@ use domain::stock::Stock;
 
 use super::Coalesced;
 
-/// Of so many versions one is lost where that promise is broken on purpose.
-const LOST: i32 = 5;
+/// Of so many versions one is published where that promise is broken on purpose.
+const PUBLISHED: i32 = 5;
 
 /// What a batch has committed, as far as somebody may follow it.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Hub {
 
     /// Announces the stock of a product as another replica left it.
     pub fn announce_stock(&self, stock: &Stock) {
-        if faults::breaks(Breach::LostLastValue) && stock.version % LOST == 0 {
+        if faults::breaks(Breach::LostLastValue) && stock.version % PUBLISHED != 0 {
             return;
         }
         self.0.stocks.publish(stock.product, stock.version, stock);

@@ -288,9 +288,10 @@ impl Batches {
         faults::change(&mut loaded.tables);
         faults::reach(Point::WriterDecided, Uuid::nil()).await;
         let token = Token { new: self.random.secret_uuid(), earlier: self.earlier, now };
-        // What an earlier request with the same key has done is answered when a standby that must have it has it, too.
-        let repeats = self.connection.is_shared() && loaded.tables.keys.rows().next().is_some();
-        let is_written = is_probe || repeats || loaded.tables.has_changes();
+        // Whoever is told that all is as they want it is told so when a standby that must have it has it, too: what they
+        // asked for may have been done by an earlier request.
+        let is_accepted = self.connection.is_shared() && attempt.jobs.iter().any(|job| job.is_accepted());
+        let is_written = is_probe || is_accepted || loaded.tables.has_changes();
         if is_written {
             save(transaction, &loaded, token).await?;
         }

@@ -43,6 +43,8 @@ pub trait Job: Send {
     fn is_late(&self, now: Instant) -> bool;
     /// Decides; what it staged is kept when it is accepted and undone when it is refused or panics.
     fn decide(&mut self, tables: &mut Tables, now: Time, public_stock: PublicStock, random: &mut Random);
+    /// Whether it was accepted, also where that changed nothing.
+    fn is_accepted(&self) -> bool;
     /// Answers its caller.
     fn answer(self: Box<Self>, end: JobEnd);
 }
@@ -100,6 +102,10 @@ impl<C: Command> Job for Pending<C> {
                 Err(Error::Failure(anyhow::anyhow!("a decision panicked: {}", std::any::type_name::<C>())))
             }
         });
+    }
+
+    fn is_accepted(&self) -> bool {
+        matches!(self.decided, Some(Ok(_)))
     }
 
     fn answer(self: Box<Self>, end: JobEnd) {

@@ -28,7 +28,8 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// When it does not answer.
 pub async fn gauges(server: &str) -> anyhow::Result<BTreeMap<String, f64>> {
     let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-    let text = http.get(format!("{server}/metrics")).send().await.context("the metrics")?.text().await?;
+    let text =
+        http.get(format!("{server}/metrics")).send().await.context("the metrics")?.error_for_status()?.text().await?;
     let lines = text.lines().filter_map(|line| line.rsplit_once(' '));
     let ours = lines.filter(|(name, _)| GAUGES.iter().any(|gauge| name.split('{').next() == Some(gauge)));
     Ok(ours.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())

@@ -68,11 +68,10 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
                     format!("subscriber {subscriber}: its cursor was refused, and the data is the same as before")
                 });
             }
-            Record::Rested { subscriber } => {
-                if let Some(heard) = all.get(subscriber) {
-                    check_last(*subscriber, heard, shop, verdict);
-                }
-            }
+            Record::Rested { subscriber } => match all.get(subscriber) {
+                Some(heard) => check_last(*subscriber, heard, shop, verdict),
+                None => verdict.add(format!("subscriber {subscriber}: it never heard anything")),
+            },
             _ => {}
         }
     }

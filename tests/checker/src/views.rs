@@ -18,6 +18,12 @@ const PAGE: usize = 10;
 /// Maximum number of orders that are asked for.
 const MAX_ORDERS: usize = 200;
 
+/// How often a server is asked that fails.
+const MAX_TRIES: u32 = 10;
+
+/// Pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Longest time for an answer.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -82,10 +88,18 @@ pub async fn check(shop: &Shop, servers: &[String], verdict: &mut Verdict) -> an
 }
 
 async fn ask(http: &reqwest::Client, server: &str, query: String) -> anyhow::Result<Value> {
-    let sent = http.post(format!("{server}/graphql")).json(&json!({ "query": query })).send().await;
-    let mut answer: Value = sent.context("a server at rest")?.json().await?;
-    ensure!(answer.get("errors").is_none(), "a server at rest answers {answer}");
-    Ok(answer["data"].take())
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let sent = http.post(format!("{server}/graphql")).json(&json!({ "query": query })).send().await;
+        let mut answer: Value = sent.context("a server at rest")?.json().await?;
+        if answer.get("errors").is_none() {
+            return Ok(answer["data"].take());
+        }
+        // A connection that a fault has broken is found out when it is used.
+        ensure!(tries < MAX_TRIES, "a server at rest answers {answer}");
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 async fn check_products(

@@ -10,11 +10,11 @@ use clap::{Parser, ValueEnum};
 #[command(name = "tests/faults")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 pub struct Arguments {
-    /// Goes on with ever new seeds for so long: 90s, 30m, 2h. Without it every scenario runs once, in its short form.
+    /// Repeats for this long, with a new seed each round: 90s, 30m, 2h. Without it every scenario runs once, in its short form.
     #[arg(long = "for", value_parser = duration)]
     pub time: Option<Duration>,
 
-    /// The seed of everything that is random: the same seed makes the same choices.
+    /// The seed of what is chosen at random. Timing and keys differ all the same.
     #[arg(long)]
     pub seed: Option<u64>,
 
@@ -54,6 +54,10 @@ pub struct Arguments {
     /// listens to itself only.
     #[arg(long, num_args = 2, value_names = ["FROM", "TO"], hide = true)]
     pub relay: Vec<String>,
+
+    /// How many scenarios run beside each other.
+    #[arg(long, default_value_t = 2)]
+    pub jobs: usize,
 
     /// Names the scenarios and ends.
     #[arg(long)]

@@ -151,7 +151,7 @@ const CHARGES: &[Broken] = &[
         &["it succeeded, but the gateway has charged nothing"],
     ),
     (|history| history.forget(VOIDED, GatewayEvent::Voided), &["voided, but the gateway may still charge"]),
-    (|history| history.forget(DECLINED, GatewayEvent::Asked), &["declined, but nobody asked the gateway"]),
+    (|history| history.forget(DECLINED, GatewayEvent::Declined), &["declined, but not by the gateway"]),
     (
         |history| history.gateway(OTHER, SHIPPED, GatewayEvent::Charged),
         &["charged 2 times", "charged, and the shop does not know it"],

@@ -115,14 +115,12 @@ pub async fn buy(api: &Api, purchase: &Purchase) -> (Option<String>, End) {
 }
 
 /// Buys, and now and then has a change of mind, ships, receives or reads: one step of a busy day. `choose` says what the
-/// gateway is told.
-pub async fn live(api: &Api, products: &[String], dice: &mut StdRng, choose: fn(&mut StdRng) -> String) {
+/// gateway is told. Whether the shop did anything.
+pub async fn live(api: &Api, products: &[String], dice: &mut StdRng, choose: fn(&mut StdRng) -> String) -> bool {
     let product = &products[dice.random_range(0..products.len())];
     match dice.random_range(0..10) {
         0..3 => receive(api, product, dice.random_range(1..4), dice.random()).await,
-        3 => {
-            api.read_stock(product).await;
-        }
+        3 => api.read_stock(product).await.is_some(),
         _ => {
             let count = dice.random_range(1..=3);
             let line =
@@ -132,19 +130,20 @@ pub async fn live(api: &Api, products: &[String], dice: &mut StdRng, choose: fn(
             let purchase = Purchase { lines, gateway: "manual", token: None };
             let purchase = if token.is_empty() { purchase } else { purchase.through_gateway(token) };
             let (order, _) = buy(api, &purchase).await;
-            let Some(order) = order else { return };
+            let Some(order) = order else { return false };
             match dice.random_range(0..6) {
                 0 | 1 => drop(insist(api, CANCEL_ORDER, json!({ "orderId": order }), true).await),
                 2 | 3 => drop(insist(api, SHIP_ORDER, json!({ "orderId": order }), true).await),
                 _ => {}
             }
+            true
         }
     }
 }
 
-/// Receives units, under a key or without one.
-pub async fn receive(api: &Api, product: &str, units: i32, is_keyed: bool) {
+/// Receives units, under a key or without one. Whether that was done.
+pub async fn receive(api: &Api, product: &str, units: i32, is_keyed: bool) -> bool {
     let change = json!({ "productId": product, "action": "INCREMENT", "quantity": units });
     let input = json!({ "changes": [change], "reason": "RECEIVED", "note": fresh("receive") });
-    drop(insist(api, ADJUST_STOCK, input, is_keyed).await);
+    done(&insist(api, ADJUST_STOCK, input, is_keyed).await).is_some()
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Errors of the API that say that nothing was executed.
-const NOT_EXECUTED: [&str; 6] =
+pub const NOT_EXECUTED: [&str; 6] =
     ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED", "LIMIT_EXCEEDED", "BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"];
 
 /// A way to the shop that keeps a journal. Cheap to clone; requests go to its servers in turn.

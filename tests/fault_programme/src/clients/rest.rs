@@ -13,6 +13,9 @@ use super::subscriber::Subscriber;
 /// Longest time until a shop is at rest that keeps its promises.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
+/// So many looks in a row find nothing open: what somebody gave up may still be on its way to the first.
+const QUIET: usize = 5;
+
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -22,10 +25,16 @@ pub async fn settle(database: &str, patience: Duration) -> anyhow::Result<()> {
     let open =
         "SELECT CAST(count(*) AS BIGINT) AS count FROM payment WHERE status IN ('in_progress', 'requires_action')";
     let deadline = Instant::now() + patience;
+    let mut quiet = 0;
     while Instant::now() < deadline {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), open)).await?;
         if row.context("a count")?.try_get::<i64>("", "count")? == 0 {
-            break;
+            quiet += 1;
+            if quiet == QUIET {
+                break;
+            }
+        } else {
+            quiet = 0;
         }
         sleep(PAUSE).await;
     }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 /// Pause before a subscriber connects anew.
@@ -57,6 +57,8 @@ pub struct Subscriber {
     subject: Subject,
     heard: Arc<Mutex<Heard>>,
     stop: CancellationToken,
+    /// Whatever becomes of the scenario, whoever looks on ends with it.
+    _guard: DropGuard,
     task: JoinHandle<()>,
     journal: Arc<Journal>,
 }
@@ -92,7 +94,8 @@ impl Subscriber {
         let task = tokio::spawn(async move {
             stopped.run_until_cancelled(watch.forever()).await;
         });
-        Self { number, subject, heard, stop, task, journal: Arc::clone(journal) }
+        let guard = stop.clone().drop_guard();
+        Self { number, subject, heard, stop, _guard: guard, task, journal: Arc::clone(journal) }
     }
 
     /// Whether it has heard of the last there is in a shop that is at rest.
@@ -112,10 +115,13 @@ impl Subscriber {
                 let states = [&order.status, &order.payment, &order.shipping].map(|state| state.to_uppercase());
                 heard.states == Some(states)
             }
-            Subject::Log => heard
-                .rows
-                .iter()
-                .all(|(product, row)| shop.stocks.get(product).is_some_and(|stock| stock.sequence == *row)),
+            Subject::Log => {
+                heard
+                    .rows
+                    .iter()
+                    .all(|(product, row)| shop.stocks.get(product).is_some_and(|stock| stock.sequence == *row))
+                    && !heard.rows.is_empty()
+            }
         }
     }
 

@@ -33,7 +33,7 @@ impl Scenario for Clocks {
     }
 
     fn least(&self, size: Size) -> usize {
-        steps(size) * 2
+        steps(size)
     }
 
     async fn open(&self, wanted: Wanted) -> anyhow::Result<World> {

@@ -12,10 +12,10 @@ use super::{Scenario, Size, Stage};
 const CLIENTS: usize = 24;
 
 /// Longest time until somebody comes to the point.
-const MAX_WAIT: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// Most times that others pass a point before the process ends there.
-const MAX_PASSES: u32 = 30;
+const MAX_PASSES: u32 = 10;
 
 /// The points of a server, the most dangerous ones last: those between the gateway's word and the commit.
 const POINTS: [&str; 11] = [

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Stage;
 use crate::clients::Api;
@@ -45,6 +45,8 @@ pub struct Traffic {
     /// The products that they buy.
     pub products: Vec<String>,
     stop: CancellationToken,
+    /// Whatever becomes of the scenario, its clients end with it.
+    _guard: DropGuard,
     done: Arc<AtomicUsize>,
     tasks: Vec<JoinHandle<()>>,
     followers: JoinHandle<Vec<Subscriber>>,
@@ -71,19 +73,24 @@ impl Traffic {
             let mut dice = StdRng::seed_from_u64(stage.dice.random());
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
-                    if number % RECEIVERS == 0 {
-                        buyer::receive(&api, &products[0], 1, false).await;
+                    let is_done = if number % RECEIVERS == 0 {
+                        buyer::receive(&api, &products[0], 1, false).await
                     } else {
-                        buyer::live(&api, &products, &mut dice, choose).await;
+                        buyer::live(&api, &products, &mut dice, choose).await
+                    };
+                    if is_done {
+                        done.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        sleep(PAUSE).await;
                     }
-                    done.fetch_add(1, Ordering::Relaxed);
                 }
             })
         });
         let tasks = tasks.collect();
         let dice = StdRng::seed_from_u64(stage.dice.random());
         let followers = tokio::spawn(follow(api, products.clone(), journal, stop.clone(), dice, choose));
-        Ok(Self { products, stop, done, tasks, followers })
+        let guard = stop.clone().drop_guard();
+        Ok(Self { products, stop, _guard: guard, done, tasks, followers })
     }
 
     /// Waits until clients have done so much more, but not longer than that.
@@ -121,7 +128,10 @@ async fn follow(
     let mut followers = Vec::new();
     while followers.len() < FOLLOWED && !stop.is_cancelled() {
         let product = products[dice.random_range(0..products.len())].clone();
-        let Some(order) = buyer::order(&api, &[(product, 1)]).await else { continue };
+        let Some(order) = buyer::order(&api, &[(product, 1)]).await else {
+            sleep(PAUSE).await;
+            continue;
+        };
         followers.push(Subscriber::look(api.servers(), Subject::Order(order.clone()), &journal, Pace::Fast));
         match choose(&mut dice).as_str() {
             "" => buyer::pay(&api, &order, "manual", None).await,
