@@ -61,34 +61,36 @@ impl Scenario for Cuts {
         for _ in 0..cuts(stage.size) {
             traffic.more(CLIENTS, Duration::from_secs(5)).await;
             let proxy = &proxies[stage.dice.random_range(0..proxies.len())];
-            match stage.dice.random_range(0..6) {
+            let fault = match stage.dice.random_range(0..6) {
                 0..3 => {
-                    stage.fault("the answer to a commit is lost");
                     proxy.lose_answer_of_commit();
+                    "the answer to a commit is lost"
                 }
                 3 => {
-                    stage.fault("a commit is lost");
                     proxy.lose_commit();
+                    "a commit is lost"
                 }
                 4 => {
                     let late = stage.dice.random_range(1..1_500);
-                    stage.fault(format!("a commit arrives {late} ms after its connection broke"));
                     proxy.delay_commit(Duration::from_millis(late));
+                    "a commit arrives after its connection broke"
                 }
                 _ => {
-                    stage.fault("everything is cut for a while");
                     proxy.cut();
                     sleep(Duration::from_millis(stage.dice.random_range(10..1_500))).await;
                     proxy.mend();
+                    "everything is cut for a while"
                 }
-            }
+            };
             let cut = async {
                 while !proxy.has_lost_answer() {
                     traffic.more(1, Duration::from_millis(50)).await;
                 }
             };
             // Whoever is silent has no commit that could be cut.
-            let _ = tokio::time::timeout(MAX_WAIT, cut).await;
+            if tokio::time::timeout(MAX_WAIT, cut).await.is_ok() {
+                stage.fault(fault);
+            }
         }
         traffic.end(stage).await
     }

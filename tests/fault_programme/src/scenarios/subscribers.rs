@@ -75,7 +75,7 @@ impl Scenario for Subscribers {
     }
 }
 
-/// Connects so many, who subscribe and are gone.
+/// Connects so many, who ask for a websocket and are gone.
 async fn vanish(urls: &[String], count: usize) {
     let connect = |at: usize| {
         let address = urls[at % urls.len()].trim_start_matches("http://").to_owned();
