@@ -13,7 +13,7 @@
 //! | every replica shows what is stored, and not less than was acknowledged before it was asked | [`views`] |
 //! | at rest nothing is left in progress, and every gauge is back where it began | [`rest`] |
 //!
-//! It must never repair or retry anything: whoever calls it brings the shop to rest first.
+//! It must never repair anything: whoever calls it brings the shop to rest first.
 
 pub mod charges;
 pub mod database;

@@ -112,13 +112,17 @@ fn check_carts(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
             verdict.add(format!("cart {cart}: acknowledged, and it is not there"));
             continue;
         }
-        let stored: BTreeMap<Uuid, i64> = shop.cart_items.get(&cart).map_or_else(BTreeMap::new, |items| {
-            items.iter().map(|item| (item.product_id, i64::from(item.quantity))).collect()
-        });
+        let stored = units_in(shop, cart);
         verdict.unless(changed.contains(&cart) || stored == wanted(&call.input["items"]), || {
             format!("cart {cart}: it has other things in it than were acknowledged")
         });
     }
+}
+
+/// The units of each product in a cart.
+fn units_in(shop: &Shop, cart: Uuid) -> BTreeMap<Uuid, i64> {
+    let items = shop.cart_items.get(&cart).into_iter().flatten();
+    items.map(|item| (item.product_id, i64::from(item.quantity))).collect()
 }
 
 /// The units of each product in a list of items, repeated ones together.
@@ -137,9 +141,7 @@ fn check_check_outs(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     let mut by_cart = BTreeMap::<Uuid, Vec<Uuid>>::new();
     for order in shop.orders.values() {
         by_cart.entry(order.cart_id).or_default().push(order.id);
-        let of_cart: BTreeMap<Uuid, i64> = shop.cart_items.get(&order.cart_id).map_or_else(BTreeMap::new, |items| {
-            items.iter().map(|item| (item.product_id, i64::from(item.quantity))).collect()
-        });
+        let of_cart = units_in(shop, order.cart_id);
         let of_order: BTreeMap<Uuid, i64> =
             shop.items_of(order.id).iter().map(|item| (item.product_id, i64::from(item.quantity))).collect();
         verdict.unless(of_cart == of_order, || format!("order {}: it is not what its cart was", order.id));

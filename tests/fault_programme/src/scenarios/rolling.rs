@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::traffic::{Traffic, usual};
-use super::{Need, Scenario, Size, Stage};
+use super::{Scenario, Size, Stage};
 use crate::arguments::Kind;
 
 /// Clients.
@@ -30,10 +30,6 @@ impl Scenario for Rolling {
 
     fn places(&self) -> &'static [(Kind, usize)] {
         &[(Kind::Sqlite, 1), (Kind::Postgres, 3)]
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Faults]
     }
 
     fn least(&self, size: Size) -> usize {

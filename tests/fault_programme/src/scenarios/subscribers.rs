@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::traffic::{Traffic, usual};
-use super::{Need, Scenario, Size, Stage};
+use super::{Scenario, Size, Stage};
 use crate::clients::subscriber::{Pace, Subscriber};
 
 /// Clients that buy meanwhile.
@@ -37,10 +37,6 @@ impl Scenario for Subscribers {
 
     fn what(&self) -> &'static str {
         "crowds of subscribers: slow ones, ones that come back at once, ones that vanish"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Faults]
     }
 
     fn least(&self, size: Size) -> usize {
