@@ -9,7 +9,8 @@ use entity::{cart, cart_item, order, order_item, payment, product, sandbox_charg
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait, Condition, DbErr, EntityTrait, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Value,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ModelTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect, Value,
 };
 
 use crate::faults::{self, Breach, Transaction};
@@ -19,12 +20,10 @@ use domain::order::ShippingStatus;
 use domain::payment::KeyId;
 use domain::world::{Tables, Unique};
 
+use super::bulk::{MAX_IDS, among};
 use super::lock_conflicts::{LockConflicts, advisory_names, key_name};
 use super::postgres::advisory_lock;
 use super::{keys, rows};
-
-/// Maximum number of ids in one statement: databases bound the parameters of a statement.
-const MAX_IDS: usize = 5_000;
 
 /// Maximum number of rows that are read to find a free number for one slug.
 const MAX_NUMBERED_SLUGS: u64 = 2_000;
@@ -164,7 +163,8 @@ impl Loader<'_> {
     ) -> Result<Vec<E::Model>, DbErr> {
         let mut found = Vec::new();
         for ids in ids.chunks(MAX_IDS) {
-            let query = E::find().filter(column.is_in(ids.iter().copied())).order_by(column, Self::order());
+            let wanted = among(self.tx.get_database_backend(), column, ids);
+            let query = E::find().filter(wanted).order_by(column, Self::order());
             let query = match (lock, self.locks) {
                 (None, _) | (_, Locks::Needless) => query,
                 (Some(lock), Locks::Wait) => query.lock(lock),

@@ -3,6 +3,7 @@
 //! It begins no transaction and decides nothing. Queries of clients are in `read`, which stands above it.
 
 pub mod bounded;
+pub mod bulk;
 pub mod commit_token;
 pub mod error;
 pub mod load;

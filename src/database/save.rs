@@ -1,5 +1,6 @@
-//! Saves what a batch changed with a few statements of many rows each. It writes every changed row whole and nothing
-//! else, parents before children; and for replicas, what changed. It never writes a row that was only looked at.
+//! Saves what a batch changed with a few statements of many rows each: new rows whole, of rows that were there only the
+//! columns that can change, parents before children; and for replicas, what changed. It never writes a row that was only
+//! looked at.
 
 use std::collections::BTreeSet;
 
@@ -7,26 +8,98 @@ use entity::{
     cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, shipment, shipment_item,
     stock, stock_transaction,
 };
-use sea_orm::ActiveValue::NotSet;
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable,
-    PrimaryKeyToColumn, QueryFilter,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter};
 
 use crate::faults::Transaction;
 use domain::cart::Cart;
-use domain::transaction::StockTransaction;
-use domain::world::Tables;
+use domain::id::{CartId, OrderId};
+use domain::order::Order;
+use domain::world::{Table, Tables};
 
+use super::bulk::{MAX_IDS, among, insert, update};
 use super::commit_token::{self, Token};
 use super::load::Loaded;
 use super::postgres::record;
 use super::rows;
 
-/// Most parameters in one statement: the smallest bound among our databases, with room to spare.
-const MAX_PARAMETERS: usize = 30_000;
+/// What can change of a product.
+const OF_PRODUCT: [product::Column; 10] = {
+    use product::Column as C;
+    [
+        C::Sku,
+        C::SkuKey,
+        C::Slug,
+        C::Name,
+        C::NameKey,
+        C::Description,
+        C::PriceAmount,
+        C::PriceCurrency,
+        C::Status,
+        C::UpdatedAt,
+    ]
+};
+
+/// What can change of a stock record.
+const OF_STOCK: [stock::Column; 10] = {
+    use stock::Column as C;
+    [
+        C::Managed,
+        C::LowStockThreshold,
+        C::Total,
+        C::Allocated,
+        C::ByHand,
+        C::Sequence,
+        C::Version,
+        C::UpdatedAt,
+        C::ShownVersion,
+        C::ShownAt,
+    ]
+};
+
+/// What can change of a cart.
+const OF_CART: [cart::Column; 3] = [cart::Column::Status, cart::Column::Owner, cart::Column::UpdatedAt];
+
+/// What can change of an order.
+const OF_ORDER: [order::Column; 7] = {
+    use order::Column as C;
+    [C::Status, C::Payment, C::Shipping, C::CancelReason, C::CancelNote, C::Version, C::UpdatedAt]
+};
+
+/// What can change of a line of an order.
+const OF_ORDER_ITEM: [order_item::Column; 3] =
+    [order_item::Column::Allocated, order_item::Column::Shipped, order_item::Column::Cancelled];
+
+/// What can change of a payment.
+const OF_PAYMENT: [payment::Column; 12] = {
+    use payment::Column as C;
+    [
+        C::Status,
+        C::Reference,
+        C::DeclineReason,
+        C::DeclineCode,
+        C::ActionKind,
+        C::ActionUrl,
+        C::ActionSecret,
+        C::ActionExpiresAt,
+        C::LeasedUntil,
+        C::LookAt,
+        C::Looks,
+        C::UpdatedAt,
+    ]
+};
+
+/// What can change of an idempotency key.
+const OF_KEY: [idempotency_key::Column; 5] = {
+    use idempotency_key::Column as C;
+    [C::Mutation, C::Fingerprint, C::PaymentId, C::Answer, C::CreatedAt]
+};
+
+/// What can change of a charge of the sandbox.
+const OF_CHARGE: [sandbox_charge::Column; 4] = {
+    use sandbox_charge::Column as C;
+    [C::Fate, C::DueAt, C::Amount, C::Requests]
+};
 
 /// Saves everything that changed, and the commit token.
 ///
@@ -38,20 +111,25 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = &loaded.tables;
     must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
     must_be_locked(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
-    upsert::<product::Entity>(tx, products.changes().map(rows::product_row)).await?;
-    upsert::<stock::Entity>(tx, stocks.changes().map(rows::stock_row)).await?;
-    save_carts(tx, carts.changes()).await?;
-    let (order_rows, items): (Vec<_>, Vec<_>) = orders.changes().map(rows::order_rows).unzip();
-    upsert::<order::Entity>(tx, order_rows).await?;
-    upsert::<order_item::Entity>(tx, items.into_iter().flatten()).await?;
-    upsert::<payment::Entity>(tx, payments.changes().map(rows::payment_row)).await?;
-    let (shipments, items): (Vec<_>, Vec<_>) = shipments.changes().map(rows::shipment_rows).unzip();
-    upsert::<shipment::Entity>(tx, shipments).await?;
-    upsert::<shipment_item::Entity>(tx, items.into_iter().flatten()).await?;
-    append_log(tx, log.rows()).await?;
-    let key_rows: Vec<_> = keys.changes().map(rows::key_row).collect::<Result<_, _>>()?;
-    upsert::<idempotency_key::Entity>(tx, key_rows).await?;
-    upsert::<sandbox_charge::Entity>(tx, charges.changes().map(rows::charge_row)).await?;
+    update::<product::Entity>(tx, &OF_PRODUCT, products.updated().map(|(_, now)| rows::product_row(now))).await?;
+    insert::<product::Entity>(tx, products.made().map(rows::product_row)).await?;
+    update::<stock::Entity>(tx, &OF_STOCK, stocks.updated().map(|(_, now)| rows::stock_row(now))).await?;
+    insert::<stock::Entity>(tx, stocks.made().map(rows::stock_row)).await?;
+    save_carts(tx, carts).await?;
+    save_orders(tx, orders).await?;
+    update::<payment::Entity>(tx, &OF_PAYMENT, payments.updated().map(|(_, now)| rows::payment_row(now))).await?;
+    insert::<payment::Entity>(tx, payments.made().map(rows::payment_row)).await?;
+    // A shipment never changes.
+    let (shipments, items): (Vec<_>, Vec<_>) = shipments.made().map(rows::shipment_rows).unzip();
+    insert::<shipment::Entity>(tx, shipments).await?;
+    insert::<shipment_item::Entity>(tx, items.into_iter().flatten()).await?;
+    insert::<stock_transaction::Entity>(tx, log.rows().iter().map(rows::transaction_row)).await?;
+    let changed: Vec<_> = keys.updated().map(|(_, now)| rows::key_row(now)).collect::<Result<_, _>>()?;
+    update::<idempotency_key::Entity>(tx, &OF_KEY, changed).await?;
+    let made: Vec<_> = keys.made().map(rows::key_row).collect::<Result<_, _>>()?;
+    insert::<idempotency_key::Entity>(tx, made).await?;
+    update::<sandbox_charge::Entity>(tx, &OF_CHARGE, charges.updated().map(|(_, now)| rows::charge_row(now))).await?;
+    insert::<sandbox_charge::Entity>(tx, charges.made().map(rows::charge_row)).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
         let stocks = stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
         let orders = orders.changes().map(|order| ("order", order.id.0, order.version));
@@ -61,16 +139,42 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     }
 }
 
-/// A cart is written with all its items, which may be fewer than before.
-async fn save_carts(tx: &Transaction, carts: impl Iterator<Item = &Cart>) -> Result<(), DbErr> {
-    let (carts, items): (Vec<_>, Vec<_>) = carts.map(rows::cart_rows).unzip();
-    let changed: Vec<_> = carts.iter().map(|cart| cart.id).collect();
-    upsert::<cart::Entity>(tx, carts).await?;
-    for ids in changed.chunks(MAX_PARAMETERS) {
-        let ids = ids.iter().copied();
-        cart_item::Entity::delete_many().filter(cart_item::Column::CartId.is_in(ids)).exec(tx).await?;
+/// A cart whose items changed is written with all of them, which may be fewer than before.
+async fn save_carts(tx: &Transaction, carts: &Table<CartId, Cart>) -> Result<(), DbErr> {
+    let (mut changed, mut emptied, mut filled) = (Vec::new(), Vec::new(), Vec::new());
+    for (before, now) in carts.updated() {
+        let (row, items) = rows::cart_rows(now);
+        if before.items != now.items {
+            emptied.push(row.id);
+            filled.extend(items);
+        }
+        changed.push(row);
     }
-    upsert::<cart_item::Entity>(tx, items.into_iter().flatten()).await
+    let (made, items): (Vec<_>, Vec<_>) = carts.made().map(rows::cart_rows).unzip();
+    filled.extend(items.into_iter().flatten());
+    update::<cart::Entity>(tx, &OF_CART, changed).await?;
+    insert::<cart::Entity>(tx, made).await?;
+    for ids in emptied.chunks(MAX_IDS) {
+        let of_carts = among(tx.get_database_backend(), cart_item::Column::CartId, ids);
+        cart_item::Entity::delete_many().filter(of_carts).exec(tx).await?;
+    }
+    insert::<cart_item::Entity>(tx, filled).await
+}
+
+/// Of an order that was there, only the lines that changed are written. Their number never does.
+async fn save_orders(tx: &Transaction, orders: &Table<OrderId, Order>) -> Result<(), DbErr> {
+    let (mut changed, mut changed_items) = (Vec::new(), Vec::new());
+    for (before, now) in orders.updated() {
+        let (row, items) = rows::order_rows(now);
+        let pairs = items.into_iter().zip(before.items.iter().zip(&now.items));
+        changed_items.extend(pairs.filter(|(_, (before, now))| before != now).map(|(row, _)| row));
+        changed.push(row);
+    }
+    let (made, items): (Vec<_>, Vec<_>) = orders.made().map(rows::order_rows).unzip();
+    update::<order::Entity>(tx, &OF_ORDER, changed).await?;
+    insert::<order::Entity>(tx, made).await?;
+    update::<order_item::Entity>(tx, &OF_ORDER_ITEM, changed_items).await?;
+    insert::<order_item::Entity>(tx, items.into_iter().flatten()).await
 }
 
 /// A row that was not locked may have been changed by another replica since it was read.
@@ -81,37 +185,28 @@ fn must_be_locked(mut changed: impl Iterator<Item = Uuid>, locked: &BTreeSet<Uui
     }
 }
 
-/// Inserts rows, or replaces those that are there: the bulk update that every database speaks.
-async fn upsert<E>(tx: &Transaction, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<E::ActiveModel>,
-    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
-{
-    let is_key = |column: &E::Column| E::PrimaryKey::iter().any(|key| same(&key.into_column(), column));
-    let on_conflict = OnConflict::columns(E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column))
-        .update_columns(E::Column::iter().filter(|column| !is_key(column)))
-        .to_owned();
-    let rows: Vec<_> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
-    for rows in rows.chunks(MAX_PARAMETERS / E::Column::iter().count()) {
-        let insert = E::insert_many(rows.to_vec()).on_conflict(on_conflict.clone());
-        insert.exec_without_returning(tx).await?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn same<C: ColumnTrait>(a: &C, b: &C) -> bool {
-    a.as_str() == b.as_str()
-}
-
-async fn append_log(tx: &Transaction, log: &[StockTransaction]) -> Result<(), DbErr> {
-    let columns = <stock_transaction::Entity as EntityTrait>::Column::iter().count();
-    for log in log.chunks(MAX_PARAMETERS / columns) {
-        let rows = log.iter().map(|row| {
-            let row = rows::transaction_row(row).into_active_model().reset_all();
-            stock_transaction::ActiveModel { position: NotSet, ..row }
-        });
-        stock_transaction::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    /// What never changes of a row, so that nobody forgets a column that is added.
+    #[test]
+    fn every_column_is_written_or_stands_here() {
+        fn left_out<E: EntityTrait>(written: &[E::Column]) -> Vec<String> {
+            use sea_orm::{IdenStatic, Iterable};
+            let is_written = |column: &E::Column| written.iter().any(|one| one.as_str() == column.as_str());
+            E::Column::iter().filter(|column| !is_written(column)).map(|column| column.as_str().to_owned()).collect()
+        }
+        assert_eq!(left_out::<product::Entity>(&OF_PRODUCT), ["id", "created_at"]);
+        assert_eq!(left_out::<stock::Entity>(&OF_STOCK), ["product_id"]);
+        assert_eq!(left_out::<cart::Entity>(&OF_CART), ["id", "created_at"]);
+        let order = ["id", "number", "cart_id", "owner", "customer_name", "customer_email", "total_amount"];
+        assert_eq!(left_out::<order::Entity>(&OF_ORDER), [&order[..], &["total_currency", "placed_at"]].concat());
+        let item = ["id", "order_id", "line", "product_id", "sku", "name", "unit_amount", "quantity"];
+        assert_eq!(left_out::<order_item::Entity>(&OF_ORDER_ITEM), item);
+        let payment = ["id", "order_id", "gateway", "method", "amount", "currency", "key_scope", "key", "created_at"];
+        assert_eq!(left_out::<payment::Entity>(&OF_PAYMENT), payment);
+        assert_eq!(left_out::<idempotency_key::Entity>(&OF_KEY), ["scope", "key"]);
+        assert_eq!(left_out::<sandbox_charge::Entity>(&OF_CHARGE), ["payment_id", "created_at"]);
     }
-    Ok(())
 }

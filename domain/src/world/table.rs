@@ -2,27 +2,26 @@
 //!
 //! It must never let a staged change survive a refusal: only `keep` makes it part of the batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Loaded rows by key, with the current command's changes kept apart until it is accepted.
 #[derive(Debug)]
 pub struct Table<K, V> {
     kept: BTreeMap<K, V>,
-    loaded: BTreeSet<K>,
-    changed: BTreeSet<K>,
+    /// Rows that the batch changed, made or took out, as they were loaded.
+    changed: BTreeMap<K, Option<V>>,
     staged: BTreeMap<K, Option<V>>,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { kept: BTreeMap::new(), loaded: BTreeSet::new(), changed: BTreeSet::new(), staged: BTreeMap::new() }
+        Self { kept: BTreeMap::new(), changed: BTreeMap::new(), staged: BTreeMap::new() }
     }
 }
 
 impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
     /// Takes in a row as the database has it.
     pub fn load(&mut self, key: K, row: V) {
-        self.loaded.insert(key.clone());
         self.kept.insert(key, row);
     }
 
@@ -66,11 +65,11 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
             if self.kept.get(&key) == row.as_ref() {
                 continue;
             }
-            match row {
+            let before = match row {
                 Some(row) => self.kept.insert(key.clone(), row),
                 None => self.kept.remove(&key),
             };
-            self.changed.insert(key);
+            self.changed.entry(key).or_insert(before);
         }
     }
 
@@ -82,8 +81,17 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
     /// Rows that the batch changed or made: the changed ones first, so that a unique value that one of them gives up
     /// is free when another takes it.
     pub fn changes(&self) -> impl Iterator<Item = &V> {
-        let of = |loaded: bool| self.changed.iter().filter(move |key| self.loaded.contains(key) == loaded);
-        of(true).chain(of(false)).filter_map(|key| self.kept.get(key))
+        self.updated().map(|(_, row)| row).chain(self.made())
+    }
+
+    /// Rows that were loaded and that the batch changed: as they were, and as they are now.
+    pub fn updated(&self) -> impl Iterator<Item = (&V, &V)> {
+        self.changed.iter().filter_map(|(key, before)| Some((before.as_ref()?, self.kept.get(key)?)))
+    }
+
+    /// Rows that were not there before.
+    pub fn made(&self) -> impl Iterator<Item = &V> {
+        self.changed.iter().filter(|(_, before)| before.is_none()).filter_map(|(key, _)| self.kept.get(key))
     }
 
     /// Whether the batch changed, made or took out a row.
@@ -93,7 +101,7 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
 
     /// Keys of rows that were loaded and that the batch changed.
     pub fn changed_keys(&self) -> impl Iterator<Item = &K> {
-        self.changed.iter().filter(|key| self.loaded.contains(key))
+        self.changed.iter().filter(|(_, before)| before.is_some()).map(|(key, _)| key)
     }
 }
 
@@ -126,5 +134,12 @@ mod tests {
         table.keep();
         assert_eq!(table.changes().collect::<Vec<_>>(), [&"uno", &"new"]);
         assert_eq!(table.changed_keys().collect::<Vec<_>>(), [&1, &2]);
+
+        // What counts is how it was loaded, however often it changes.
+        table.put(1, "eins");
+        table.put(0, "newer");
+        table.keep();
+        assert_eq!(table.updated().collect::<Vec<_>>(), [(&"one", &"eins")]);
+        assert_eq!(table.made().collect::<Vec<_>>(), [&"newer"]);
     }
 }

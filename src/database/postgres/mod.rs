@@ -3,6 +3,7 @@
 //! are parameters always.
 
 mod address;
+mod bulk;
 mod feed;
 mod keys;
 mod lineage;
@@ -29,6 +30,7 @@ use crate::database::error::sql_state;
 use super::MAX_SCANS;
 use super::open::newer;
 
+pub use bulk::{insert, update};
 pub use feed::{CHANGE_LIFETIME, Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune_changes};
 pub use keys::keys_of;
 pub use lineage::log_lineage;
@@ -42,6 +44,9 @@ const READERS: u32 = 8;
 
 /// Connections of one replica that ask whether the database answers.
 const PROBES: u32 = 1;
+
+/// The role of connections that write.
+const WRITER: &str = "writer";
 
 /// The role of connections that search.
 const SCANNER: &str = "scanner";
@@ -144,12 +149,12 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn writer(&self) -> anyhow::Result<DatabaseConnection> {
-        self.connect_when_ready("writer", 1, STATEMENT_TIMEOUT).await
+        self.connect_when_ready(WRITER, 1, STATEMENT_TIMEOUT).await
     }
 
     /// A new one in its place, at once or not at all.
     pub(crate) async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
-        self.connect("writer", 1, STATEMENT_TIMEOUT).await
+        self.connect(WRITER, 1, STATEMENT_TIMEOUT).await
     }
 
     /// One connection for something that takes long.
@@ -267,10 +272,19 @@ impl Postgres {
         let to = PgConnectOptions::clone(&self.options).application_name(&format!("onhand {role}"));
         let idle_timeout = if statement_timeout == LONG_TIMEOUT { LONG_TIMEOUT } else { IDLE_TIMEOUT };
         // Whether an index helps with a search depends on the text, which a plan for any text knows nothing of.
-        let plans = if role == SCANNER { "force_custom_plan" } else { "auto" };
+        // The statements of the writer are few and look rows up by their keys, whatever the planner knows about the tables
+        // yet: none of them may turn into a scan.
+        let (plans, scans) = match role {
+            SCANNER => ("force_custom_plan", "on"),
+            WRITER => ("force_generic_plan", "off"),
+            _ => ("auto", "on"),
+        };
         options.map_sqlx_postgres_opts(move |_| {
             to.clone().options([
                 ("plan_cache_mode", plans),
+                ("enable_hashjoin", scans),
+                ("enable_mergejoin", scans),
+                ("enable_seqscan", scans),
                 ("statement_timeout", statement_timeout),
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", idle_timeout),

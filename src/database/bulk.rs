@@ -1,0 +1,151 @@
+//! Statements for many rows, in few shapes, so that a database prepares each once: on PostgreSQL arrays, whatever their
+//! length; on SQLite groups of rows whose number is a power of two.
+//!
+//! It never decides which rows are written, nor in which order.
+
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::extension::postgres::PgFunc;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoActiveModel,
+    Iterable, ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait,
+};
+
+use super::postgres;
+use crate::faults::Transaction;
+
+/// Most parameters in one statement: the smallest bound among our databases, with room to spare.
+const MAX_PARAMETERS: usize = 30_000;
+
+/// Most ids in one statement.
+pub const MAX_IDS: usize = 4_096;
+
+/// Whether a column has one of these ids, of which there are at most [`MAX_IDS`].
+pub fn among<C: ColumnTrait>(backend: DbBackend, column: C, ids: &[Uuid]) -> Expr {
+    if backend == DbBackend::Postgres {
+        return Expr::col(column.as_column_ref()).eq(PgFunc::any(ids.to_vec()));
+    }
+    // The last one is repeated up to a power of two.
+    let last = ids.last().copied().into_iter().cycle();
+    column.is_in(ids.iter().copied().chain(last).take(ids.len().next_power_of_two()))
+}
+
+/// Adds rows. A key that the database counts up is the database's to give.
+///
+/// # Errors
+/// When the database does not answer, or refuses a row.
+pub async fn insert<E>(tx: &Transaction, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+{
+    let mut rows: Vec<E::Model> = rows.into_iter().collect();
+    let is_counted = |column: &E::Column| E::PrimaryKey::auto_increment() && is_key::<E>(column);
+    let columns: Vec<E::Column> = E::Column::iter().filter(|column| !is_counted(column)).collect();
+    while !rows.is_empty() {
+        let next = rows.split_off(group(tx.get_database_backend(), rows.len(), columns.len()));
+        if tx.get_database_backend() == DbBackend::Postgres {
+            postgres::insert::<E>(tx, &columns, &rows).await?;
+        } else {
+            let rows = rows.into_iter().map(|row| to_add::<E>(row, &is_counted));
+            E::insert_many(rows).exec_without_returning(tx).await?;
+        }
+        rows = next;
+    }
+    Ok(())
+}
+
+/// Sets these columns of rows that are there.
+///
+/// # Errors
+/// As for [`insert`].
+pub async fn update<E>(
+    tx: &Transaction,
+    columns: &[E::Column],
+    rows: impl IntoIterator<Item = E::Model>,
+) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+{
+    let mut rows: Vec<E::Model> = rows.into_iter().collect();
+    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+    while !rows.is_empty() {
+        let next = rows.split_off(group(tx.get_database_backend(), rows.len(), E::Column::iter().count()));
+        if tx.get_database_backend() == DbBackend::Postgres {
+            postgres::update::<E>(tx, &keys, columns, &rows).await?;
+        } else {
+            // The row is there, so it is this conflict always; SQLite leaves indexes of other columns alone.
+            let set = OnConflict::columns(keys.iter().copied()).update_columns(columns.iter().copied()).to_owned();
+            let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
+            E::insert_many(rows).on_conflict(set).exec_without_returning(tx).await?;
+        }
+        rows = next;
+    }
+    Ok(())
+}
+
+fn to_add<E>(row: E::Model, is_counted: impl Fn(&E::Column) -> bool) -> E::ActiveModel
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E>,
+{
+    let mut row = row.into_active_model().reset_all();
+    for key in E::Column::iter().filter(is_counted) {
+        row.not_set(key);
+    }
+    row
+}
+
+fn is_key<E: EntityTrait>(column: &E::Column) -> bool {
+    E::PrimaryKey::iter().any(|key| key.into_column().as_str() == column.as_str())
+}
+
+/// How many of so many rows the next statement takes.
+fn group(backend: DbBackend, rows: usize, columns: usize) -> usize {
+    let most = (MAX_PARAMETERS / columns.max(1)).max(1);
+    if backend == DbBackend::Postgres {
+        return rows.min(most);
+    }
+    // The greatest power of two that is not more.
+    let rows = rows.min(most);
+    1 << (usize::BITS - 1 - rows.max(1).leading_zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_written_in_few_shapes() {
+        let sizes = |backend, mut rows: usize| {
+            let mut sizes = Vec::new();
+            while rows > 0 {
+                sizes.push(group(backend, rows, 10));
+                rows -= sizes[sizes.len() - 1];
+            }
+            sizes
+        };
+        assert_eq!(sizes(DbBackend::Postgres, 3_007), [3_000, 7]);
+        assert_eq!(sizes(DbBackend::Sqlite, 3_007), [2_048, 512, 256, 128, 32, 16, 8, 4, 2, 1]);
+        assert_eq!(sizes(DbBackend::Sqlite, 1), [1]);
+    }
+
+    #[test]
+    fn ids_are_looked_for_in_few_shapes() {
+        use sea_orm::sea_query::{PostgresQueryBuilder, Query, SqliteQueryBuilder};
+        let ids: Vec<Uuid> = (1..=5).map(Uuid::from_u128).collect();
+        let find = |backend| {
+            let of_ids = among(backend, entity::stock::Column::ProductId, &ids);
+            Query::select().expr(Expr::val(1)).and_where(of_ids).take()
+        };
+        let (text, values) = find(DbBackend::Sqlite).build(SqliteQueryBuilder);
+        assert_eq!((text.matches('?').count(), values.0.len()), (9, 9), "{text}");
+        assert_eq!(values.0[8], Uuid::from_u128(5).into(), "the last one is repeated");
+        let (text, values) = find(DbBackend::Postgres).build(PostgresQueryBuilder);
+        assert_eq!((text.matches('$').count(), values.0.len()), (2, 2), "{text}");
+    }
+}
