@@ -16,7 +16,7 @@ use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
 use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
-use crate::supervision::Supervisor;
+use crate::supervision::{Supervisor, joined};
 use crate::writer::{Connection, Publication, Writer, WriterHealth};
 use domain::stock::PublicStock;
 
@@ -72,7 +72,7 @@ impl App {
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let Settings { times, public_stock, has_sandbox, max_queued } = settings;
-        let hub = Hub::default();
+        let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
         let writer_health = WriterHealth::default();
@@ -87,6 +87,7 @@ impl App {
         let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
         let task = supervisor.watch("the writer", task);
+        supervisor.watch("the announcer", joined(announcer));
         let shared = Shared {
             store,
             probes,

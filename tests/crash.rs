@@ -132,7 +132,7 @@ async fn verify_says_what_differs() {
     assert!(server.stop("TERM").await.success());
     let databases = onhand::database::open(&place.url).await.expect("the database");
     sea_orm::ConnectionTrait::execute_unprepared(
-        &databases.write,
+        databases.write.as_ref().unwrap_or(&databases.read),
         "UPDATE stock SET total = total + 1 WHERE total = 24",
     )
     .await

@@ -65,6 +65,7 @@ mod search;
 mod secrecy;
 mod settings;
 mod settings_tables;
+mod sharing;
 mod silence;
 mod snapshots;
 mod socket;

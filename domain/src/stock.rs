@@ -119,7 +119,7 @@ pub struct Stock {
 }
 
 /// What those who are not staff see of counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum PublicStock {
     /// The numbers as they are.
     #[default]

@@ -27,8 +27,9 @@ pub struct Databases {
     pub scan: DatabaseConnection,
     /// Only asks whether the database answers.
     pub probe: DatabaseConnection,
-    /// The one connection that writes; it is the writer's.
-    pub write: DatabaseConnection,
+    /// The one connection that writes to a file. To PostgreSQL the writer makes its own: a socket stays with the runtime
+    /// that made it.
+    pub write: Option<DatabaseConnection>,
     /// Who else may have it.
     pub kind: Kind,
 }
@@ -47,7 +48,7 @@ impl Databases {
     /// who copies the file has all of it.
     pub async fn close(self) {
         let Self { read, scan, probe, write, kind } = self;
-        for connections in [read, scan, probe, write] {
+        for connections in [read, scan, probe].into_iter().chain(write) {
             close_in_time(Box::pin(connections.close())).await;
         }
         if let Kind::Sqlite(file) = &kind {
@@ -85,12 +86,13 @@ pub async fn open(url: &str) -> anyhow::Result<Databases> {
             let read = sqlite::readers(&path, sqlite::READERS).await?;
             let scan = sqlite::readers(&path, MAX_SCANS).await?;
             let probe = sqlite::readers(&path, sqlite::PROBES).await?;
+            let write = Some(write);
             Ok(Databases { read, scan, probe, write, kind: Kind::Sqlite(SqliteFile::new(name, path, lock)?) })
         }
         Place::Postgres(postgres) => {
             let read = postgres.readers().await?;
             let (scan, probe) = (postgres.scanners().await?, postgres.probes().await?);
-            Ok(Databases { read, scan, probe, write: postgres.writer().await?, kind: Kind::Postgres(postgres) })
+            Ok(Databases { read, scan, probe, write: None, kind: Kind::Postgres(postgres) })
         }
     }
 }
@@ -147,8 +149,9 @@ pub async fn faults(db: &DatabaseConnection, most: usize) -> Result<Vec<String>,
 pub async fn migrate(databases: &Databases) -> anyhow::Result<()> {
     match &databases.kind {
         Kind::Sqlite(_) => {
-            Migrator::up(&databases.write, None).await.map_err(newer)?;
-            sqlite::checkpoint(&databases.write).await.context("the write-ahead log could not be emptied")
+            let write = databases.write.as_ref().context("the connection that writes")?;
+            Migrator::up(write, None).await.map_err(newer)?;
+            sqlite::checkpoint(write).await.context("the write-ahead log could not be emptied")
         }
         Kind::Postgres(postgres) => postgres.migrate().await,
     }

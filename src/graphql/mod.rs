@@ -32,6 +32,7 @@ pub use document::{Document, Documents, Limits};
 pub use error::{Code, finish};
 pub use introspection::is_asked_for as asks_for_introspection;
 pub use loaders::SharedReads;
+pub use stock::OneStock;
 pub use viewer::Viewer;
 
 /// Everything that can be asked.

@@ -41,14 +41,14 @@ pub fn stock_changes(
     sees: PublicStock,
 ) -> impl Stream<Item = Stock> + Send + use<> {
     let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
+    let reads = hub.stock_reads();
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
         faults::reach(Point::StockRegistered, Uuid::nil()).await;
-        let known = retry_until_read(|| store.stocks(&products)).await;
+        let known = retry_until_read(|| stocks_for_all(&store, &reads, &products)).await;
         faults::reach(Point::StockRead, Uuid::nil()).await;
-        let mut known: HashMap<ProductId, Stock> = known.into_iter().map(|stock| (stock.product, stock)).collect();
         let mut sent = HashMap::new();
-        for stock in products.iter().filter_map(|id| known.remove(id)) {
+        for stock in products.iter().filter_map(|id| known.get(id)).cloned() {
             sent.insert(stock.product, version(&stock));
             yield stock;
         }
@@ -98,6 +98,20 @@ pub async fn order_changes(
             }
         }
     }))
+}
+
+/// Stock records, read once for all who begin to follow some of them at the same time.
+async fn stocks_for_all(
+    store: &Store,
+    reads: &Coalesced<ProductId, Stock>,
+    products: &[ProductId],
+) -> Result<Arc<HashMap<ProductId, Stock>>, Arc<Error>> {
+    let store = store.clone();
+    let read = move |ids: Vec<ProductId>| {
+        let store = store.clone();
+        async move { Ok(store.stocks(&ids).await?.into_iter().map(|stock| (stock.product, stock)).collect()) }
+    };
+    reads.load(products.iter().copied(), read).await
 }
 
 /// An order, read once for all who were woken by the same change.

@@ -1,6 +1,7 @@
 //! Carts with their items.
 
 use entity::{cart, cart_item};
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect,
@@ -26,7 +27,8 @@ impl Store {
     pub async fn carts(&self, ids: &[CartId]) -> Result<Vec<Cart>, Error> {
         let of_cart = cart_item::Column::CartId.into_expr().equals((cart::Entity, cart::Column::Id));
         let items = rows_as_json::<cart_item::Entity>(self.db.get_database_backend(), Condition::all().add(of_cart));
-        let query = cart::Entity::find().filter(cart::Column::Id.is_in(ids.iter().map(|id| id.0)));
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let query = cart::Entity::find().filter(self.among(cart::Column::Id, &ids));
         let found = query.expr_as(items, ITEMS).into_model::<CartParts>().all(&self.db).await?;
         Ok(found.into_iter().map(|CartParts(cart, items)| rows::cart(cart, items)).collect::<Result<_, _>>()?)
     }

@@ -21,9 +21,11 @@ mod transaction;
 use std::time::Duration;
 
 use sea_orm::prelude::Uuid;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter};
 
 use crate::database::bounded::Bounded;
+use crate::database::bulk::among;
 use crate::database::error::Error;
 use crate::database::{Databases, PoolUse};
 
@@ -96,12 +98,18 @@ impl Store {
         Ok(self.db.ping().await?)
     }
 
+    /// Whether a column has one of these ids. Callers bound the ids.
+    fn among<C: ColumnTrait>(&self, column: C, ids: &[Uuid]) -> Expr {
+        among(self.db.get_database_backend(), column, ids)
+    }
+
     /// All rows whose column has one of these ids. Callers bound the ids.
     async fn rows_by<E: EntityTrait>(
         &self,
         column: E::Column,
         ids: impl IntoIterator<Item = Uuid>,
     ) -> Result<Vec<E::Model>, Error> {
-        Ok(E::find().filter(column.is_in(ids)).all(&self.db).await?)
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        Ok(E::find().filter(self.among(column, &ids)).all(&self.db).await?)
     }
 }

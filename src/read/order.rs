@@ -60,7 +60,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn orders(&self, ids: &[OrderId]) -> Result<Vec<OrderRecord>, Error> {
-        self.records(order::Entity::find().filter(order::Column::Id.is_in(ids.iter().map(|id| id.0)))).await
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        self.records(order::Entity::find().filter(self.among(order::Column::Id, &ids))).await
     }
 
     /// The versions of these orders, in any order.
@@ -68,7 +69,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn order_versions(&self, ids: &[OrderId]) -> Result<Vec<(OrderId, i32)>, Error> {
-        let query = order::Entity::find().filter(order::Column::Id.is_in(ids.iter().map(|id| id.0)));
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let query = order::Entity::find().filter(self.among(order::Column::Id, &ids));
         let query = query.select_only().columns([order::Column::Id, order::Column::Version]);
         let found: Vec<(Uuid, i32)> = query.into_tuple().all(&self.db).await?;
         Ok(found.into_iter().map(|(id, version)| (OrderId(id), version)).collect())
@@ -79,7 +81,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn orders_of_carts(&self, carts: &[CartId]) -> Result<Vec<OrderRecord>, Error> {
-        self.records(order::Entity::find().filter(order::Column::CartId.is_in(carts.iter().map(|id| id.0)))).await
+        let carts: Vec<Uuid> = carts.iter().map(|id| id.0).collect();
+        self.records(order::Entity::find().filter(self.among(order::Column::CartId, &carts))).await
     }
 
     /// The orders that these items belong to.

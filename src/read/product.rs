@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use entity::{product, stock};
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QuerySelect, Select};
 use serde::{Deserialize, Serialize};
@@ -48,8 +49,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn products(&self, ids: &[ProductId]) -> Result<Vec<ProductRecord>, Error> {
-        let ids = ids.iter().map(|id| id.0);
-        product_records(product::Entity::find().filter(product::Column::Id.is_in(ids)), &self.db).await
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        product_records(product::Entity::find().filter(self.among(product::Column::Id, &ids)), &self.db).await
     }
 
     /// The product with this SKU, in any case and Unicode form; otherwise one whose SKU looks just like it.

@@ -18,6 +18,7 @@ use crate::supervision::owned;
 use super::ServerState;
 use super::concurrency::ConcurrencyPermit;
 use super::operation::{Answer, PreparedOperation, answer};
+use super::shared_results;
 
 /// Executes a query or a mutation, as far as its answer fits its budget.
 ///
@@ -40,12 +41,15 @@ pub fn count(kind: OperationType) {
 /// when it is due at the latest, and holds its permit until then.
 pub fn results(
     state: &Arc<ServerState>,
-    prepared: PreparedOperation,
+    mut prepared: PreparedOperation,
     due: Instant,
     permit: ConcurrencyPermit,
 ) -> BoxStream<'static, Answer> {
     match prepared.kind {
-        OperationType::Subscription => query_results(state, prepared, None).boxed(),
+        OperationType::Subscription => match prepared.shared.take() {
+            Some(shared) => shared_results::results(state, shared, prepared).boxed(),
+            None => query_results(state, prepared, None).boxed(),
+        },
         OperationType::Query => {
             count(prepared.kind);
             query_results(state, prepared, Some((due, permit))).boxed()

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Name, Pos, Request, Response, ServerError, Variables};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tracing::{Span, field};
 
 use crate::graphql::document::fault::{self, Faults};
-use crate::graphql::document::{Admitted, Delivery};
+use crate::graphql::document::{Admitted, Delivery, Document};
 use crate::graphql::{self, Budget, Code, Stopped, Viewer, finish};
 use crate::observability::traces;
 
@@ -16,6 +17,7 @@ use super::ServerState;
 use super::answer_memory::{AnswerReservation, UnsentAnswer};
 use super::persisted::{Hash, PersistedQueries};
 use super::rate::COST_OF_ROW;
+use super::shared_results::{Kind, SharedSubscription};
 
 /// The member of `extensions` that says how many errors are left out.
 const LEFT_OUT: &str = "errorsLeftOut";
@@ -62,6 +64,8 @@ pub struct PreparedOperation {
     pub span: Span,
     /// The hash and the query, if both were sent: remembered once the query was executed.
     pub sent: Option<(Hash, String)>,
+    /// Its results, if it is a subscription whose results others get, too.
+    pub shared: Option<SharedSubscription>,
 }
 
 /// The answer to an operation.
@@ -74,6 +78,8 @@ pub struct Answer {
     pub unsent: Option<UnsentAnswer>,
     /// Whether it breaks a subscription off for lack of memory: the connection is closed, so that the client reconnects.
     pub is_broken_off: bool,
+    /// The whole answer as JSON, if it was rendered before. It is sent instead of the response.
+    pub rendered: Option<Arc<RawValue>>,
 }
 
 impl Operation {
@@ -125,25 +131,40 @@ impl Operation {
         let name = self.name.filter(|name| !name.is_empty());
         let asked = (name.as_deref(), self.variables.as_ref());
         let admitted = state.documents.admit(&document, asked, &viewer, delivery);
-        let Admitted { kind, cost, writes, scans } = admitted.map_err(refused)?;
+        let Admitted { kind, cost, writes, scans, shareable } = admitted.map_err(refused)?;
         let scanned = state.app.store.scan_cost(scans.whole, scans.indexable);
         let scanned = scanned.min(state.config.transport.rates.max_search_cost());
         let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW)).saturating_add(scanned);
-        let mut request = Request::new(query);
-        let parsed = document.parsed();
-        let span = span(kind, operation_name(name.as_deref(), &parsed));
-        request.set_parsed_query(parsed);
-        request.operation_name = name;
-        if let Some(variables) = self.variables {
-            request = request.variables(Variables::from_json(serde_json::Value::Object(variables)));
-        }
+        let span = span(kind, operation_name(name.as_deref(), document.parsed()));
+        let variables = self.variables.map(|variables| Variables::from_json(serde_json::Value::Object(variables)));
+        let shared = shareable.map(|shareable| {
+            let kind = Kind {
+                document: document.hash(),
+                operation: name.clone(),
+                variables: shareable.variables.clone(),
+                sees: viewer.sees(),
+            };
+            let (document, name, variables) = (Arc::clone(&document), name.clone(), variables.clone());
+            let again = move || request(String::new(), &document, name.clone(), variables.clone());
+            state.shared_results.subscribe(kind, shareable, &viewer, again)
+        });
+        let request = request(query, &document, name, variables);
         let reservation = Arc::new(reservation);
         let reserving = Arc::clone(&reservation);
         let budget = Arc::new(Budget::new(state.config.transport.sizes.answer, move |more| reserving.reserve(more)));
-        let shared = (kind == OperationType::Subscription).then(|| Arc::clone(&state.shared_reads));
-        let request = graphql::prepare(&state.app, request, (viewer, Arc::clone(&budget)), shared);
-        Ok(PreparedOperation { kind, cost, cart_rows: writes.cart_rows, request, budget, reservation, span, sent })
+        let reads = Some(Arc::clone(&state.shared_reads));
+        let request = graphql::prepare(&state.app, request, (viewer, Arc::clone(&budget)), reads);
+        let cart_rows = writes.cart_rows;
+        Ok(PreparedOperation { kind, cost, cart_rows, request, budget, reservation, span, sent, shared })
     }
+}
+
+/// Returns the request that executes a document.
+fn request(query: String, document: &Document, name: Option<String>, variables: Option<Variables>) -> Request {
+    let mut request = Request::new(query).variables(variables.unwrap_or_default());
+    request.set_parsed_query(document.parsed().clone());
+    request.operation_name = name;
+    request
 }
 
 /// Returns the name of the operation that is executed; empty if it has none.
@@ -201,10 +222,20 @@ pub fn answer(kind: OperationType, response: Response) -> Answer {
     if left_out > 0 {
         response.extensions.insert(LEFT_OUT.to_owned(), left_out.into());
     }
-    Answer { response, is_request_error, unsent: None, is_broken_off: false }
+    Answer { is_request_error, ..Answer::of(response) }
 }
 
 impl Answer {
+    /// Returns an answer with this response.
+    const fn of(response: Response) -> Self {
+        Self { response, is_request_error: false, unsent: None, is_broken_off: false, rendered: None }
+    }
+
+    /// Returns an answer that was rendered before.
+    pub fn of_rendered(rendered: Arc<RawValue>) -> Self {
+        Self { rendered: Some(rendered), ..Self::of(Response::default()) }
+    }
+
     /// Returns the answer to an operation of which nothing was executed.
     pub fn of_request_error(error: ServerError) -> Self {
         Self::of_faults(vec![error])
@@ -221,12 +252,7 @@ impl Answer {
         for fault in &mut faults {
             fault.locations.retain(|place| *place != Pos::default());
         }
-        Self {
-            response: finish(Response::from_errors(faults)),
-            is_request_error: true,
-            unsent: None,
-            is_broken_off: false,
-        }
+        Self { is_request_error: true, ..Self::of(finish(Response::from_errors(faults))) }
     }
 
     /// Returns the answer to an operation that timed out.
@@ -241,20 +267,23 @@ impl Answer {
     }
 
     fn of_failure(faults: Faults) -> Self {
-        Self { response: Response::from_errors(faults), is_request_error: false, unsent: None, is_broken_off: false }
+        Self::of(Response::from_errors(faults))
     }
 
     /// Returns the answer to an operation that was stopped.
     pub fn of_stopped(kind: OperationType, stopped: Stopped, most: usize) -> Self {
         let response = Response::from_errors(vec![stopped_error(kind, stopped, most)]);
         let is_broken_off = kind == OperationType::Subscription && stopped != Stopped::TooLarge;
-        Self { response, is_request_error: false, unsent: None, is_broken_off }
+        Self { is_broken_off, ..Self::of(response) }
     }
 }
 
 impl serde::Serialize for Answer {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
+        if let Some(rendered) = &self.rendered {
+            return rendered.serialize(serializer);
+        }
         let mut map = serializer.serialize_map(None)?;
         if !self.response.errors.is_empty() {
             map.serialize_entry("errors", &self.response.errors)?;

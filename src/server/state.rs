@@ -13,6 +13,7 @@ use super::auth::{Authenticator, Identity};
 use super::origin::Origins;
 use super::persisted::PersistedQueries;
 use super::readiness::Readiness;
+use super::shared_results::SharedResults;
 use super::transport::TransportConfig;
 
 /// The configuration of the server.
@@ -40,7 +41,9 @@ pub struct ServerState {
     pub documents: Documents,
     /// Automatic persisted queries.
     pub persisted: PersistedQueries,
-    /// What subscriptions read together.
+    /// Results that subscriptions share.
+    pub shared_results: Arc<SharedResults>,
+    /// What operations read together.
     pub shared_reads: Arc<SharedReads>,
     /// Whether the server is ready.
     pub readiness: Readiness,
@@ -64,6 +67,7 @@ impl ServerState {
             config,
             app,
             persisted: PersistedQueries::default(),
+            shared_results: Arc::default(),
             shared_reads: Arc::default(),
             readiness,
             origins,

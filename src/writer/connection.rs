@@ -36,14 +36,14 @@ enum Source {
 }
 
 impl Connection {
-    /// Returns the connection that writes.
+    /// Returns the connection that writes. Where there is none yet it connects when it is used first.
     #[must_use]
     pub fn of(databases: &Databases) -> Self {
         let source = match &databases.kind {
             Kind::Sqlite(file) => Source::Sqlite(file.clone()),
             Kind::Postgres(postgres) => Source::Postgres(postgres.clone()),
         };
-        Self { db: Some(databases.write.clone()), source, is_clean: true }
+        Self { db: databases.write.clone(), source, is_clean: databases.write.is_some() }
     }
 
     /// Returns one more connection to a database that several may write to at once; `None` for a file. It connects when

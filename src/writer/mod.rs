@@ -12,6 +12,7 @@ mod job;
 mod lock_waiter;
 mod maintenance;
 mod queue;
+mod thread;
 
 pub mod retention;
 
@@ -25,7 +26,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::config::SizeLimits;
 use crate::database::error::Error;
 use crate::observability::metrics;
-use crate::supervision::joined;
 use domain::actor::Actor;
 use domain::client::ClientKey;
 use domain::commands::Command;
@@ -98,7 +98,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on this connection, with a queue for so many commands. It ends, with everything that was queued
+    /// Starts the writer on this connection and a thread of its own, with a queue for so many commands. It ends, with everything that was queued
     /// done, when the last clone of the handle is gone; and with the reason when this process must not go on. After each
     /// commit it announces what changed to this replica and notifies the others.
     #[must_use]
@@ -116,18 +116,18 @@ impl Writer {
             Some(another) => {
                 let (lock_waiter, set_aside) = LockWaiter::queue();
                 let batches = Batches::new(another, publication.clone(), public_stock, Role::LockWaiter);
-                (Role::Main(lock_waiter), Some(joined(lock_waiter::work(set_aside, batches))))
+                (Role::Main(lock_waiter), Some(lock_waiter::work(set_aside, batches)))
             }
         };
-        let first = joined(work(waiting, to_prune, Batches::new(connection, publication, public_stock, role)));
-        let task = joined(async move {
+        let first = work(waiting, to_prune, Batches::new(connection, publication, public_stock, role));
+        let task = thread::run("writer", async move {
             let second = async {
                 match second {
-                    Some(second) => ended(second).await,
+                    Some(second) => second.await,
                     None => Ok(()),
                 }
             };
-            tokio::try_join!(ended(first), second).map(|((), ())| ())
+            tokio::try_join!(first, second).map(|((), ())| ())
         });
         (Self { queue: Arc::new(queue), prunes, maintenance }, task)
     }
@@ -167,11 +167,6 @@ impl Writer {
         self.prunes.send((prune, reply)).await.map_err(|_| Error::Unavailable)?;
         Ok(pruned.await.map_err(|_| Error::Unavailable)??)
     }
-}
-
-/// How a worker of the writer ended.
-async fn ended(worker: JoinHandle<Result<(), String>>) -> Result<(), String> {
-    worker.await.unwrap_or_else(|_| Err("the writer panicked".to_owned()))
 }
 
 /// Takes whatever waits, again and again. Between two batches something is pruned, one statement at a time. While the

@@ -277,7 +277,8 @@ impl Shop {
 
     /// The database below, for what no client can do.
     pub fn database(&self) -> &sea_orm::DatabaseConnection {
-        &self.databases.write
+        // PostgreSQL's own connection for writing is made by the writer.
+        self.databases.write.as_ref().unwrap_or(&self.databases.read)
     }
 
     /// A feed of its own on the shop's PostgreSQL.
@@ -318,7 +319,7 @@ impl Shop {
             // The server's own connections let no statement take so long.
             Database::connect(&self.place.url).await.expect("a connection")
         } else {
-            self.databases.write.clone()
+            self.database().clone()
         };
         db.execute_unprepared(&insert).await.expect("rows");
     }

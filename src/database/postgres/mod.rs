@@ -54,6 +54,9 @@ const SCANNER: &str = "scanner";
 /// How long a query waits for a connection: less than a request may take, so that its answer says what is the matter.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// After so long without use a connection is asked whether it is still there before it is used.
+const PING_AFTER: Duration = Duration::from_millis(100);
+
 /// How long one statement may take.
 const STATEMENT_TIMEOUT: &str = "5s";
 
@@ -144,15 +147,7 @@ impl Postgres {
         self.connect_when_ready("probe", PROBES, STATEMENT_TIMEOUT).await
     }
 
-    /// The one connection that writes; it is the writer's.
-    ///
-    /// # Errors
-    /// When the server cannot be reached.
-    pub async fn writer(&self) -> anyhow::Result<DatabaseConnection> {
-        self.connect_when_ready(WRITER, 1, STATEMENT_TIMEOUT).await
-    }
-
-    /// A new one in its place, at once or not at all.
+    /// The one connection that writes, which is the writer's: at once or not at all.
     pub(crate) async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
         self.connect(WRITER, 1, STATEMENT_TIMEOUT).await
     }
@@ -293,6 +288,15 @@ impl Postgres {
         let is_standby = Arc::clone(&self.is_standby);
         options.map_sqlx_postgres_pool_opts(move |pool| {
             let is_standby = Arc::clone(&is_standby);
+            let pool = pool.test_before_acquire(false).before_acquire(|session, used| {
+                // What was in use a moment ago is there; a ping before every statement doubles its round trips.
+                Box::pin(async move {
+                    if used.idle_for > PING_AFTER {
+                        session.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
             pool.after_connect(move |session, _| {
                 let is_standby = Arc::clone(&is_standby);
                 Box::pin(async move { refuse_standby(session, &is_standby).await })

@@ -12,6 +12,7 @@ mod introspection;
 mod library;
 pub mod limits;
 mod scans;
+mod sharing;
 mod suggest;
 mod values;
 mod variables;
@@ -37,6 +38,7 @@ use introspection::ImplementersMap;
 pub use delivery::Delivery;
 pub use limits::Limits;
 pub use scans::Scans;
+pub use sharing::Shareable;
 pub use writes::Writes;
 
 /// Text of documents that is kept parsed, in bytes. What is made of it takes some fifty times as much.
@@ -53,8 +55,11 @@ pub struct Documents {
     limits: Limits,
     /// Whether errors say which names were meant.
     suggests: bool,
-    cache: Cache<[u8; 32], Arc<Document>>,
+    cache: Cache<DocumentHash, Arc<Document>>,
 }
+
+/// The hash of the text of a document.
+pub type DocumentHash = [u8; 32];
 
 /// A document that is valid and within every bound.
 #[derive(Debug)]
@@ -63,10 +68,11 @@ pub struct Document {
     parsed: Parsed,
     asks_for_introspection: bool,
     length: usize,
+    hash: DocumentHash,
 }
 
 /// An operation that may be executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
     /// Query, mutation or subscription.
     pub kind: OperationType,
@@ -76,13 +82,21 @@ pub struct Admitted {
     pub writes: Writes,
     /// What it looks through.
     pub scans: Scans,
+    /// What it shares with others, when it is a subscription whose results others get, too.
+    pub shareable: Option<Shareable>,
 }
 
 impl Document {
     /// What the library executes.
     #[must_use]
-    pub fn parsed(&self) -> Parsed {
-        self.parsed.clone()
+    pub const fn parsed(&self) -> &Parsed {
+        &self.parsed
+    }
+
+    /// What tells it apart from others.
+    #[must_use]
+    pub const fn hash(&self) -> DocumentHash {
+        self.hash
     }
 
     /// Whether it asks the schema about itself.
@@ -100,7 +114,7 @@ impl Documents {
     pub fn new(limits: Limits) -> anyhow::Result<Self> {
         let text = format!("{}\n{NEWER_INTROSPECTION}\n", super::sdl());
         let schema = Schema::parse_and_validate(text, "schema.graphql").map_err(|error| anyhow!("{error}"))?;
-        let weigh = |_: &[u8; 32], document: &Arc<Document>| u32::try_from(document.length).unwrap_or(u32::MAX);
+        let weigh = |_: &DocumentHash, document: &Arc<Document>| u32::try_from(document.length).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(MAX_CACHED).weigher(weigh).build();
         let implementers = Arc::new(schema.implementers_map());
         Ok(Self { schema: Arc::new(schema), implementers, limits, suggests: false, cache })
@@ -119,16 +133,16 @@ impl Documents {
     /// What is wrong with it: `LIMIT_EXCEEDED`, `GRAPHQL_PARSE_FAILED` or `GRAPHQL_VALIDATION_FAILED`.
     pub fn read(&self, text: &str) -> Result<Arc<Document>, Faults> {
         guard::check(text, &self.limits)?;
-        let key: [u8; 32] = Sha256::digest(text).into();
-        if let Some(document) = self.cache.get(&key) {
+        let hash: DocumentHash = Sha256::digest(text).into();
+        if let Some(document) = self.cache.get(&hash) {
             return Ok(document);
         }
-        let document = Arc::new(self.compile(text)?);
-        self.cache.insert(key, Arc::clone(&document));
+        let document = Arc::new(self.compile(text, hash)?);
+        self.cache.insert(hash, Arc::clone(&document));
         Ok(document)
     }
 
-    fn compile(&self, text: &str) -> Result<Document, Faults> {
+    fn compile(&self, text: &str, hash: DocumentHash) -> Result<Document, Faults> {
         // The guard has counted already; these stand behind it. A parser counts spaces as tokens, too.
         let mut parser = Parser::new().token_limit(self.limits.length + 1).recursion_limit(2 * limits::MAX_NESTING);
         let tree = parser
@@ -147,7 +161,7 @@ impl Documents {
         let mut parsed = parsed.map_err(|error| library::told(&error))?;
         library::lift_fields(&mut parsed);
         let asks_for_introspection = asks_for_introspection(&parsed);
-        Ok(Document { compiled, parsed, asks_for_introspection, length: text.len() })
+        Ok(Document { compiled, parsed, asks_for_introspection, length: text.len(), hash })
     }
 
     fn validate(&self, tree: &ast::Document, text: &str) -> Result<Valid<ExecutableDocument>, Faults> {
@@ -224,7 +238,8 @@ impl Documents {
         };
         let writes = writes::of(&document.compiled, operation, &variables);
         let scans = scans::of(&document.compiled, operation, &variables);
-        Ok(Admitted { kind, cost, writes, scans })
+        let shareable = sharing::of(&document.compiled, operation, &variables);
+        Ok(Admitted { kind, cost, writes, scans, shareable })
     }
 }
 

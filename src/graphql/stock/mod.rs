@@ -11,5 +11,5 @@ mod types;
 pub use log::{StockTransaction, log_connection};
 pub use mutations::StockMutations;
 pub use queries::StockQueries;
-pub use subscriptions::StockSubscriptions;
+pub use subscriptions::{OneStock, StockSubscriptions};
 pub use types::{Availability, Stock};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::connection::{Edge, EmptyFields};
 use async_graphql::{Context, ID, Subscription};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, future, stream};
 
 use crate::app::App;
 use crate::graphql::error::failure;
@@ -12,6 +12,7 @@ use crate::graphql::keys::ids;
 use crate::graphql::{Viewer, cursor};
 use crate::live::{log_tail, stock_changes};
 use domain::id::ProductId;
+use domain::stock;
 
 use super::log::{StockTransaction, StockTransactionFilter};
 use super::log_page::LogPage;
@@ -19,6 +20,11 @@ use super::types::Stock;
 
 /// Cursors of the live log: places in the order of writing. Those of lists are something else.
 const CURSOR: &str = "live-log";
+
+/// Data of a request that is executed for one state of a stock record, which many follow: the only result of a subscription
+/// to stock.
+#[derive(Debug, Clone)]
+pub struct OneStock(pub stock::Stock);
 
 /// Subscriptions to stock.
 #[derive(Debug, Default)]
@@ -42,8 +48,11 @@ impl StockSubscriptions {
         let mut products: Vec<ProductId> = ids(&product_ids)?;
         let mut seen = std::collections::HashSet::new();
         products.retain(|id| seen.insert(*id));
+        if let Some(OneStock(stock)) = context.data_opt() {
+            return Ok(stream::once(future::ready(Stock(stock.clone()))).left_stream());
+        }
         let sees = Viewer::of(context).sees();
-        Ok(stock_changes(app.store.clone(), &app.hub, products, sees).map(Stock))
+        Ok(stock_changes(app.store.clone(), &app.hub, products, sees).map(Stock).right_stream())
     }
 
     /// Every transaction, none merged, in order of `sequence` per product; after a cursor of this subscription, everything
