@@ -57,6 +57,7 @@ mod readme;
 mod recovery;
 mod refusals;
 mod registering;
+mod registering_steps;
 mod replicas;
 mod rolling;
 mod rust_clients;
