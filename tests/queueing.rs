@@ -3,21 +3,29 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use onhand::server::{Timeouts, TransportConfig};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, TransactionTrait};
 
-use crate::support::{Shop, is_postgres, paid};
+use crate::support::{PATIENCE, Shop, Wanted, is_postgres, paid, patient_transport};
 
 /// Sessions of other software that take the row in turn.
 const SESSIONS: usize = 6;
+
+/// How long a payment may wait for its turn: where rows are not had in turn, it never comes.
+const MAX_TURNS: Duration = PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hot_row_is_had_in_turn() {
     if !is_postgres() {
         return;
     }
-    let shop = Shop::open().await;
+    // Nobody's time is over before it is their turn, however slow the machine is.
+    let timeouts = Timeouts { request: MAX_TURNS, ..patient_transport().timeouts };
+    let transport = TransportConfig { timeouts, ..patient_transport() };
+    let shop = Shop::open_as(Wanted { transport, max_wait: MAX_TURNS, ..Wanted::default() }).await;
     let (hot, free) = (shop.product("HOT", 1_000).await, shop.product("FREE", 1_000).await);
     let mut orders = Vec::new();
     for _ in 0..24 {
