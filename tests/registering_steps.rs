@@ -107,12 +107,9 @@ const fn is_keyed(point: Point) -> bool {
 /// A place in the log before everything that is made later.
 async fn log_cursor(shop: &Shop) -> Value {
     let product = shop.product("FIRST", 1).await;
-    let mut held = hold(Point::LogRead, None);
     let mut socket = Socket::open(shop).await;
-    socket.subscribe("log", "subscription { stockTransactionAdded { cursor } }", json!({})).await;
-    timeout(PATIENCE, held.reached()).await.expect("it reads");
+    socket.follow_log("log", "subscription { stockTransactionAdded { cursor } }", json!({})).await;
     shop.adjust(&product, "INCREMENT", 1).await;
-    held.release();
     socket.data("log").await["stockTransactionAdded"]["cursor"].take()
 }
 
