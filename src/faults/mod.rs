@@ -22,7 +22,7 @@ pub use absent::{Transaction, breaks, change, database_call, is_other_time, jump
 #[cfg(feature = "faults")]
 pub use breaches::{breaks, change, is_other_time, plan_breach};
 #[cfg(feature = "faults")]
-pub use calls::{FailingCall, Transaction, When, database_call, fail_call, transaction};
+pub use calls::{FailingCall, Transaction, When, database_call, fail_call, fail_calls, transaction};
 #[cfg(feature = "faults")]
 pub use jumps::{jumped, plan_jumps};
 #[cfg(feature = "faults")]
