@@ -73,6 +73,8 @@ named! {
         WriterSaved = "writer.saved",
         /// A batch is committed; nobody was told.
         WriterCommitted = "writer.committed",
+        /// The outcome of an earlier commit was looked up in vain.
+        WriterUnresolved = "writer.unresolved",
         /// Everybody was told of a batch, subscribers and callers.
         WriterAnnounced = "writer.announced",
         /// A socket has taken an operation off the wire and not looked at it.
