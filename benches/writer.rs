@@ -23,7 +23,7 @@ use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::PaymentTimeouts;
 use onhand::database::{migrate, open};
-use onhand::writer::MAX_QUEUED;
+use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
@@ -84,7 +84,13 @@ async fn shop(url: &str) -> Outcome<App> {
         pay_retry_max: second * 60,
         pay_give_up: second * 900,
     };
-    let settings = Settings { times, public_stock: PublicStock::Exact, has_sandbox: false, max_queued: MAX_QUEUED };
+    let settings = Settings {
+        times,
+        public_stock: PublicStock::Exact,
+        has_sandbox: false,
+        max_queued: MAX_QUEUED,
+        max_wait: MAX_WAIT,
+    };
     let (app, _) = App::start(&databases, settings, Clock::system());
     app.follow_replicas(&databases.kind, &CancellationToken::new()).await?;
     // The lock lives as long as the process.

@@ -4,6 +4,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub has_sandbox: bool,
     /// Maximum number of commands that wait for the writer.
     pub max_queued: usize,
+    /// How long a command may wait for its turn; after that it is not executed.
+    pub max_wait: Duration,
 }
 
 /// A handle to the shared state. Cloning it copies one pointer.
@@ -71,7 +74,7 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox, max_queued } = settings;
+        let Settings { times, public_stock, has_sandbox, max_queued, max_wait } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -82,7 +85,8 @@ impl App {
             clock: clock.clone(),
             health: writer_health.clone(),
         };
-        let (writer, task) = Writer::start(Connection::of(databases), publication, public_stock, max_queued);
+        let (writer, task) =
+            Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
         let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);

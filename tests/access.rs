@@ -95,8 +95,9 @@ async fn other_peoples_things_do_not_exist() {
             assert_eq!(theirs, stranger.ask(document, json!({ "id": unknown })).await, "{document}");
         }
         for id in [&parts["items"][0]["id"], &parts["payments"][0]["id"], &parts["shipments"][0]["id"], &row] {
-            let found = stranger.data("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
-            assert_eq!(found["node"], json!(null), "{id}");
+            let query = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
+            let found = stranger.data(query, json!({ "id": id })).await;
+            assert_eq!(found, json!({ "node": null, "nodes": [null] }), "{id}");
         }
         assert_eq!(
             stranger.add_to_cart(&cart, &[(&mug, 1)]).await,
@@ -131,6 +132,28 @@ async fn other_peoples_things_do_not_exist() {
     shop.close().await;
 }
 
+/// The id of a guest's order is the key to it; the ids of its parts are written on labels and in mails, and open nothing.
+#[tokio::test]
+async fn the_parts_of_a_guests_order_are_reached_through_it_only() {
+    let People { shop, staff, ada, guest, mug, .. } = people().await;
+    let order = guest.order(&[(&mug, 1)]).await;
+    guest.pay_sandbox(&order, "succeed").await;
+    staff.ship(&order).await;
+    let query = "query($id: ID!) { order(id: $id) { items { id } payments { id } shipments { id } } }";
+    let parts = guest.data(query, json!({ "id": order })).await["order"].take();
+    for kind in ["items", "payments", "shipments"] {
+        let id = &parts[kind][0]["id"];
+        assert!(id.is_string(), "{parts}");
+        let query = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
+        for stranger in [&guest, &ada] {
+            let found = stranger.data(query, json!({ "id": id })).await;
+            assert_eq!(found, json!({ "node": null, "nodes": [null] }), "{id}");
+        }
+        assert_eq!(staff.data(query, json!({ "id": id })).await["node"]["id"], *id);
+    }
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn whoever_holds_the_id_of_a_guests_cart_may_use_it_until_somebody_owns_it() {
     let People { shop, staff, ada, guest, mug, .. } = people().await;
@@ -161,7 +184,7 @@ async fn whoever_holds_the_id_of_a_guests_cart_may_use_it_until_somebody_owns_it
 /// The scope of a key is its holder: another person's key is another key.
 #[tokio::test]
 async fn idempotency_keys_belong_to_their_holder() {
-    let People { shop, ada, bob, guest, mug, .. } = people().await;
+    let People { shop, staff, ada, bob, guest, mug } = people().await;
     let check_out = async |client: &Client, cart: &str| {
         client.check_out_with(json!({ "cartId": cart, "idempotencyKey": "K" })).await["order"]["id"].clone()
     };
@@ -171,8 +194,14 @@ async fn idempotency_keys_belong_to_their_holder() {
         orders.push(check_out(client, &cart).await);
         assert_eq!(check_out(client, &cart).await, orders[orders.len() - 1], "a replay");
     }
+    assert!(orders.iter().all(Value::is_string), "each gets an order: {orders:?}");
     let different: std::collections::BTreeSet<_> = orders.iter().map(Value::to_string).collect();
     assert_eq!(different.len(), 4);
+    // Staff, too, and the key of one subject is for one input only.
+    let sam = check_out(&staff, &staff.cart(&[(&mug, 1)]).await).await;
+    assert!(sam.is_string() && !orders.contains(&sam), "{sam}");
+    let again = ada.check_out_with(json!({ "cartId": ada.cart(&[(&mug, 1)]).await, "idempotencyKey": "K" })).await;
+    assert_eq!(codes(&again), ["IDEMPOTENCY_KEY_REUSED"]);
     shop.close().await;
 }
 

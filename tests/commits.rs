@@ -1,13 +1,16 @@
 //! A commit whose answer is lost, on PostgreSQL: what is asked for happens once, also while the first transaction is
 //! still alive and nobody can know how it will end. What is asked for here would happen twice if it were tried again.
+//! A file has no network in between; there the calls themselves fail.
 
 use std::time::Duration;
 
+use onhand::faults::{Point, When, fail_calls, hold};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::support::cluster::Cluster;
-use crate::support::{Client, Place, Proxy, Shop, Socket, codes, eventually};
+use crate::support::{Client, PATIENCE, Place, Proxy, Shop, Socket, codes, eventually, is_postgres};
 
 const STOCK: &str = "subscription($id: ID!) { stockChanged(productIds: [$id]) { total version } }";
 
@@ -71,7 +74,8 @@ async fn what_is_not_known_for_long_is_answered_as_unknown_and_happens_at_most_o
     shop.close().await;
 }
 
-/// It was committed, and its answer swallowed for longer than anybody waits: subscribers hear of it all the same.
+/// It was committed, and its answer swallowed for longer than anybody waits: subscribers hear of it all the same, as soon as it
+/// is found and not when the feed finds it, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_found_late_is_told_to_those_who_watch() {
     let Some((proxy, shop)) = Shop::behind_a_proxy().await else { return };
@@ -79,6 +83,8 @@ async fn a_commit_that_is_found_late_is_told_to_those_who_watch() {
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("badge", STOCK, json!({ "id": mug })).await;
     assert_eq!(badge.data("badge").await["stockChanged"]["version"], 1);
+    let mut feed = hold(Point::FeedRead, None);
+    timeout(PATIENCE, feed.reached()).await.expect("it polls");
     proxy.swallow_answer_of_commit();
     // Every look-up fails, until the network is mended.
     let (answer, ()) = tokio::join!(shop.code(RECEIVE, json!({ "id": mug })), async {
@@ -88,6 +94,7 @@ async fn a_commit_that_is_found_late_is_told_to_those_who_watch() {
     assert_eq!(answer, "TIMEOUT");
     proxy.mend();
     assert_eq!(badge.data("badge").await["stockChanged"], json!({ "total": 1, "version": 2 }), "it was committed");
+    feed.release();
     eventually("the writer works again", async || {
         shop.ask(RECEIVE, json!({ "id": mug })).await.get("errors").is_none()
     })
@@ -98,6 +105,38 @@ async fn a_commit_that_is_found_late_is_told_to_those_who_watch() {
         "and the next is one more"
     );
     assert_eq!(shop.log(&mug).await.len(), 3);
+    shop.close().await;
+}
+
+/// The same in a file, of which there is no feed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_found_late_in_a_file_is_told_to_those_who_watch() {
+    if is_postgres() {
+        return;
+    }
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 0).await;
+    let mut badge = Socket::open(&shop).await;
+    badge.subscribe("badge", STOCK, json!({ "id": mug })).await;
+    assert_eq!(badge.data("badge").await["stockChanged"]["version"], 1);
+    let mut saved = hold(Point::WriterSaved, None);
+    let asking = tokio::spawn({
+        let (client, mug) = (Client::clone(&shop), mug.clone());
+        async move { client.code(RECEIVE, json!({ "id": mug })).await }
+    });
+    timeout(PATIENCE, saved.reached()).await.expect("it is about to commit");
+    // The answer to the commit is lost, and every look-up fails.
+    let plan = fail_calls(When::After);
+    let mut unresolved = hold(Point::WriterUnresolved, None);
+    saved.release();
+    assert_eq!(asking.await.expect("no panic"), "TIMEOUT");
+    // Whoever asked has gone, and it is still looked up in vain.
+    timeout(PATIENCE, unresolved.reached()).await.expect("it is looked up again");
+    unresolved.release();
+    drop(plan);
+    assert_eq!(badge.data("badge").await["stockChanged"], json!({ "total": 1, "version": 2 }), "it was committed");
+    receive(&shop, &mug, 2).await;
+    assert_eq!(badge.data("badge").await["stockChanged"], json!({ "total": 2, "version": 3 }), "the next is one more");
     shop.close().await;
 }
 

@@ -223,12 +223,7 @@ async fn the_live_log_tells_every_row_and_resumes_after_a_cursor() {
     let shop = Shop::open().await;
     let (mug, cup) = (shop.product("MUG", 0).await, shop.product("CUP", 0).await);
     let mut socket = Socket::open(&shop).await;
-    socket.subscribe("log", LOG, json!({ "filter": { "productIds": [mug] } })).await;
-    // The subscription begins when the server has it; what came before is not its business.
-    shop.adjust(&mug, "INCREMENT", 1).await;
-    while socket.is_silent_for(Duration::from_millis(50)).await {
-        shop.adjust(&mug, "INCREMENT", 1).await;
-    }
+    socket.follow_log("log", LOG, json!({ "filter": { "productIds": [mug] } })).await;
     let first = shop.log(&mug).await.len();
     let mut cursors = Vec::new();
     for _ in 0..12 {

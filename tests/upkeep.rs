@@ -17,7 +17,9 @@ use uuid::Uuid;
 
 use crate::support::{Shop, codes, eventually, is_postgres, patient_times, short_times};
 
-const DAY: Duration = Duration::from_hours(24);
+/// Less than a day by more than a test takes.
+const NEARLY_A_DAY: Duration = Duration::from_mins(24 * 60 - 10);
+const REST_OF_DAY: Duration = Duration::from_mins(10);
 const MONTH: Duration = Duration::from_hours(30 * 24);
 const REST_OF_MONTH: Duration = Duration::from_hours(29 * 24);
 
@@ -75,7 +77,10 @@ async fn one_round_prunes_everything_that_is_over_and_nothing_else() {
     assert_eq!(count::<cart::Entity>(&shop).await, 2 * MANY + 1, "nothing is over yet");
     assert_eq!(count::<idempotency_key::Entity>(&shop).await, 2 * MANY);
 
-    shop.advance(DAY + Duration::from_secs(1));
+    shop.advance(NEARLY_A_DAY);
+    round(&shop, lifetimes).await;
+    assert_eq!(count::<idempotency_key::Entity>(&shop).await, 2 * MANY, "their day is not over");
+    shop.advance(REST_OF_DAY + Duration::from_secs(1));
     round(&shop, lifetimes).await;
     assert_eq!(count::<idempotency_key::Entity>(&shop).await, 0, "keys are kept for a day");
     assert_eq!(count::<cart::Entity>(&shop).await, 2 * MANY + 1);
@@ -94,6 +99,26 @@ async fn one_round_prunes_everything_that_is_over_and_nothing_else() {
     let read = "query($id: ID!) { order(id: $id) { total { amount } items { quantity product { sku } } } }";
     let order = shop.data(read, json!({ "id": order })).await;
     assert_eq!(order["order"]["items"], json!([{ "quantity": 2, "product": { "sku": "MUG" } }]));
+    shop.close().await;
+}
+
+/// Replicas that slept for up to nine minutes read what they were told meanwhile: it goes after ten, and not before.
+#[tokio::test]
+async fn what_replicas_told_each_other_goes_after_ten_minutes() {
+    if !is_postgres() {
+        return;
+    }
+    let shop = Shop::open().await;
+    let insert = "INSERT INTO change (kind, id, version, created_at) SELECT 'stock', gen_random_uuid(), 1, \
+        clock_timestamp() - age * interval '1 second' FROM unnest(ARRAY[0, 540, 601, 6000]) AS age";
+    shop.database().execute_unprepared(insert).await.expect("rows");
+    round(&shop, Lifetimes::with_carts(MONTH)).await;
+    let left = "SELECT count(*) AS left FROM change WHERE created_at > clock_timestamp() - interval '601 seconds'";
+    for (query, expected) in [(left, 2), ("SELECT count(*) AS left FROM change", 2)] {
+        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, query);
+        let row = shop.database().query_one_raw(statement).await.expect("an answer").expect("a row");
+        assert_eq!(row.try_get::<i64>("", "left").expect("a count"), expected, "{query}");
+    }
     shop.close().await;
 }
 

@@ -13,7 +13,7 @@ use onhand::config::Access;
 use onhand::database::{migrate, open};
 use onhand::graphql::Limits;
 use onhand::server::{Authenticator, HttpConfig, Startup, Timeouts, TransportConfig};
-use onhand::writer::MAX_QUEUED;
+use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
@@ -148,6 +148,7 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
         public_stock: PublicStock::Exact,
         has_sandbox: true,
         max_queued: MAX_QUEUED,
+        max_wait: MAX_WAIT,
     };
     let (app, _) = App::start(&databases, settings, Clock::system());
     let authenticator = Authenticator::new(&Access::default()).await.expect("sound settings");

@@ -14,7 +14,7 @@ use crate::app::{App, Settings};
 use crate::config::{CommandLine, LimitSettings, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
-use crate::writer::retention;
+use crate::writer::{MAX_WAIT, retention};
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
 /// connections that are about to end.
@@ -53,6 +53,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
         max_queued: limits.sizes.queued,
+        max_wait: MAX_WAIT,
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };
     let supervisor = runtime.app.supervisor.clone();

@@ -18,9 +18,11 @@ pub enum When {
 struct Counted {
     calls: u32,
     fails: Option<(u32, When)>,
+    /// Whether every later call fails, too.
+    is_lasting: bool,
 }
 
-static COUNTED: Mutex<Counted> = Mutex::new(Counted { calls: 0, fails: None });
+static COUNTED: Mutex<Counted> = Mutex::new(Counted { calls: 0, fails: None, is_lasting: false });
 
 fn counted() -> MutexGuard<'static, Counted> {
     COUNTED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -46,14 +48,23 @@ impl FailingCall {
 
 impl Drop for FailingCall {
     fn drop(&mut self) {
-        counted().fails = None;
+        let mut counted = counted();
+        counted.fails = None;
+        counted.is_lasting = false;
     }
 }
 
 /// Plans that the `nth` call from now on fails, counted from 1; 0 only counts.
 #[must_use]
 pub fn fail_call(nth: u32, when: When) -> FailingCall {
-    *counted() = Counted { calls: 0, fails: Some((nth, when)) };
+    *counted() = Counted { calls: 0, fails: Some((nth, when)), is_lasting: false };
+    FailingCall(())
+}
+
+/// Plans that the next call fails, and after it every other one before it was carried out.
+#[must_use]
+pub fn fail_calls(when: When) -> FailingCall {
+    *counted() = Counted { calls: 0, fails: Some((1, when)), is_lasting: true };
     FailingCall(())
 }
 
@@ -65,7 +76,8 @@ fn next() -> Option<When> {
     if fails.is_some() {
         counted.fails = None;
     }
-    fails.map(|(_, when)| when)
+    let is_broken = counted.is_lasting && counted.fails.is_none();
+    fails.map(|(_, when)| when).or(is_broken.then_some(When::Before))
 }
 
 fn broken() -> DbErr {

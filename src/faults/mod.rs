@@ -22,7 +22,7 @@ pub use absent::{Transaction, breaks, change, database_call, is_other_time, jump
 #[cfg(feature = "faults")]
 pub use breaches::{breaks, change, is_other_time, plan_breach};
 #[cfg(feature = "faults")]
-pub use calls::{FailingCall, Transaction, When, database_call, fail_call, transaction};
+pub use calls::{FailingCall, Transaction, When, database_call, fail_call, fail_calls, transaction};
 #[cfg(feature = "faults")]
 pub use jumps::{jumped, plan_jumps};
 #[cfg(feature = "faults")]
@@ -73,19 +73,37 @@ named! {
         WriterSaved = "writer.saved",
         /// A batch is committed; nobody was told.
         WriterCommitted = "writer.committed",
+        /// The outcome of an earlier commit was looked up in vain.
+        WriterUnresolved = "writer.unresolved",
         /// Everybody was told of a batch, subscribers and callers.
         WriterAnnounced = "writer.announced",
-        /// A subscription to stock has registered and not read yet.
+        /// A socket has taken an operation off the wire and not looked at it.
+        SocketReceived = "socket.received",
+        /// The operation of a socket is checked and charged; nothing runs yet.
+        SocketPrepared = "socket.prepared",
+        /// A socket has taken a result, which is not encoded yet.
+        SocketTaken = "socket.taken",
+        /// A socket has encoded a result and not written it.
+        SocketEncoded = "socket.encoded",
+        /// The task of a subscription has begun; the schema has not been asked.
+        SubscriptionBegun = "subscription.begun",
+        /// The resolver of a subscription has begun; nothing is registered or read.
+        SubscriptionResolving = "subscription.resolving",
+        /// What a subscription has read is about to be yielded; its fields are not resolved. Key: as for the read.
+        SubscriptionYielding = "subscription.yielding",
+        /// A result of a subscription is put together; nobody can take it yet.
+        SubscriptionAnswered = "subscription.answered",
+        /// A subscription to stock has registered and not read yet. Key: the first product.
         StockRegistered = "stock.registered",
-        /// A subscription to stock has read the present state and not sent it.
+        /// A subscription to stock has read the present state and not sent it. Key: the first product.
         StockRead = "stock.read",
         /// A subscription to an order has registered and not read yet. Key: the order.
         OrderRegistered = "order.registered",
         /// A subscription to an order has read the present state and not sent it. Key: the order.
         OrderRead = "order.read",
-        /// A subscription to the log has registered and not read yet.
+        /// A subscription to the log has registered and not read yet. Key: the first product of its filter.
         LogRegistered = "log.registered",
-        /// A subscription to the log has read a page and not sent it.
+        /// A subscription to the log has read a page and not sent it. Key: the first product of its filter.
         LogRead = "log.read",
         /// The feed between replicas has read what changed and not announced it.
         FeedRead = "feed.read",

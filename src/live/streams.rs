@@ -41,13 +41,14 @@ pub fn stock_changes(
     sees: PublicStock,
 ) -> impl Stream<Item = Stock> + Send + use<> {
     let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
-    let reads = hub.stock_reads();
+    let (key, reads) = (key(&products), hub.stock_reads());
     let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
     async_stream::stream! {
-        faults::reach(Point::StockRegistered, Uuid::nil()).await;
+        faults::reach(Point::StockRegistered, key).await;
         let known = retry_until_read(|| stocks_for_all(&store, &reads, &products)).await;
-        faults::reach(Point::StockRead, Uuid::nil()).await;
+        faults::reach(Point::StockRead, key).await;
         let mut sent = HashMap::new();
+        faults::reach(Point::SubscriptionYielding, key).await;
         for stock in products.iter().filter_map(|id| known.get(id)).cloned() {
             sent.insert(stock.product, version(&stock));
             yield stock;
@@ -89,6 +90,7 @@ pub async fn order_changes(
     faults::reach(Point::OrderRead, id.0).await;
     Ok(Some(async_stream::stream! {
         let mut version = first.order.version;
+        faults::reach(Point::SubscriptionYielding, id.0).await;
         yield first;
         while topic.next().await.is_some() {
             let record = retry_until_read(|| order_for_all(&store, &reads, id)).await;
@@ -136,18 +138,20 @@ pub fn log_tail(
     after: LogPosition,
 ) -> impl Stream<Item = Vec<(LogPosition, StockTransaction)>> + Send + use<> {
     let mut woken = hub.watch_log();
+    let key = key(filter.products.as_deref().unwrap_or_default());
     async_stream::stream! {
         let (mut place, mut limit) = (after, LOG_PAGE);
         loop {
             // Marked before reading: what is added while we read wakes us again.
             woken.mark_unchanged();
-            faults::reach(Point::LogRegistered, Uuid::nil()).await;
+            faults::reach(Point::LogRegistered, key).await;
             loop {
                 let found = retry_until_read(|| store.log_after(&filter, &place, limit)).await;
-                faults::reach(Point::LogRead, Uuid::nil()).await;
+                faults::reach(Point::LogRead, key).await;
                 let is_full = u64::try_from(found.rows.len()).is_ok_and(|count| count >= limit);
                 limit = if is_full { MAX_LOG_PAGE } else { LOG_PAGE };
                 if !found.rows.is_empty() {
+                    faults::reach(Point::SubscriptionYielding, key).await;
                     yield found.rows;
                 }
                 place = found.next;
@@ -160,6 +164,11 @@ pub fn log_tail(
             }
         }
     }
+}
+
+/// The key at points that are reached for these products.
+fn key(products: &[ProductId]) -> Uuid {
+    products.first().map_or_else(Uuid::nil, |product| product.0)
 }
 
 /// Reads until the database answers: a subscription outlives an absence of the database.

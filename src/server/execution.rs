@@ -10,7 +10,9 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
+use crate::faults::{self, Point};
 use crate::graphql::{ApiSchema, Budget, Stopped};
 use crate::observability::metrics::{self, Open};
 use crate::supervision::owned;
@@ -138,22 +140,32 @@ fn query_results(
         }
         answer
     });
-    in_task(Box::pin(answers), span)
+    in_task(kind, Box::pin(answers), span)
 }
 
 /// Computes results in a task, one ahead of what is taken. The span ends with the first result: a subscription may go on
 /// for days.
 fn in_task(
+    kind: OperationType,
     mut results: impl Stream<Item = Answer> + Send + Unpin + 'static,
     span: Span,
 ) -> impl Stream<Item = Answer> + Send {
     // Boxed, because a channel allocates more slots than it has capacity, and thousands of these only wait.
     let (sender, receiver) = mpsc::channel::<Box<Answer>>(1);
     let mut span = Some(span);
+    let is_followed = kind == OperationType::Subscription;
     let work = owned(async move {
+        if is_followed {
+            faults::reach(Point::SubscriptionBegun, Uuid::nil()).await;
+        }
         while let Ok(slot) = sender.reserve().await {
             match results.next().instrument(span.take().unwrap_or_else(Span::none)).await {
-                Some(result) => slot.send(Box::new(result)),
+                Some(result) => {
+                    if is_followed {
+                        faults::reach(Point::SubscriptionAnswered, Uuid::nil()).await;
+                    }
+                    slot.send(Box::new(result));
+                }
                 None => break,
             }
         }

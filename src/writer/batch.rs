@@ -311,6 +311,7 @@ impl Batches {
             Err(error) => {
                 tracing::debug!(%error, "the outcome of an earlier commit is still unknown");
                 self.unresolved = Some((token, loaded));
+                faults::reach(Point::WriterUnresolved, Uuid::nil()).await;
                 Err(DbErr::Conn(RuntimeErr::Internal("the outcome of an earlier commit is still unknown".to_owned())))
             }
         }

@@ -55,7 +55,7 @@ const _: () = assert!(MAX_BETWEEN_BATCHES == 2 * MAX_BATCH as u64);
 /// writes more.
 pub const MAX_BATCH_ROWS: usize = 2_048;
 
-/// How long a command may wait for its turn; after that it is dropped, not executed. Less than a request may take, so that
+/// How long a command may wait for its turn unless it is set otherwise; after that it is dropped, not executed. Less than a request may take, so that
 /// its caller hears just that.
 pub const MAX_WAIT: Duration = Duration::from_secs(3);
 
@@ -91,6 +91,8 @@ impl From<&Self> for Submitter {
 #[derive(Clone)]
 pub struct Writer {
     queue: Arc<Sender<Box<dyn Job>>>,
+    /// How long a command may wait for its turn.
+    max_wait: Duration,
     /// What is to be pruned between two batches.
     prunes: mpsc::Sender<Request>,
     /// Where other connections can be made, what is pruned instead of that.
@@ -98,7 +100,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on this connection and a thread of its own, with a queue for so many commands. It ends, with everything that was queued
+    /// Starts the writer on this connection and a thread of its own, with a queue for so many commands that wait for their
+    /// turn so long. It ends, with everything that was queued
     /// done, when the last clone of the handle is gone; and with the reason when this process must not go on. After each
     /// commit it announces what changed to this replica and notifies the others.
     #[must_use]
@@ -106,7 +109,7 @@ impl Writer {
         connection: Connection,
         publication: Publication,
         public_stock: PublicStock,
-        max_queued: usize,
+        (max_queued, max_wait): (usize, Duration),
     ) -> (Self, JoinHandle<Result<(), String>>) {
         let (queue, waiting) = queue(max_queued);
         let (prunes, to_prune) = mpsc::channel(1);
@@ -129,7 +132,7 @@ impl Writer {
             };
             tokio::try_join!(first, second).map(|((), ())| ())
         });
-        (Self { queue: Arc::new(queue), prunes, maintenance }, task)
+        (Self { queue: Arc::new(queue), max_wait, prunes, maintenance }, task)
     }
 
     /// Has a command decided and its effect committed.
@@ -142,7 +145,7 @@ impl Writer {
     /// `TimedOut` when nobody knows; `Failure` when something is wrong with us.
     pub async fn submit<C: Command>(&self, by: impl Into<Submitter>, command: C) -> Result<C::Answer, Error> {
         let Submitter { actor, client } = by.into();
-        let deadline = Instant::now() + MAX_WAIT;
+        let deadline = Instant::now() + self.max_wait;
         let rows = command.rows();
         let (job, answer) = job::queue_up(command, actor, deadline);
         self.queue.send(client, rows, job).map_err(|turned| match turned {

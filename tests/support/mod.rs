@@ -21,7 +21,7 @@ use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
 use onhand::server::{Authenticator, HttpConfig, Startup, Timeouts, TransportConfig, issue_token};
-use onhand::writer::MAX_QUEUED;
+use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -94,12 +94,14 @@ pub struct Wanted {
     pub transport: TransportConfig,
     /// What one document may ask for.
     pub documents: Limits,
+    /// How long a command may wait for its turn.
+    pub max_wait: Duration,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
-        Self { times: patient_times(), access, transport, documents }
+        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT }
     }
 }
 
@@ -219,7 +221,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, transport, documents } = wanted;
+        let Wanted { times, access, transport, documents, max_wait } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -235,6 +237,7 @@ impl Shop {
             public_stock: access.public_stock,
             has_sandbox: access.sandbox.unwrap_or(is_development),
             max_queued: MAX_QUEUED,
+            max_wait,
         };
         let (app, writer) = App::start(&databases, settings, clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

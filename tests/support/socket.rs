@@ -1,6 +1,7 @@
 //! A websocket client of the plainest kind: it sends what it is told and returns what comes.
 
 use futures_util::{SinkExt, StreamExt};
+use onhand::faults::{Point, hold};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -85,6 +86,13 @@ impl Socket {
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({ "query": query, "variables": variables });
         self.send(&json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+
+    /// Begins to follow the log, and waits until it is followed: what comes before is not its business.
+    pub async fn follow_log(&mut self, id: &str, query: &str, variables: Value) {
+        let mut held = hold(Point::LogRead, None);
+        self.subscribe(id, query, variables).await;
+        timeout(PATIENCE, held.reached()).await.expect("it reads");
     }
 
     /// Begins an operation, unless the socket is closed or takes no more.

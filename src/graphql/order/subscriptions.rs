@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt};
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::faults::{self, Point};
 use crate::graphql::error::failure;
 use crate::graphql::{Code, Viewer};
 use crate::live::order_changes;
@@ -26,6 +28,7 @@ impl OrderSubscriptions {
         context: &Context<'_>,
         #[graphql(desc = "Which order.")] id: ID,
     ) -> async_graphql::Result<impl Stream<Item = Order> + use<>> {
+        faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         let app = context.data_unchecked::<App>();
         let order: OrderId = crate::graphql::keys::id(&id)?;
         let changes = order_changes(app.store.clone(), &app.hub, order, &Viewer::of(context).actor)

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use async_graphql::connection::{Edge, EmptyFields};
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, StreamExt, future, stream};
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::faults::{self, Point};
 use crate::graphql::error::failure;
 use crate::graphql::keys::ids;
 use crate::graphql::{Viewer, cursor};
@@ -38,12 +40,12 @@ impl StockSubscriptions {
     /// that is archived or restored sends a newer version with the same numbers: select `product { status }` to show that
     /// an ARCHIVED one cannot be bought. At most 100 products. Ends only when the client completes it or the server shuts
     /// down.
-    #[expect(clippy::unused_async, reason = "subscriptions are")]
     async fn stock_changed(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Whose stock. At most 100.")] product_ids: Vec<ID>,
     ) -> async_graphql::Result<impl Stream<Item = Stock> + use<>> {
+        faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         let app = context.data_unchecked::<App>();
         let mut products: Vec<ProductId> = ids(&product_ids)?;
         let mut seen = std::collections::HashSet::new();
@@ -63,6 +65,7 @@ impl StockSubscriptions {
         #[graphql(desc = "Which transactions; all unless given.")] filter: Option<StockTransactionFilter>,
         #[graphql(desc = "Everything since this cursor; from now on unless given.")] after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Edge<String, StockTransaction, EmptyFields>> + use<>> {
+        faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         Viewer::of(context).must_be_staff()?;
         let app = context.data_unchecked::<App>();
         let filter = filter.unwrap_or_default().decode()?;

@@ -8,15 +8,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_stream::StreamMap;
+use uuid::Uuid;
 
+use crate::faults::{self, Point};
 use crate::graphql::document::Delivery;
 use crate::graphql::{Code, Stopped};
 use crate::observability::metrics;
 
 use super::super::caller::Caller;
+use super::super::concurrency::ConcurrencyPermit;
 use super::super::error_response::{OVERLOADED, Problem};
 use super::super::execution::results;
-use super::super::operation::{Answer, Operation};
+use super::super::operation::{Answer, Operation, PreparedOperation};
 use super::super::{Identity, encode};
 use super::close::Close;
 use super::connection::Connection;
@@ -52,6 +55,7 @@ impl Connection {
         operation: Result<Operation, Problem>,
         identity: Identity,
     ) -> Result<(), Close> {
+        faults::reach(Point::SocketReceived, Uuid::nil()).await;
         if self.subscriptions.contains_key(&id) || self.requests.contains_key(&id) {
             return Err(Close::frame(4409, "Subscriber for this id already exists"));
         }
@@ -63,8 +67,11 @@ impl Connection {
             let message = format!("The id of an operation has at most {MAX_ID} bytes.");
             if id.len() <= MAX_ID { Ok(operation) } else { Err(Problem::new(Code::LimitExceeded, message)) }
         });
-        match self.start(operation, identity) {
-            Ok((kind, results)) => {
+        match self.prepare(operation, identity) {
+            Ok((prepared, due, permit)) => {
+                faults::reach(Point::SocketPrepared, Uuid::nil()).await;
+                let kind = prepared.kind;
+                let results = results(&self.state, prepared, due, permit);
                 let events = results.map(move |answer| Event::Result(kind, Box::new(answer)));
                 let events = events.chain(stream::once(async { Event::End })).boxed();
                 let is_subscription = kind == OperationType::Subscription;
@@ -75,15 +82,15 @@ impl Connection {
         }
     }
 
-    /// Starts an operation.
+    /// Checks an operation and charges it; with it, when it is due and its permit.
     ///
     /// # Errors
     /// The errors for which it is refused.
-    fn start(
+    fn prepare(
         &self,
         operation: Result<Operation, Problem>,
         identity: Identity,
-    ) -> Result<(OperationType, BoxStream<'static, Answer>), Value> {
+    ) -> Result<(PreparedOperation, Instant, ConcurrencyPermit), Value> {
         let due = Instant::now() + self.timeouts.request;
         let rate_limited = |error| errors(&Problem::of_rate_limit(error));
         self.state.charge_request(&self.client).map_err(rate_limited)?;
@@ -108,7 +115,7 @@ impl Connection {
             .map_err(|refused| json!(refused.response.errors))?;
         let caller = Caller { identity, client: self.client.clone(), address: self.address };
         self.state.charge(&caller, &prepared).map_err(rate_limited)?;
-        Ok((prepared.kind, results(&self.state, prepared, due, permit)))
+        Ok((prepared, due, permit))
     }
 
     /// Removes an operation. A mutation is finished all the same.
@@ -136,6 +143,7 @@ impl Connection {
 
     async fn send_result(&mut self, id: &str, kind: OperationType, answer: &Answer) -> Result<(), Close> {
         metrics::event();
+        faults::reach(Point::SocketTaken, Uuid::nil()).await;
         let most = self.state.config.transport.sizes.answer;
         let encode = |payload| encode::text(&Next { kind: "next", id, payload }, most);
         let mut text = encode(answer);
@@ -148,6 +156,7 @@ impl Connection {
             let message = format!("A result has at most {} kB.", most / 1_024);
             return self.send_error(id, &errors(&Problem::new(Code::LimitExceeded, message))).await;
         };
+        faults::reach(Point::SocketEncoded, Uuid::nil()).await;
         self.write(Message::Text(text.into())).await
     }
 
