@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use checker::journal::{Outcome, Record};
+use checker::journal::{NOT_EXECUTED, Outcome, Record};
 use futures_util::{StreamExt, stream};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Arguments, Kind};
 use crate::clients::buyer::{self, End, Purchase};
-use crate::clients::{Api, NOT_EXECUTED, rest};
+use crate::clients::{Api, rest};
 use crate::scenarios::{ALL, BREACHES, Need, Scenario, Size, Stage};
 use crate::world::disk::Disk;
 use crate::world::network::Network;
@@ -220,6 +220,7 @@ async fn play(
     if !is_broken {
         sells(&world, &mut violations).await?;
     }
+    rest::wake(&world.api()?, &subscribers, patience).await;
     rest::hear(&world.database, &subscribers, patience).await?;
     for subscriber in subscribers {
         subscriber.stop(true).await;

@@ -125,6 +125,12 @@ impl Subscriber {
         }
     }
 
+    /// Whether it looks at the log and has heard of no row yet.
+    pub fn waits_for_a_row(&self) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(self.subject, Subject::Log) && heard.rows.is_empty()
+    }
+
     /// Stops looking. Whoever waited until the shop was at rest says so.
     pub async fn stop(self, is_at_rest: bool) {
         self.stop.cancel();
@@ -222,7 +228,7 @@ impl Watch {
                     self.journal.write(&Record::Followed { subscriber, order });
                 }
             }
-            Subject::Log => {}
+            Subject::Log => self.journal.write(&Record::FollowedLog { subscriber }),
         }
     }
 
