@@ -25,6 +25,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let [from, to] = &arguments.relay[..] {
         match world::network::relay(from, to).await? {}
     }
+    // Crowds of subscribers take as many files. Where fewer are allowed, those who come too late say so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     // Whoever is told to stop takes away what was mounted, linked and started.
     let mut stop = signal(SignalKind::terminate())?;
     let is_well = tokio::select! {

@@ -2,6 +2,7 @@
 
 pub mod buyer;
 pub mod rest;
+pub mod socket;
 pub mod subscriber;
 
 use std::sync::Arc;
