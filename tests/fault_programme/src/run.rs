@@ -207,7 +207,8 @@ async fn play(
     if let Err(error) = done {
         // What went wrong first is what is told.
         let _ = world.journal().finish();
-        let kept = world.close(true).await.ok().flatten();
+        let _ = world.stop().await;
+        let kept = world.close(true).ok().flatten();
         return Err(error.context(format!("journal and logs: {}", kept.unwrap_or_default().display())));
     }
     for server in world.servers.iter_mut().filter_map(|server| (!server.is_running()).then_some(server)) {
@@ -231,9 +232,10 @@ async fn play(
     let journal = checker::journal::read(&world.folder().join("journal"))?;
     let verdict = checker::check(&world.database, &urls, &journal).await?;
     violations.extend(verdict.violations().iter().cloned());
+    world.stop().await?;
     violations.extend(world.complaints());
     let more = verdict.count - verdict.violations().len();
-    let kept = world.close(keeps || !violations.is_empty()).await?;
+    let kept = world.close(keeps || !violations.is_empty())?;
     let (operations, answered) = count(&journal);
     Ok(Report { operations, answered, faults, violations, more, kept, time: began.elapsed() })
 }
