@@ -1,10 +1,9 @@
 //! Reads a plan: `NAME=VALUE` parts, separated by semicolons.
 //!
-//! `abort=POINT:N` ends the process at the Nth time at that point, `delay=POINT:MS` holds everybody up there, `breach=NAME`
-//! breaks a promise, `clock=MS` has the clock jump by as much, `gateway=URL` is the address of the gateway of the fault programme.
+//! `abort=POINT:N` ends the process at the Nth time at that point, `breach=NAME` breaks a promise, `clock=MS` has the
+//! clock jump by as much, `gateway=URL` is the address of the gateway of the fault programme.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -29,11 +28,7 @@ pub fn take(text: &str) -> anyhow::Result<()> {
         match name {
             "abort" => {
                 let (point, times) = at(value)?;
-                plan(point, Planned::Abort(u32::try_from(times)?.max(1)));
-            }
-            "delay" => {
-                let (point, millis) = at(value)?;
-                plan(point, Planned::Delay(Duration::from_millis(millis)));
+                plan(point, Planned::Abort(times.max(1)));
             }
             "breach" => {
                 let breach = Breach::ALL.iter().find(|breach| breach.name() == value);
@@ -49,7 +44,7 @@ pub fn take(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn at(value: &str) -> anyhow::Result<(Point, u64)> {
+fn at(value: &str) -> anyhow::Result<(Point, u32)> {
     let (name, number) = value.split_once(':').with_context(|| format!("`{value}` names no point and number"))?;
     let point = Point::ALL.iter().find(|point| point.name() == name);
     Ok((*point.with_context(|| format!("there is no point `{name}`"))?, number.parse()?))

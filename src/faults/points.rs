@@ -1,11 +1,9 @@
-//! Holds, delays and ends the process at a point.
+//! Holds up whoever comes to a point, and ends the process there.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Point;
@@ -15,8 +13,6 @@ use super::Point;
 pub(super) enum Planned {
     /// Whoever comes next is held, once.
     Hold { key: Option<Uuid>, reached: oneshot::Sender<()>, released: oneshot::Receiver<()> },
-    /// Whoever comes waits for so long.
-    Delay(Duration),
     /// Whoever comes as the so manieth ends the process, as a power cut would.
     Abort(u32),
 }
@@ -68,24 +64,18 @@ pub fn hold(point: Point, key: Option<Uuid>) -> Hold {
 
 /// Comes to a point: goes on at once unless something is planned for it.
 pub async fn reach(point: Point, key: Uuid) {
-    let (held, delay) = take(point, key);
-    if let Some((reached, released)) = held
+    if let Some((reached, released)) = take(point, key)
         && reached.send(()).is_ok()
     {
         // A hold that is dropped lets go.
         let _ = released.await;
     }
-    // Even no time at all takes a tick of the timer.
-    if !delay.is_zero() {
-        sleep(delay).await;
-    }
 }
 
 type Held = (oneshot::Sender<()>, oneshot::Receiver<()>);
 
-fn take(point: Point, key: Uuid) -> (Option<Held>, Duration) {
+fn take(point: Point, key: Uuid) -> Option<Held> {
     let mut planned = planned();
-    let mut delay = Duration::ZERO;
     let mut hold = None;
     for (at, (planned_for, what)) in planned.iter_mut().enumerate() {
         if *planned_for != point {
@@ -96,14 +86,12 @@ fn take(point: Point, key: Uuid) -> (Option<Held>, Duration) {
                 hold = Some(at);
             }
             Planned::Hold { .. } => {}
-            Planned::Delay(time) => delay += *time,
             Planned::Abort(1) => std::process::abort(),
             Planned::Abort(remaining) => *remaining = remaining.saturating_sub(1),
         }
     }
-    let held = hold.and_then(|at| planned.remove(at)).and_then(|(_, what)| match what {
-        Planned::Hold { reached, released, .. } => Some((reached, released)),
-        Planned::Delay(_) | Planned::Abort(_) => None,
-    });
-    (held, delay)
+    match hold.and_then(|at| planned.remove(at)) {
+        Some((_, Planned::Hold { reached, released, .. })) => Some((reached, released)),
+        _ => None,
+    }
 }

@@ -237,10 +237,34 @@ async fn connection(
     options.max_connections(connections).min_connections(1).acquire_timeout(wait).sqlx_logging(false);
     // One that stays open keeps the write-ahead log in its place: closing the last one removes it.
     options.max_lifetime(None).idle_timeout(None);
+    // A file does not hang up. Whoever gives up during the test takes its connection along, and where thousands do, none is
+    // left.
+    options.test_before_acquire(false);
     let path = path.to_owned();
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let common = sqlite.filename(&path).pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
         pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))
     });
     Database::connect(options).await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use sea_orm::sqlx;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_gives_up_waiting_leaves_the_connection_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("shop.db");
+        fs::write(&path, "").expect("a file");
+        let readers = readers(&path, 1).await.expect("readers");
+        let pool: &sqlx::SqlitePool = readers.get_sqlite_connection_pool();
+        assert_eq!(pool.size(), 1);
+        // It is dropped as soon as it would have to wait.
+        drop(pool.acquire().now_or_never());
+        assert_eq!(pool.size(), 1, "a connection was lost");
+    }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, FromQueryResult, QueryResult, Statement,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    FromQueryResult, IsolationLevel, QueryResult, Statement, TransactionTrait,
 };
 use uuid::Uuid;
 
@@ -130,6 +131,8 @@ pub struct CartItem {
 /// Everything that a shop has stored.
 #[derive(Debug, Clone, Default)]
 pub struct Shop {
+    /// The SKU of each product.
+    pub skus: BTreeMap<Uuid, String>,
     /// Stock by product.
     pub stocks: BTreeMap<Uuid, Stock>,
     /// The log by product, each in order of `sequence`.
@@ -149,6 +152,12 @@ pub struct Shop {
 }
 
 #[derive(FromQueryResult)]
+struct ProductRow {
+    id: Uuid,
+    sku: String,
+}
+
+#[derive(FromQueryResult)]
 struct CartRow {
     id: Uuid,
     status: String,
@@ -160,7 +169,7 @@ struct ShipmentRow {
 }
 
 impl Shop {
-    /// Reads a shop that nobody changes meanwhile.
+    /// Reads a shop as it is at one moment.
     ///
     /// # Errors
     /// When the database does not answer, or has other tables than a shop.
@@ -168,13 +177,30 @@ impl Shop {
         let mut options = ConnectOptions::new(address);
         options.max_connections(1).connect_timeout(TIMEOUT).acquire_timeout(TIMEOUT).sqlx_logging(false);
         let db = Database::connect(options).await.context("the database")?;
-        let shop = Self::read_from(&db).await.context("the shop's tables");
+        let shop = Self::read_at_once(&db).await.context("the shop's tables");
         db.close().await?;
         shop
     }
 
-    async fn read_from(db: &DatabaseConnection) -> Result<Self, DbErr> {
+    #[expect(clippy::disallowed_methods, reason = "it reads, and the ban is the server's")]
+    async fn read_at_once(db: &DatabaseConnection) -> Result<Self, DbErr> {
+        // A transaction of SQLite sees one moment without being told so.
+        let moment = match db.get_database_backend() {
+            DbBackend::Postgres => {
+                db.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await?
+            }
+            _ => db.begin().await?,
+        };
+        let shop = Self::read_from(&moment).await;
+        moment.rollback().await?;
+        shop
+    }
+
+    async fn read_from(db: &DatabaseTransaction) -> Result<Self, DbErr> {
         let mut shop = Self::default();
+        for row in rows::<ProductRow>(db, "SELECT id, sku FROM product").await? {
+            shop.skus.insert(row.id, row.sku);
+        }
         for row in rows::<Stock>(db, "SELECT * FROM stock").await? {
             shop.stocks.insert(row.product_id, row);
         }
@@ -221,7 +247,7 @@ impl Shop {
     }
 }
 
-async fn rows<T: FromQueryResult>(db: &DatabaseConnection, statement: &str) -> Result<Vec<T>, DbErr> {
+async fn rows<T: FromQueryResult>(db: &DatabaseTransaction, statement: &str) -> Result<Vec<T>, DbErr> {
     let found: Vec<QueryResult> =
         db.query_all_raw(Statement::from_string(db.get_database_backend(), statement)).await?;
     found.iter().map(|row| T::from_query_result(row, "")).collect()

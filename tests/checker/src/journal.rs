@@ -3,7 +3,6 @@
 //!
 //! A call that has no answer is one whose outcome nobody knows.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -82,6 +81,11 @@ pub enum Record {
         /// The states, as the API names them.
         states: [String; 3],
     },
+    /// Somebody subscribed to the log, for the first time or anew.
+    FollowedLog {
+        /// Who.
+        subscriber: u64,
+    },
     /// A subscriber was sent a row of the log.
     SawRow {
         /// Who.
@@ -127,6 +131,8 @@ pub enum Record {
     /// The data was set back on purpose, to an earlier state, without its last commits: a failover to a standby that did
     /// not have them. What was acknowledged before may be gone, and versions may begin again.
     SetBack,
+    /// The database that took over is the only one that is left. What begins after this has no excuse.
+    Moved,
     /// A gauge as it stood before anybody came.
     Gauge {
         /// Its name and labels.
@@ -159,6 +165,9 @@ pub enum Outcome {
     },
 }
 
+/// Codes of the API that say that a request was not executed: it left nothing behind and may be sent again.
+pub const NOT_EXECUTED: [&str; 4] = ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED", "LIMIT_EXCEEDED"];
+
 /// What happened at a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -171,8 +180,6 @@ pub enum GatewayEvent {
     Declined,
     /// Nothing can be charged under this id any more.
     Voided,
-    /// What was taken was given back.
-    Refunded,
 }
 
 /// A journal that is being written.
@@ -247,89 +254,4 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
     let file = File::open(path).with_context(|| format!("the journal {}", path.display()))?;
     let lines = BufReader::new(file).lines();
     lines.map(|line| serde_json::from_str(&line?).context("a line of the journal")).collect()
-}
-
-/// A call with its answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
-    /// The mutation.
-    pub mutation: &'a str,
-    /// Its input.
-    pub input: &'a Value,
-    /// What it answered; `None` when no answer came.
-    pub outcome: Option<&'a Outcome>,
-}
-
-impl Call<'_> {
-    /// A field of the input.
-    #[must_use]
-    pub fn given(&self, name: &str) -> &str {
-        self.input[name].as_str().unwrap_or_default()
-    }
-
-    /// An id in the input.
-    #[must_use]
-    pub fn given_id(&self, name: &str) -> Option<Uuid> {
-        crate::id::uuid(self.given(name))
-    }
-
-    /// What it answered when it was done.
-    #[must_use]
-    pub const fn done(&self) -> Option<&Value> {
-        match self.outcome {
-            Some(Outcome::Done { data, .. }) => Some(data),
-            _ => None,
-        }
-    }
-
-    /// Whether it was refused, so that it must have left nothing behind.
-    #[must_use]
-    pub const fn is_refused(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Refused { .. }))
-    }
-}
-
-/// A journal with the answers beside their calls.
-#[derive(Debug)]
-pub struct Told<'a> {
-    /// Everything, in order.
-    pub records: &'a [Record],
-    /// The calls, by number.
-    pub calls: BTreeMap<u64, Call<'a>>,
-    /// Whether the data was set back on purpose.
-    pub is_set_back: bool,
-    /// Whether more was shown than was acknowledged, on purpose.
-    pub shows_more: bool,
-}
-
-impl<'a> Told<'a> {
-    /// Puts answers beside their calls.
-    #[must_use]
-    pub fn of(records: &'a [Record]) -> Self {
-        let mut calls = BTreeMap::new();
-        for record in records {
-            match record {
-                Record::Call { call, mutation, input } => {
-                    calls.insert(*call, Call { mutation, input, outcome: None });
-                }
-                Record::Answer { call, outcome } => {
-                    if let Some(call) = calls.get_mut(call) {
-                        call.outcome = Some(outcome);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Self {
-            records,
-            calls,
-            is_set_back: records.contains(&Record::SetBack),
-            shows_more: records.contains(&Record::ShowsMore),
-        }
-    }
-
-    /// The calls of a mutation.
-    pub fn calls_of(&self, mutation: &str) -> impl Iterator<Item = (u64, &Call<'a>)> {
-        self.calls.iter().filter(move |(_, call)| call.mutation == mutation).map(|(number, call)| (*number, call))
-    }
 }

@@ -9,28 +9,34 @@
 //! | orders hold what is allocated; of each order the log tells a story that can be; an order is what its payments say | [`orders`] |
 //! | at most one charge per order, and none for what was released | [`charges`] |
 //! | what was acknowledged is there, what was refused is not, what is unknown happened at most once | [`promises`] |
+//! | an idempotency key stands for one thing | [`keys`] |
+//! | nothing is there that nobody asked for | [`asked`] |
 //! | subscribers hear of versions that exist, in rising order, and of the last one | [`subscribers`] |
 //! | every replica shows what is stored, and not less than was acknowledged before it was asked | [`views`] |
 //! | at rest nothing is left in progress, and every gauge is back where it began | [`rest`] |
 //!
 //! It must never repair anything: whoever calls it brings the shop to rest first.
 
+pub mod asked;
 pub mod charges;
 pub mod database;
 pub mod id;
 pub mod journal;
+pub mod keys;
 pub mod orders;
 pub mod promises;
 pub mod rest;
 pub mod stock;
 pub mod subscribers;
+pub mod told;
 pub mod views;
 
 #[cfg(test)]
 mod examples;
 
 use database::Shop;
-use journal::{Record, Told};
+use journal::Record;
+use told::Told;
 
 /// Maximum number of violations of one kind that are told; the others are counted.
 const MAX_TOLD: usize = 20;
@@ -78,8 +84,16 @@ impl Verdict {
 pub fn check_stored(shop: &Shop, journal: &[Record]) -> Verdict {
     let told = Told::of(journal);
     let mut verdict = Verdict::default();
-    let kinds: [fn(&Shop, &Told<'_>, &mut Verdict); 6] =
-        [stock::check, orders::check, charges::check, promises::check, subscribers::check, views::check_reads];
+    let kinds: [fn(&Shop, &Told<'_>, &mut Verdict); 8] = [
+        stock::check,
+        orders::check,
+        charges::check,
+        promises::check,
+        keys::check,
+        asked::check,
+        subscribers::check,
+        views::check_reads,
+    ];
     for check in kinds {
         verdict.begin();
         check(shop, &told, &mut verdict);
@@ -97,6 +111,6 @@ pub async fn check(database: &str, servers: &[String], journal: &[Record]) -> an
     verdict.begin();
     views::check(&shop, servers, &mut verdict).await?;
     verdict.begin();
-    rest::check(&shop, servers, journal, &mut verdict).await?;
+    rest::check(&shop, database, servers, journal, &mut verdict).await?;
     Ok(verdict)
 }

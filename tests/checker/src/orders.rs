@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Verdict;
 use crate::database::{Item, LogRow, Order, Shop};
-use crate::journal::Told;
+use crate::told::Told;
 
 /// Checks every order.
 pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
@@ -18,7 +18,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         }
     }
     // Of a product that was not managed all the time, an order may hold nothing.
-    let switched: BTreeSet<Uuid> = told.calls_of("updateProduct").filter_map(|(_, call)| call.given_id("id")).collect();
+    let switched = told.asked("updateProduct", "id");
     let mut numbers = BTreeSet::new();
     for order in shop.orders.values() {
         verdict.unless(numbers.insert(&order.number), || format!("two orders have the number {}", order.number));

@@ -1,7 +1,8 @@
 //! What was acknowledged is there. What was refused is not. What nobody knows happened at most once.
 //!
 //! A mutation is found again by what it left behind: an adjustment by its note, a cart by its id, an order by its cart, a
-//! payment by its order and its key. A set-back of the data takes acknowledged things away; then only the rest is asked for.
+//! payment by its order and its key. A set-back of the data takes acknowledged things away; what was acknowledged afterwards
+//! is asked for all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +12,7 @@ use uuid::Uuid;
 use crate::Verdict;
 use crate::database::{Payment, Shop};
 use crate::id::uuid;
-use crate::journal::{Call, Outcome, Record, Told};
-
-/// What a mutation answers with under one key, as long as the key is kept.
-const OBJECTS: [&str; 4] = ["product", "cart", "order", "payment"];
-
-/// Codes that say that a request was not looked at.
-const NOT_NOW: [&str; 4] = ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED", "LIMIT_EXCEEDED"];
+use crate::told::{Call, Told};
 
 /// Checks every call.
 pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
@@ -28,50 +23,16 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     check_payments(shop, told, verdict);
     check_cancellations(shop, told, verdict);
     check_shipments(shop, told, verdict);
-    check_keys(told, verdict);
 }
 
 /// A product that was acknowledged is there.
 fn check_products(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
-    let products = told.calls_of("createProduct").filter_map(|(_, call)| uuid(call.done()?["product"].as_str()?));
-    for product in products.filter(|_| !told.is_set_back) {
+    for product in
+        told.calls_of("createProduct").filter_map(|(_, call)| uuid(call.acknowledged()?["product"].as_str()?))
+    {
         verdict.unless(shop.stocks.contains_key(&product), || {
             format!("product {product}: acknowledged, and it is not there")
         });
-    }
-}
-
-/// One key is one thing: whoever sends it again, after it was done, is told of the same objects, and never that it is
-/// refused for what the first one did.
-fn check_keys(told: &Told<'_>, verdict: &mut Verdict) {
-    if told.is_set_back {
-        return;
-    }
-    // What a key stood for, and what was known of it when a call began.
-    let (mut first, mut begun) = (BTreeMap::<String, &Value>::new(), BTreeMap::<u64, &Value>::new());
-    for record in told.records {
-        match record {
-            Record::Call { call, input, .. } => {
-                if let Some(known) = input["idempotencyKey"].as_str().and_then(|key| first.get(key)) {
-                    begun.insert(*call, known);
-                }
-            }
-            Record::Answer { call, outcome: Outcome::Done { data, .. } } => {
-                let Some(key) = told.calls.get(call).and_then(|call| call.input["idempotencyKey"].as_str()) else {
-                    continue;
-                };
-                let known = first.entry(key.to_owned()).or_insert(data);
-                let is_same = OBJECTS.iter().all(|object| known[*object] == data[*object]);
-                verdict.unless(is_same, || format!("key \"{key}\": it stood for {known}, and then for {data}"));
-            }
-            Record::Answer { call, outcome: Outcome::Refused { codes } } => {
-                let is_known = begun.contains_key(call);
-                verdict.unless(!is_known || codes.iter().all(|code| NOT_NOW.contains(&code.as_str())), || {
-                    format!("call {call}: its key had been answered, and it was refused with {codes:?}")
-                });
-            }
-            _ => {}
-        }
     }
 }
 
@@ -87,7 +48,7 @@ fn check_adjustments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         let rows = found.get(note.as_str()).copied().unwrap_or_default();
         let at = format!("adjustment \"{note}\"");
         verdict.unless(rows == 0 || rows == changes, || format!("{at}: {rows} rows of the log for {changes} changes"));
-        if calls.iter().any(|call| call.done().is_some()) && !told.is_set_back {
+        if calls.iter().any(|call| call.acknowledged().is_some()) {
             verdict.unless(rows > 0, || format!("{at}: acknowledged, and it is not there"));
         }
         if calls.iter().all(Call::is_refused) {
@@ -98,16 +59,9 @@ fn check_adjustments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
 
 /// A cart that was acknowledged is there, with what it had, unless it was changed afterwards.
 fn check_carts(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
-    if told.is_set_back {
-        return;
-    }
-    let changed: BTreeSet<Uuid> = ["addToCart", "updateCart"]
-        .iter()
-        .flat_map(|mutation| told.calls_of(mutation))
-        .filter_map(|(_, call)| call.given_id("cartId"))
-        .collect();
+    let changed = &told.asked("addToCart", "cartId") | &told.asked("updateCart", "cartId");
     for (_, call) in told.calls_of("createCart") {
-        let Some(cart) = call.done().and_then(|data| uuid(data["cart"].as_str()?)) else { continue };
+        let Some(cart) = call.acknowledged().and_then(|data| uuid(data["cart"].as_str()?)) else { continue };
         if !shop.carts.contains_key(&cart) {
             verdict.add(format!("cart {cart}: acknowledged, and it is not there"));
             continue;
@@ -151,10 +105,8 @@ fn check_check_outs(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     }
     for (cart, calls) in by(told.calls_of("checkOut"), |call| call.given_id("cartId")) {
         let orders = by_cart.get(&cart).map_or(&[][..], Vec::as_slice);
-        for order in calls.iter().filter_map(|call| uuid(call.done()?["order"].as_str()?)) {
-            verdict.unless(told.is_set_back || orders.contains(&order), || {
-                format!("order {order}: acknowledged, and it is not there")
-            });
+        for order in calls.iter().filter_map(|call| uuid(call.acknowledged()?["order"].as_str()?)) {
+            verdict.unless(orders.contains(&order), || format!("order {order}: acknowledged, and it is not there"));
         }
         if calls.iter().all(Call::is_refused) {
             verdict.unless(orders.is_empty(), || format!("cart {cart}: check-out was refused, and there is an order"));
@@ -165,11 +117,10 @@ fn check_check_outs(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
 fn check_payments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     let stored: BTreeMap<Uuid, &Payment> =
         shop.payments.values().flatten().map(|payment| (payment.id, payment)).collect();
-    let mut asked = BTreeSet::new();
     for (order, calls) in by(told.calls_of("payOrder"), |call| call.given_id("orderId")) {
         let payments = shop.payments_of(order);
         for call in &calls {
-            check_payment(order, call, &stored, told, verdict);
+            check_payment(order, call, &stored, verdict);
         }
         // Calls with one key are one attempt.
         let possible: BTreeSet<String> = calls
@@ -181,26 +132,16 @@ fn check_payments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         verdict.unless(payments.len() <= possible.len(), || {
             format!("order {order}: {} payments from {} requests that were not refused", payments.len(), possible.len())
         });
-        asked.insert(order);
         let mut keys = BTreeSet::new();
         for key in payments.iter().filter_map(|payment| payment.key.as_ref()) {
             verdict.unless(keys.insert(key), || format!("order {order}: two payments under the key \"{key}\""));
         }
     }
-    for order in shop.payments.keys().filter(|order| !asked.contains(order)) {
-        verdict.add(format!("order {order}: it has payments, and nobody asked for it"));
-    }
 }
 
 /// What one request to pay was answered must hold.
-fn check_payment(
-    order: Uuid,
-    call: &Call<'_>,
-    stored: &BTreeMap<Uuid, &Payment>,
-    told: &Told<'_>,
-    verdict: &mut Verdict,
-) {
-    let Some(data) = call.done().filter(|_| !told.is_set_back) else { return };
+fn check_payment(order: Uuid, call: &Call<'_>, stored: &BTreeMap<Uuid, &Payment>, verdict: &mut Verdict) {
+    let Some(data) = call.acknowledged() else { return };
     let Some(id) = data["payment"].as_str().and_then(uuid) else { return };
     let told_status = data["status"].as_str().unwrap_or_default().to_lowercase();
     let Some(payment) = stored.get(&id) else {
@@ -216,7 +157,7 @@ fn check_payment(
 fn check_cancellations(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     for (order, calls) in by(told.calls_of("cancelOrder"), |call| call.given_id("orderId")) {
         let status = shop.orders.get(&order).map_or("missing", |order| order.status.as_str());
-        if calls.iter().any(|call| call.done().is_some()) && !told.is_set_back {
+        if calls.iter().any(|call| call.acknowledged().is_some()) {
             verdict.unless(status == "cancelled", || {
                 format!("order {order}: cancelling was acknowledged; it is {status}")
             });
@@ -225,31 +166,22 @@ fn check_cancellations(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
             verdict.unless(status != "cancelled", || format!("order {order}: cancelling was refused; it is cancelled"));
         }
     }
-    let asked: BTreeSet<Uuid> = told.calls_of("cancelOrder").filter_map(|(_, call)| call.given_id("orderId")).collect();
-    for order in shop.orders.values().filter(|order| order.status == "cancelled" && !asked.contains(&order.id)) {
-        verdict.add(format!("order {}: cancelled, and nobody asked for it", order.id));
-    }
 }
 
 fn check_shipments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
-    let mut asked = BTreeSet::new();
     for (order, calls) in by(told.calls_of("shipOrder"), |call| call.given_id("orderId")) {
-        asked.insert(order);
         let shipments = shop.shipments.get(&order).copied().unwrap_or_default();
-        let done = calls.iter().enumerate().filter(|(_, call)| call.done().is_some());
+        let done = calls.iter().enumerate().filter(|(_, call)| call.acknowledged().is_some());
         // Calls with one key are one shipment.
         let done = done.map(|(at, call)| key_of(at, call)).collect::<BTreeSet<_>>().len();
         let possible = calls.iter().enumerate().filter(|(_, call)| !call.is_refused());
         let possible = possible.map(|(at, call)| key_of(at, call)).collect::<BTreeSet<_>>().len();
-        verdict.unless(told.is_set_back || shipments >= done, || {
+        verdict.unless(shipments >= done, || {
             format!("order {order}: {done} shipments were acknowledged, {shipments} are there")
         });
         verdict.unless(shipments <= possible, || {
             format!("order {order}: {shipments} shipments from {possible} requests that were not refused")
         });
-    }
-    for order in shop.shipments.keys().filter(|order| !asked.contains(order)) {
-        verdict.add(format!("order {order}: it has shipments, and nobody asked for it"));
     }
 }
 

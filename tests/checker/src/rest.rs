@@ -10,8 +10,10 @@ use crate::database::Shop;
 use crate::journal::Record;
 
 /// Gauges that say how much of something is there now. Others tell how fast or how old something is.
-pub const GAUGES: [&str; 4] =
-    ["onhand_sockets_open", "onhand_operations_open", "onhand_writer_queue", "onhand_database_waiting"];
+const GAUGES: [&str; 3] = ["onhand_sockets_open", "onhand_operations_open", "onhand_writer_queue"];
+
+/// The same of a server on PostgreSQL only.
+const WAITING: &str = "onhand_database_waiting";
 
 /// How often a gauge is looked at: what is at rest may be at work for a moment, as when recovery looks for something to do.
 const LOOKS: usize = 20;
@@ -22,6 +24,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Longest time for an answer.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The gauges that every server on this database shows.
+fn expected(database: &str) -> impl Iterator<Item = &'static str> {
+    GAUGES.into_iter().chain(database.starts_with("postgres").then_some(WAITING))
+}
+
+/// The name of a gauge without its labels.
+fn name_of(gauge: &str) -> &str {
+    gauge.split_once('{').map_or(gauge, |(name, _)| name)
+}
+
 /// Reads the gauges of a server, by name and labels.
 ///
 /// # Errors
@@ -31,7 +43,7 @@ pub async fn gauges(server: &str) -> anyhow::Result<BTreeMap<String, f64>> {
     let text =
         http.get(format!("{server}/metrics")).send().await.context("the metrics")?.error_for_status()?.text().await?;
     let lines = text.lines().filter_map(|line| line.rsplit_once(' '));
-    let ours = lines.filter(|(name, _)| GAUGES.iter().any(|gauge| name.split('{').next() == Some(gauge)));
+    let ours = lines.filter(|(name, _)| name_of(name) == WAITING || GAUGES.contains(&name_of(name)));
     Ok(ours.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
 }
 
@@ -51,12 +63,37 @@ async fn least(server: &str) -> anyhow::Result<BTreeMap<String, f64>> {
 ///
 /// # Errors
 /// When a server does not answer.
-pub async fn check(shop: &Shop, servers: &[String], journal: &[Record], verdict: &mut Verdict) -> anyhow::Result<()> {
+pub async fn check(
+    shop: &Shop,
+    database: &str,
+    servers: &[String],
+    journal: &[Record],
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    check_payments(shop, verdict);
+    for server in servers {
+        check_gauges(server, database, &least(server).await?, journal, verdict);
+    }
+    Ok(())
+}
+
+/// No payment is open.
+pub(crate) fn check_payments(shop: &Shop, verdict: &mut Verdict) {
     for payment in shop.payments.values().flatten() {
         verdict.unless(!matches!(payment.status.as_str(), "in_progress" | "requires_action"), || {
             format!("payment {}: still {}", payment.id, payment.status)
         });
     }
+}
+
+/// Every gauge is there, and where it began.
+pub(crate) fn check_gauges(
+    server: &str,
+    database: &str,
+    shown: &BTreeMap<String, f64>,
+    journal: &[Record],
+    verdict: &mut Verdict,
+) {
     let began: BTreeMap<&str, f64> = journal
         .iter()
         .filter_map(|record| match record {
@@ -64,11 +101,11 @@ pub async fn check(shop: &Shop, servers: &[String], journal: &[Record], verdict:
             _ => None,
         })
         .collect();
-    for server in servers {
-        for (name, value) in least(server).await? {
-            let before = began.get(name.as_str()).copied().unwrap_or_default();
-            verdict.unless(value <= before, || format!("{server}: {name} is {value} at rest, it began with {before}"));
-        }
+    for gauge in expected(database) {
+        verdict.unless(shown.keys().any(|name| name_of(name) == gauge), || format!("{server}: it shows no {gauge}"));
     }
-    Ok(())
+    for (name, value) in shown {
+        let before = began.get(name.as_str()).copied().unwrap_or_default();
+        verdict.unless(*value <= before, || format!("{server}: {name} is {value} at rest, it began with {before}"));
+    }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Verdict;
 use crate::database::{LogRow, Shop, Stock};
-use crate::journal::Told;
+use crate::told::Told;
 
 /// The most units that there may be of a product.
 const MAX_UNITS: i64 = 1_000_000_000;

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::Verdict;
 use crate::database::Shop;
 use crate::id::id;
-use crate::journal::{Outcome, Record, Told};
+use crate::journal::{Outcome, Record};
+use crate::told::Told;
 
 /// Products, or orders, that are asked for at once: with two fields each, as many as an operation may have.
 const PAGE: usize = 10;
@@ -29,32 +30,38 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Checks reads against what was known before each of them was begun.
 pub fn check_reads(_: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
-    if told.is_set_back {
-        return;
-    }
     let mut known = BTreeMap::<Uuid, i32>::new();
-    let mut begun = BTreeMap::<u64, (Uuid, i32)>::new();
-    for record in told.records {
+    let mut begun = BTreeMap::<u64, (usize, Uuid, i32)>::new();
+    let mut subscribed = BTreeMap::<u64, usize>::new();
+    for (at, record) in told.records.iter().enumerate() {
         match record {
-            Record::Answer { outcome: Outcome::Done { data, .. }, .. } => {
-                for (product, version) in data["versions"].as_object().into_iter().flatten() {
+            Record::Answer { call, outcome: Outcome::Done { data, .. } } => {
+                let is_kept = told.calls.get(call).is_some_and(|call| call.is_kept);
+                for (product, version) in data["versions"].as_object().into_iter().flatten().filter(|_| is_kept) {
                     if let (Ok(product), Some(version)) = (product.parse(), version.as_i64()) {
                         raise(&mut known, product, i32::try_from(version).unwrap_or(i32::MAX));
                     }
                 }
             }
-            // What was shown, and never acknowledged, may be gone.
-            Record::Saw { .. } if told.shows_more => {}
-            Record::Saw { product, version, .. } => raise(&mut known, *product, *version),
+            Record::Subscribed { subscriber, .. } => {
+                subscribed.insert(*subscriber, at);
+            }
+            Record::Saw { subscriber, product, version, .. } => {
+                // What was shown, and never acknowledged, may be gone.
+                let since = subscribed.get(subscriber).copied().unwrap_or_default();
+                if !told.may_be_unsaid(since) {
+                    raise(&mut known, *product, *version);
+                }
+            }
             Record::Read { read, product } => {
-                begun.insert(*read, (*product, known.get(product).copied().unwrap_or_default()));
+                begun.insert(*read, (at, *product, known.get(product).copied().unwrap_or_default()));
             }
             Record::Found { read, version } => {
-                let Some((product, least)) = begun.get(read) else { continue };
+                let Some((since, product, least)) = begun.get(read) else { continue };
                 verdict.unless(version >= least, || {
                     format!("product {product}: version {version} was read after version {least} was known")
                 });
-                if !told.shows_more {
+                if !told.may_be_unsaid(*since) {
                     raise(&mut known, *product, *version);
                 }
             }

@@ -23,13 +23,16 @@ use tokio::signal::unix::{SignalKind, signal};
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = arguments::Arguments::parse();
     if let [from, to] = &arguments.relay[..] {
-        match world::network::relay(from, to).await? {}
+        return world::network::relay_while_wanted(from, to).await.map(|()| ExitCode::SUCCESS);
     }
+    // Crowds of subscribers take as many files. Where fewer are allowed, those who come too late say so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     // Whoever is told to stop takes away what was mounted, linked and started.
-    let mut stop = signal(SignalKind::terminate())?;
+    let (mut stop, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let is_well = tokio::select! {
         done = run::run(arguments) => done?,
         _ = stop.recv() => false,
+        _ = hang_up.recv() => false,
         _ = tokio::signal::ctrl_c() => false,
     };
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use checker::journal::{Outcome, Record};
+use checker::journal::{NOT_EXECUTED, Outcome, Record};
 use futures_util::{StreamExt, stream};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::arguments::{Arguments, Kind};
 use crate::clients::buyer::{self, End, Purchase};
-use crate::clients::{Api, NOT_EXECUTED, rest};
+use crate::clients::{Api, rest};
 use crate::scenarios::{ALL, BREACHES, Need, Scenario, Size, Stage};
 use crate::world::disk::Disk;
 use crate::world::network::Network;
@@ -207,7 +207,8 @@ async fn play(
     if let Err(error) = done {
         // What went wrong first is what is told.
         let _ = world.journal().finish();
-        let kept = world.close(true).await.ok().flatten();
+        let _ = world.stop().await;
+        let kept = world.close(true).ok().flatten();
         return Err(error.context(format!("journal and logs: {}", kept.unwrap_or_default().display())));
     }
     for server in world.servers.iter_mut().filter_map(|server| (!server.is_running()).then_some(server)) {
@@ -220,6 +221,7 @@ async fn play(
     if !is_broken {
         sells(&world, &mut violations).await?;
     }
+    rest::wake(&world.api()?, &subscribers, patience).await;
     rest::hear(&world.database, &subscribers, patience).await?;
     for subscriber in subscribers {
         subscriber.stop(true).await;
@@ -230,9 +232,10 @@ async fn play(
     let journal = checker::journal::read(&world.folder().join("journal"))?;
     let verdict = checker::check(&world.database, &urls, &journal).await?;
     violations.extend(verdict.violations().iter().cloned());
+    world.stop().await?;
     violations.extend(world.complaints());
     let more = verdict.count - verdict.violations().len();
-    let kept = world.close(keeps || !violations.is_empty()).await?;
+    let kept = world.close(keeps || !violations.is_empty())?;
     let (operations, answered) = count(&journal);
     Ok(Report { operations, answered, faults, violations, more, kept, time: began.elapsed() })
 }

@@ -30,6 +30,8 @@ pub const VOIDED: Uuid = Uuid::from_u128(22);
 pub const MANUAL: Uuid = Uuid::from_u128(23);
 /// Nobody's.
 pub const OTHER: Uuid = Uuid::from_u128(99);
+/// The SKU of the product.
+pub const SKU: &str = "ONE";
 /// Price of a unit.
 pub const PRICE: i64 = 100;
 /// Who looks on.
@@ -80,6 +82,7 @@ impl History {
             self.add_row(action, quantity, order);
         }
         self.row(2).note = Some("delivery".to_owned());
+        self.shop.skus.insert(PRODUCT, SKU.to_owned());
     }
 
     /// Adds a row of the log, and makes the stock what it says.
@@ -114,6 +117,17 @@ impl History {
         let stock =
             Stock { product_id: PRODUCT, managed: true, total, allocated, by_hand, sequence, version: sequence };
         self.shop.stocks.insert(PRODUCT, stock);
+    }
+
+    /// Adds a row of the log that somebody asked for, who was not answered.
+    pub fn add_adjustment(&mut self, action: &str, quantity: i32) {
+        self.add_row(action, quantity, None);
+        let sequence = self.stock_of().sequence;
+        let note = format!("adjustment {sequence}");
+        self.row(usize::try_from(sequence).expect("a row")).note = Some(note.clone());
+        let change =
+            json!({ "productId": id("product", PRODUCT), "action": action.to_uppercase(), "quantity": quantity });
+        self.call("adjustStock", json!({ "changes": [change], "note": note }), None::<Outcome>);
     }
 
     fn order(&mut self, order: Uuid, units: i32) {
@@ -183,7 +197,7 @@ impl History {
     fn calls_about_stock(&mut self) {
         let product = id("product", PRODUCT);
         let versions = json!({ PRODUCT.to_string(): 1 });
-        self.call("createProduct", json!({}), done(json!({ "product": product, "versions": versions })));
+        self.call("createProduct", json!({ "sku": SKU }), done(json!({ "product": product, "versions": versions })));
         self.adjust("delivery", done(json!({ "versions": { PRODUCT.to_string(): 2 } })));
         self.adjust("too much", refused("INSUFFICIENT_STOCK"));
     }
@@ -242,6 +256,7 @@ impl History {
         self.journal.push(Record::Followed { subscriber, order: SHIPPED });
         let states = ["COMPLETE", "PAID", "FULFILLED"].map(str::to_owned);
         self.journal.push(Record::SawOrder { subscriber, order: SHIPPED, states });
+        self.journal.push(Record::FollowedLog { subscriber });
         for sequence in 1..=9 {
             self.journal.push(Record::SawRow { subscriber, product: PRODUCT, sequence });
         }
@@ -269,6 +284,11 @@ impl History {
         let call = self.calls;
         self.journal.push(Record::Call { call, mutation: mutation.to_owned(), input });
         self.journal.extend(outcome.into().map(|outcome| Record::Answer { call, outcome }));
+    }
+
+    /// Takes records out of the journal.
+    pub fn forget_all(&mut self, is_it: impl Fn(&Record) -> bool) {
+        self.journal.retain(|record| !is_it(record));
     }
 
     /// Puts a record before the first one that is like this.

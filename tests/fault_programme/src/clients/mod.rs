@@ -2,22 +2,19 @@
 
 pub mod buyer;
 pub mod rest;
+pub mod socket;
 pub mod subscriber;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use checker::journal::{Journal, Outcome, Record};
+use checker::journal::{Journal, NOT_EXECUTED, Outcome, Record};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Longest time that a client waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Errors of the API that say that nothing was executed.
-pub const NOT_EXECUTED: [&str; 6] =
-    ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED", "LIMIT_EXCEEDED", "BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"];
 
 /// A way to the shop that keeps a journal. Cheap to clone; requests go to its servers in turn.
 #[derive(Debug, Clone)]

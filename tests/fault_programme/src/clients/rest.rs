@@ -9,6 +9,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use tokio::time::{Instant, sleep};
 
 use super::subscriber::Subscriber;
+use super::{Api, fresh};
 
 /// Longest time until a shop is at rest that keeps its promises.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,6 +19,9 @@ const QUIET: usize = 5;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Pause between two rows that are added for somebody who has heard of none.
+const WAKE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits until no payment is open.
 pub async fn settle(database: &str, patience: Duration) -> anyhow::Result<()> {
@@ -39,6 +43,16 @@ pub async fn settle(database: &str, patience: Duration) -> anyhow::Result<()> {
         sleep(PAUSE).await;
     }
     db.close().await.map_err(Into::into)
+}
+
+/// Adds rows to the log until every subscriber to it has heard of one: whoever came late has nothing else to hear.
+pub async fn wake(api: &Api, subscribers: &[Subscriber], patience: Duration) {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline && subscribers.iter().any(Subscriber::waits_for_a_row) {
+        // Where it is refused there is another time.
+        let _ = api.product(&fresh("WAKE"), 1).await;
+        sleep(WAKE_PAUSE).await;
+    }
 }
 
 /// Waits until these subscribers have heard of the last there is.

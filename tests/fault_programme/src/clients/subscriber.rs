@@ -8,21 +8,19 @@ use std::time::Duration;
 
 use checker::database::Shop;
 use checker::journal::{Journal, Record};
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
-use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
+
+use super::socket::Socket;
 
 /// Pause before a subscriber connects anew.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Longest time for a connection to be accepted.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// What is asked of stock.
+pub const STOCK_CHANGED: &str = "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { product { id } version total allocated available } }";
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -55,6 +53,7 @@ struct Heard {
 pub struct Subscriber {
     number: u64,
     subject: Subject,
+    pace: Pace,
     heard: Arc<Mutex<Heard>>,
     stop: CancellationToken,
     /// Whatever becomes of the scenario, whoever looks on ends with it.
@@ -70,6 +69,8 @@ pub enum Pace {
     Fast,
     /// A message, then a pause of so long.
     Slow(Duration),
+    /// Nothing, and no pings either: the server is to end it.
+    Silent,
 }
 
 impl Subscriber {
@@ -95,11 +96,19 @@ impl Subscriber {
             stopped.run_until_cancelled(watch.forever()).await;
         });
         let guard = stop.clone().drop_guard();
-        Self { number, subject, heard, stop, _guard: guard, task, journal: Arc::clone(journal) }
+        Self { number, subject, pace, heard, stop, _guard: guard, task, journal: Arc::clone(journal) }
     }
 
-    /// Whether it has heard of the last there is in a shop that is at rest.
+    /// Whether it reads what it is sent.
+    pub fn reads(&self) -> bool {
+        self.pace != Pace::Silent
+    }
+
+    /// Whether it has heard of the last there is in a shop that is at rest, if it reads at all.
     pub fn has_all(&self, shop: &Shop) -> bool {
+        if !self.reads() {
+            return true;
+        }
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.subject {
             Subject::Stock(products) => {
@@ -125,12 +134,19 @@ impl Subscriber {
         }
     }
 
-    /// Stops looking. Whoever waited until the shop was at rest says so.
+    /// Whether it looks at the log and has heard of no row yet.
+    pub fn waits_for_a_row(&self) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(self.subject, Subject::Log) && heard.rows.is_empty()
+    }
+
+    /// Stops looking. Whoever has read until the shop was at rest says so.
     pub async fn stop(self, is_at_rest: bool) {
+        let rests = is_at_rest && self.reads();
         self.stop.cancel();
         // It only reads; whatever ended it, it is over.
         let _ = self.task.await;
-        if is_at_rest {
+        if rests {
             self.journal.write(&Record::Rested { subscriber: self.number });
         }
     }
@@ -161,19 +177,14 @@ impl Watch {
     }
 
     async fn once(&self, server: &str) -> Option<()> {
-        let mut request = format!("{}/graphql", server.replace("http://", "ws://")).into_client_request().ok()?;
-        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().ok()?);
-        let (mut socket, _) = timeout(TIMEOUT, connect_async(request)).await.ok()?.ok()?;
         let (query, variables) = self.subscription();
-        let subscribe =
-            json!({ "type": "subscribe", "id": "s", "payload": { "query": query, "variables": variables } });
-        for message in [json!({ "type": "connection_init" }), subscribe] {
-            socket.send(Message::Text(message.to_string().into())).await.ok()?;
+        let mut socket = Socket::subscribe(server, query, variables, !self.reads()).await.ok()?;
+        if !self.reads() {
+            return std::future::pending().await;
         }
         self.note_subscription();
         loop {
-            let Message::Text(text) = socket.next().await?.ok()? else { continue };
-            let message: Value = serde_json::from_str(&text).ok()?;
+            let message = socket.next().await?;
             match message["type"].as_str()? {
                 "next" => self.saw(&message["payload"]["data"])?,
                 "error" => {
@@ -193,12 +204,13 @@ impl Watch {
         }
     }
 
+    fn reads(&self) -> bool {
+        self.pace != Pace::Silent
+    }
+
     fn subscription(&self) -> (&'static str, Value) {
         match &self.subject {
-            Subject::Stock(products) => (
-                "subscription($ids: [ID!]!) { stockChanged(productIds: $ids) { product { id } version total allocated available } }",
-                json!({ "ids": products }),
-            ),
+            Subject::Stock(products) => (STOCK_CHANGED, json!({ "ids": products })),
             Subject::Order(order) => (
                 "subscription($id: ID!) { orderChanged(id: $id) { id status payment shipping } }",
                 json!({ "id": order }),
@@ -222,7 +234,7 @@ impl Watch {
                     self.journal.write(&Record::Followed { subscriber, order });
                 }
             }
-            Subject::Log => {}
+            Subject::Log => self.journal.write(&Record::FollowedLog { subscriber }),
         }
     }
 

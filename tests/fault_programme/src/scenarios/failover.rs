@@ -133,6 +133,7 @@ impl Failover {
         sleep(Duration::from_millis(stage.dice.random_range(0..1_000))).await;
         stage.violations.extend(complaints_of(&old));
         block_in_place(|| drop(old));
+        stage.world.journal().write(&Record::Moved);
         Ok(())
     }
 

@@ -193,17 +193,24 @@ impl World {
         self.wanted.is_release
     }
 
-    /// What PostgreSQL complained about that must never happen.
+    /// What PostgreSQL complained about that must never happen, and what the servers did wrong when they were to stop.
     pub fn complaints(&self) -> Vec<String> {
-        let Some(cluster) = &self.cluster else { return Vec::new() };
-        complaints_of(cluster)
+        let of_servers = self.servers.iter().flat_map(Server::complaints).cloned();
+        of_servers.chain(self.cluster.iter().flat_map(complaints_of)).collect()
     }
 
-    /// Stops every server in order, and keeps the files for somebody who wants to know what happened.
-    pub async fn close(mut self, keeps_files: bool) -> anyhow::Result<Option<PathBuf>> {
+    /// Stops every server in order.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
         for server in &mut self.servers {
             server.stop().await?;
         }
+        Ok(())
+    }
+
+    /// Closes it, and keeps the files for somebody who wants to know what happened.
+    pub fn close(self, keeps_files: bool) -> anyhow::Result<Option<PathBuf>> {
+        // Whatever still runs ends here.
+        drop(self.servers);
         if let (true, Some(cluster)) = (keeps_files, &self.cluster) {
             std::fs::copy(cluster.folder().join("log"), self.folder.path().join("postgres.log"))?;
         }

@@ -84,8 +84,9 @@ impl Network {
         let (here, link) = (format!("127.0.0.1:{port}"), format!("{}:{port}", self.inside));
         let [program, arguments @ ..] = self.wrapper();
         let mut inner = Command::new(program);
-        inner.args(arguments).arg(std::env::current_exe()?).args(["--relay", &link, &here]).stdin(Stdio::null());
-        let inner = inner.spawn().context("a relay")?;
+        inner.args(arguments).arg(std::env::current_exe()?).args(["--relay", &link, &here]);
+        // It ends with its input, and that with this process.
+        let inner = inner.stdin(Stdio::piped()).spawn().context("a relay")?;
         let outer = tokio::spawn(async move {
             // Without it the server does not become ready.
             let _ = relay(&here, &link).await;
@@ -135,8 +136,17 @@ fn ip(arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Passes connections on as long as the process that wants it lives: until the input ends.
+pub async fn relay_while_wanted(from: &str, to: &str) -> anyhow::Result<()> {
+    let (mut input, mut nowhere) = (tokio::io::stdin(), tokio::io::sink());
+    tokio::select! {
+        ended = relay(from, to) => match ended? {},
+        ended = tokio::io::copy(&mut input, &mut nowhere) => ended.map(drop).map_err(Into::into),
+    }
+}
+
 /// Passes connections on for ever.
-pub async fn relay(from: &str, to: &str) -> anyhow::Result<Infallible> {
+async fn relay(from: &str, to: &str) -> anyhow::Result<Infallible> {
     let listener = TcpListener::bind(from).await?;
     loop {
         let (mut client, _) = listener.accept().await?;

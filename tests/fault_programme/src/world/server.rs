@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longest time until a server is ready.
 const MAX_START: Duration = Duration::from_mins(2);
@@ -43,6 +43,7 @@ pub struct Server {
     log: PathBuf,
     wrapper: Vec<String>,
     child: Option<Child>,
+    complaints: Vec<String>,
 }
 
 impl Server {
@@ -58,6 +59,7 @@ impl Server {
             log,
             wrapper: Vec::new(),
             child: None,
+            complaints: Vec::new(),
         })
     }
 
@@ -152,12 +154,23 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it in order.
+    /// Stops it in order. One that does not end, or with an error, has broken a promise.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         self.signal("TERM").await?;
-        if let Some(mut child) = self.child.take() {
-            tokio::time::timeout(MAX_STOP, child.wait()).await.context("a server does not stop")??;
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let Ok(ended) = timeout(MAX_STOP, child.wait()).await else {
+            self.complaints.push(format!("the server {} was told to stop and did not", self.url));
+            return child.kill().await.map_err(Into::into);
+        };
+        let ended = ended?;
+        if !ended.success() {
+            self.complaints.push(format!("the server {} was told to stop and ended with {ended}", self.url));
         }
         Ok(())
+    }
+
+    /// What it did wrong.
+    pub fn complaints(&self) -> &[String] {
+        &self.complaints
     }
 }
