@@ -12,36 +12,39 @@ use crate::support::{PATIENCE, Shop, Socket, Wanted, codes, is_postgres, paid};
 /// What is subscribed to. Each thing is told as 1 when it is made, as 2 after its first change, as 3 after its second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Followed {
+    /// What many follow, whose results are shared.
     Stock,
+    /// Stock with something of the product: such results are each subscriber's own.
+    OwnStock,
     Order,
     Log,
 }
 
 impl Followed {
     /// The steps in their order, and whether the present state is read by then.
-    const fn steps(self) -> [(Point, bool); 10] {
+    fn steps(self) -> Vec<(Point, bool)> {
         let (registered, read) = match self {
-            Self::Stock => (Point::StockRegistered, Point::StockRead),
+            Self::Stock | Self::OwnStock => (Point::StockRegistered, Point::StockRead),
             Self::Order => (Point::OrderRegistered, Point::OrderRead),
             Self::Log => (Point::LogRegistered, Point::LogRead),
         };
-        [
-            (Point::SocketReceived, false),
-            (Point::SocketPrepared, false),
-            (Point::SubscriptionBegun, false),
-            (Point::SubscriptionResolving, false),
-            (registered, false),
-            (read, true),
-            (Point::SubscriptionYielding, true),
-            (Point::SubscriptionAnswered, true),
-            (Point::SocketTaken, true),
-            (Point::SocketEncoded, true),
-        ]
+        // A shared result is executed when it is read, by whoever is first.
+        let is_shared = self == Self::Stock;
+        let own = [Point::SubscriptionBegun, Point::SubscriptionResolving].map(|point| (point, false));
+        let shared = [(Point::SubscriptionResolving, true)];
+        let mut steps = vec![(Point::SocketReceived, false), (Point::SocketPrepared, false)];
+        steps.extend(own.into_iter().filter(|_| !is_shared));
+        steps.extend([(registered, false), (read, true), (Point::SubscriptionYielding, true)]);
+        steps.extend(shared.into_iter().filter(|_| is_shared));
+        let last = [Point::SubscriptionAnswered, Point::SocketTaken, Point::SocketEncoded];
+        steps.extend(last.map(|point| (point, true)));
+        steps
     }
 
     const fn document(self) -> &'static str {
         match self {
             Self::Stock => "subscription($id: ID!) { stockChanged(productIds: [$id]) { version } }",
+            Self::OwnStock => "subscription($id: ID!) { stockChanged(productIds: [$id]) { version product { sku } } }",
             Self::Order => "subscription($id: ID!) { orderChanged(id: $id) { payment shipping } }",
             Self::Log => {
                 "subscription($id: ID!, $after: String) { stockTransactionAdded(filter: { productIds: [$id] }, after: $after) \
@@ -71,7 +74,9 @@ impl Followed {
         match (self, to) {
             (Self::Order, 2) => assert_eq!(by.pay(id).await, paid("SUCCEEDED", "PAID", &[])),
             (Self::Order, _) => assert!(codes(&by.ship(id).await).is_empty()),
-            (Self::Stock | Self::Log, _) => assert!(codes(&by.adjust(id, "INCREMENT", 1).await).is_empty()),
+            (Self::Stock | Self::OwnStock | Self::Log, _) => {
+                assert!(codes(&by.adjust(id, "INCREMENT", 1).await).is_empty())
+            }
         }
     }
 
@@ -84,7 +89,7 @@ impl Followed {
     async fn next(self, socket: &mut Socket) -> i64 {
         let told = socket.data("it").await;
         let number = match self {
-            Self::Stock => told["stockChanged"]["version"].as_i64(),
+            Self::Stock | Self::OwnStock => told["stockChanged"]["version"].as_i64(),
             Self::Log => told["stockTransactionAdded"]["node"]["sequence"].as_i64(),
             Self::Order => {
                 let order = &told["orderChanged"];
@@ -153,6 +158,11 @@ async fn at_each_step(followed: Followed) {
 #[tokio::test(flavor = "multi_thread")]
 async fn stock_that_changes_at_any_step_of_subscribing_is_told() {
     at_each_step(Followed::Stock).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_that_nobody_else_follows_in_this_way_is_told() {
+    at_each_step(Followed::OwnStock).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

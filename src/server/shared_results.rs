@@ -11,7 +11,9 @@ use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use futures_util::{FutureExt, Stream, StreamExt};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
+use crate::faults::{self, Point};
 use crate::graphql::document::{DocumentHash, Shareable};
 use crate::graphql::{self, Budget, OneStock, Viewer};
 use crate::live::stock_changes;
@@ -104,7 +106,7 @@ impl Renderer {
         {
             return Answer::of_rendered(Arc::clone(rendered));
         }
-        // Two may execute it at the same time, to the same end.
+        // Others may execute it at the same time, to the same end.
         let answer = AssertUnwindSafe(self.execute(state, stock.clone())).catch_unwind().await;
         let answer = answer.unwrap_or_else(|_| Answer::of_panic());
         let is_plain = !answer.is_request_error && !answer.is_broken_off;
@@ -113,6 +115,7 @@ impl Renderer {
             return answer;
         };
         let rendered = Arc::<RawValue>::from(rendered);
+        faults::reach(Point::SubscriptionAnswered, Uuid::nil()).await;
         let mut kept = lock(&self.kept);
         if kept.len() >= MAX_KEPT {
             kept.clear();

@@ -47,13 +47,17 @@ pub fn of(document: &ExecutableDocument, operation: &Operation, variables: &Json
 
 /// The ids in the argument of the subscription, when they are given as plainly as most clients do.
 fn given(root: &Field, variables: &JsonMap) -> Option<Vec<ID>> {
-    match root.specified_argument_by_name(PRODUCTS)? {
-        value if value.as_list().is_some() => value.as_list()?.iter().map(|id| Some(ID::from(id.as_str()?))).collect(),
-        value => {
-            let Value::Variable(name) = &**value else { return None };
+    let text = |value: &Value| match value {
+        Value::Variable(name) => variables.get(name.as_str())?.as_str().map(ID::from),
+        value => value.as_str().map(ID::from),
+    };
+    match &**root.specified_argument_by_name(PRODUCTS)? {
+        Value::List(ids) => ids.iter().map(|id| text(id)).collect(),
+        Value::Variable(name) => {
             let JsonValue::Array(ids) = variables.get(name.as_str())? else { return None };
-            ids.iter().map(|id| Some(ID::from(id.as_str()?))).collect()
+            ids.iter().map(|id| id.as_str().map(ID::from)).collect()
         }
+        _ => None,
     }
 }
 
