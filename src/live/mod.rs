@@ -6,6 +6,7 @@
 mod coalesced;
 mod feed;
 mod hub;
+mod slots;
 mod streams;
 
 pub use coalesced::Coalesced;

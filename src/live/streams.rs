@@ -54,7 +54,7 @@ pub fn stock_changes(
             yield stock;
         }
         let followed = topics.into_iter().filter(|(id, _)| sent.contains_key(id)).map(|(_, topic)| {
-            let next = |mut topic: super::hub::Topic<_, _>| async move { Some((topic.next().await?, topic)) };
+            let next = |mut topic: super::slots::Topic<_, _>| async move { Some((topic.next().await?, topic)) };
             Box::pin(stream::unfold(topic, next))
         });
         let mut newer = stream::select_all(followed);
