@@ -131,6 +131,8 @@ async fn who_subscribes_between_a_poll_and_its_news_misses_nothing() {
     let mut badge = Socket::open(&shop).await;
     badge.subscribe("early", STOCK, json!({ "id": mug })).await;
     assert_eq!(stock(&mut badge, "early").await["version"], 1);
+    // What was made until now is told: the feeds read the newest state of whatever they tell of.
+    is_told(&shop).await;
     // The feeds of both replicas are held, and read of the change when they go on.
     let mut feeds = [hold(Point::FeedRead, None), hold(Point::FeedRead, None)];
     for feed in &mut feeds {

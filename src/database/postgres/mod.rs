@@ -45,6 +45,9 @@ const READERS: u32 = 8;
 /// Connections of one replica that ask whether the database answers.
 const PROBES: u32 = 1;
 
+/// The role of connections that read.
+const READER: &str = "reader";
+
 /// The role of connections that write.
 const WRITER: &str = "writer";
 
@@ -54,7 +57,7 @@ const SCANNER: &str = "scanner";
 /// How long a query waits for a connection: less than a request may take, so that its answer says what is the matter.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// After so long without use a connection is asked whether it is still there before it is used.
+/// After so long without use a connection of those that are used most is asked whether it is still there before it is used.
 const PING_AFTER: Duration = Duration::from_millis(100);
 
 /// How long one statement may take.
@@ -126,7 +129,7 @@ impl Postgres {
     /// # Errors
     /// When the server cannot be reached for [`START_WAIT`], or is none that promises can be kept on.
     pub async fn readers(&self) -> anyhow::Result<DatabaseConnection> {
-        let db = self.connect_when_ready("reader", READERS, STATEMENT_TIMEOUT).await?;
+        let db = self.connect_when_ready(READER, READERS, STATEMENT_TIMEOUT).await?;
         check(&db).await?;
         Ok(db)
     }
@@ -285,13 +288,14 @@ impl Postgres {
                 ("idle_in_transaction_session_timeout", idle_timeout),
             ])
         });
+        // A ping before every statement of a request, or before every batch, would double its round trips.
+        let unpinged = if matches!(role, READER | WRITER) { PING_AFTER } else { Duration::ZERO };
         let is_standby = Arc::clone(&self.is_standby);
         options.map_sqlx_postgres_pool_opts(move |pool| {
             let is_standby = Arc::clone(&is_standby);
-            let pool = pool.test_before_acquire(false).before_acquire(|session, used| {
-                // What was in use a moment ago is there; a ping before every statement doubles its round trips.
+            let pool = pool.test_before_acquire(false).before_acquire(move |session, used| {
                 Box::pin(async move {
-                    if used.idle_for > PING_AFTER {
+                    if used.idle_for > unpinged {
                         session.ping().await?;
                     }
                     Ok(true)
