@@ -49,9 +49,11 @@
 //! reads the current state, then follows: whatever is committed in between is in one or the other. Each watched product
 //! has one slot with its newest state; a reader that is slow finds the newest there, and nothing waits for it.
 //!
-//! Right after a commit `announce` in `writer::batch` puts the new states into the hub. The resolver of
-//! `graphql::stock::subscriptions` wraps each state, `server::execution` resolves the selected fields in a task of the
-//! subscription, `server::socket::operations` takes the result and `server::encode` makes it JSON, and the loop of
+//! Right after a commit `announce` in `writer::batch` puts the new states into the hub, which wakes nobody: the writer has a
+//! thread of its own (`writer::thread`), and does not wait for those who look on. The announcer in `live::hub` wakes them, a
+//! group at a time. What the stock record itself answers is executed and rendered once for all who selected the same
+//! (`server::shared_results`); with more than that in a selection, `server::execution` resolves it in a task of the
+//! subscription. `server::socket::operations` takes the result, `server::encode` makes it a message, and the loop of
 //! `server::socket::connection` writes the frame, within its write timeout.
 //!
 //! # Several replicas
