@@ -8,10 +8,11 @@ use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoActiveModel,
-    Iterable, ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait,
+    Iterable, ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter,
 };
 
-use super::postgres;
+use super::commit_token::{self, Token};
+use super::postgres::Together;
 use crate::faults::Transaction;
 
 /// Most parameters in one statement: the smallest bound among our databases, with room to spare.
@@ -30,61 +31,110 @@ pub fn among<C: ColumnTrait>(backend: DbBackend, column: C, ids: &[Uuid]) -> Exp
     column.is_in(ids.iter().copied().chain(last).take(ids.len().next_power_of_two()))
 }
 
-/// Adds rows. A key that the database counts up is the database's to give.
-///
-/// # Errors
-/// When the database does not answer, or refuses a row.
-pub async fn insert<E>(tx: &Transaction, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
-where
-    E: EntityTrait,
-    E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
-    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
-{
-    let mut rows: Vec<E::Model> = rows.into_iter().collect();
-    let is_counted = |column: &E::Column| E::PrimaryKey::auto_increment() && is_key::<E>(column);
-    let columns: Vec<E::Column> = E::Column::iter().filter(|column| !is_counted(column)).collect();
-    while !rows.is_empty() {
-        let next = rows.split_off(group(tx.get_database_backend(), rows.len(), columns.len()));
-        if tx.get_database_backend() == DbBackend::Postgres {
-            postgres::insert::<E>(tx, &columns, &rows).await?;
-        } else {
-            let rows = rows.into_iter().map(|row| to_add::<E>(row, &is_counted));
-            E::insert_many(rows).exec_without_returning(tx).await?;
-        }
-        rows = next;
-    }
-    Ok(())
+/// What a batch writes. PostgreSQL gets it in one statement, when it is sent; a file gets each part at once.
+#[derive(Debug)]
+pub struct Bulk<'a> {
+    tx: &'a Transaction,
+    together: Together,
 }
 
-/// Sets these columns of rows that are there.
-///
-/// # Errors
-/// As for [`insert`].
-pub async fn update<E>(
-    tx: &Transaction,
-    columns: &[E::Column],
-    rows: impl IntoIterator<Item = E::Model>,
-) -> Result<(), DbErr>
-where
-    E: EntityTrait,
-    E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
-    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
-{
-    let mut rows: Vec<E::Model> = rows.into_iter().collect();
-    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
-    while !rows.is_empty() {
-        let next = rows.split_off(group(tx.get_database_backend(), rows.len(), E::Column::iter().count()));
-        if tx.get_database_backend() == DbBackend::Postgres {
-            postgres::update::<E>(tx, &keys, columns, &rows).await?;
-        } else {
-            // The row is there, so it is this conflict always; SQLite leaves indexes of other columns alone.
-            let set = OnConflict::columns(keys.iter().copied()).update_columns(columns.iter().copied()).to_owned();
-            let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
-            E::insert_many(rows).on_conflict(set).exec_without_returning(tx).await?;
-        }
-        rows = next;
+impl<'a> Bulk<'a> {
+    /// Begins to write in this transaction.
+    pub fn new(tx: &'a Transaction) -> Self {
+        Self { tx, together: Together::default() }
     }
-    Ok(())
+
+    fn is_postgres(&self) -> bool {
+        self.tx.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Adds rows. A key that the database counts up is the database's to give.
+    ///
+    /// # Errors
+    /// When the database does not answer, or refuses a row.
+    pub async fn insert<E>(&mut self, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
+    where
+        E: EntityTrait,
+        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    {
+        let mut rows: Vec<E::Model> = rows.into_iter().collect();
+        let is_counted = |column: &E::Column| E::PrimaryKey::auto_increment() && is_key::<E>(column);
+        let columns: Vec<E::Column> = E::Column::iter().filter(|column| !is_counted(column)).collect();
+        while !rows.is_empty() {
+            let next = rows.split_off(group(self.tx.get_database_backend(), rows.len(), columns.len()));
+            if self.is_postgres() {
+                self.together.insert::<E>(&columns, &rows)?;
+            } else {
+                let rows = rows.into_iter().map(|row| to_add::<E>(row, is_counted));
+                E::insert_many(rows).exec_without_returning(self.tx).await?;
+            }
+            rows = next;
+        }
+        Ok(())
+    }
+
+    /// Sets these columns of rows that are there.
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub async fn update<E>(
+        &mut self,
+        columns: &[E::Column],
+        rows: impl IntoIterator<Item = E::Model>,
+    ) -> Result<(), DbErr>
+    where
+        E: EntityTrait,
+        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    {
+        let mut rows: Vec<E::Model> = rows.into_iter().collect();
+        let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
+        while !rows.is_empty() {
+            let next = rows.split_off(group(self.tx.get_database_backend(), rows.len(), E::Column::iter().count()));
+            if self.is_postgres() {
+                self.together.update::<E>(&keys, columns, &rows)?;
+            } else {
+                // The row is there, so it is this conflict always; SQLite leaves indexes of other columns alone.
+                let set = OnConflict::columns(keys.iter().copied()).update_columns(columns.iter().copied()).to_owned();
+                let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
+                E::insert_many(rows).on_conflict(set).exec_without_returning(self.tx).await?;
+            }
+            rows = next;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows whose column has one of these ids, at most [`MAX_IDS`], at once: whatever follows may take their
+    /// place.
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub async fn delete<E: EntityTrait>(&mut self, column: E::Column, ids: &[Uuid]) -> Result<(), DbErr> {
+        let wanted = among(self.tx.get_database_backend(), column, ids);
+        E::delete_many().filter(wanted).exec(self.tx).await?;
+        Ok(())
+    }
+
+    /// Sends what there is before anything that follows.
+    ///
+    /// # Errors
+    /// When the database does not answer, or refuses a row.
+    pub async fn send(&mut self) -> Result<(), DbErr> {
+        self.together.send(self.tx).await
+    }
+
+    /// Writes the commit token, and on PostgreSQL what changed, and sends all that is left.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub async fn finish(mut self, changes: &[(&'static str, Uuid, i32)], token: Token) -> Result<(), DbErr> {
+        if !self.is_postgres() {
+            return commit_token::write(self.tx, token).await;
+        }
+        self.together.record(changes, token.new, token.earlier);
+        self.together.send(self.tx).await
+    }
 }
 
 fn to_add<E>(row: E::Model, is_counted: impl Fn(&E::Column) -> bool) -> E::ActiveModel

@@ -8,8 +8,8 @@ use entity::{
     cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, shipment, shipment_item,
     stock, stock_transaction,
 };
+use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter};
 
 use crate::faults::Transaction;
 use domain::cart::Cart;
@@ -17,10 +17,9 @@ use domain::id::{CartId, OrderId};
 use domain::order::Order;
 use domain::world::{Table, Tables};
 
-use super::bulk::{MAX_IDS, among, insert, update};
-use super::commit_token::{self, Token};
+use super::bulk::{Bulk, MAX_IDS};
+use super::commit_token::Token;
 use super::load::Loaded;
-use super::postgres::record;
 use super::rows;
 
 /// What can change of a product.
@@ -111,36 +110,46 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = &loaded.tables;
     must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
     must_be_locked(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
-    update::<product::Entity>(tx, &OF_PRODUCT, products.updated().map(|(_, now)| rows::product_row(now))).await?;
-    insert::<product::Entity>(tx, products.made().map(rows::product_row)).await?;
-    update::<stock::Entity>(tx, &OF_STOCK, stocks.updated().map(|(_, now)| rows::stock_row(now))).await?;
-    insert::<stock::Entity>(tx, stocks.made().map(rows::stock_row)).await?;
-    save_carts(tx, carts).await?;
-    save_orders(tx, orders).await?;
-    update::<payment::Entity>(tx, &OF_PAYMENT, payments.updated().map(|(_, now)| rows::payment_row(now))).await?;
-    insert::<payment::Entity>(tx, payments.made().map(rows::payment_row)).await?;
+    let mut bulk = Bulk::new(tx);
+    bulk.update::<product::Entity>(&OF_PRODUCT, products.updated().map(|(_, now)| rows::product_row(now))).await?;
+    // A new product may take what another gave up.
+    if updates_and_makes(products) {
+        bulk.send().await?;
+    }
+    bulk.insert::<product::Entity>(products.made().map(rows::product_row)).await?;
+    bulk.update::<stock::Entity>(&OF_STOCK, stocks.updated().map(|(_, now)| rows::stock_row(now))).await?;
+    bulk.insert::<stock::Entity>(stocks.made().map(rows::stock_row)).await?;
+    save_carts(&mut bulk, carts).await?;
+    save_orders(&mut bulk, orders).await?;
+    bulk.update::<payment::Entity>(&OF_PAYMENT, payments.updated().map(|(_, now)| rows::payment_row(now))).await?;
+    // An order has one payment at a time.
+    if updates_and_makes(payments) {
+        bulk.send().await?;
+    }
+    bulk.insert::<payment::Entity>(payments.made().map(rows::payment_row)).await?;
     // A shipment never changes.
     let (shipments, items): (Vec<_>, Vec<_>) = shipments.made().map(rows::shipment_rows).unzip();
-    insert::<shipment::Entity>(tx, shipments).await?;
-    insert::<shipment_item::Entity>(tx, items.into_iter().flatten()).await?;
-    insert::<stock_transaction::Entity>(tx, log.rows().iter().map(rows::transaction_row)).await?;
+    bulk.insert::<shipment::Entity>(shipments).await?;
+    bulk.insert::<shipment_item::Entity>(items.into_iter().flatten()).await?;
+    bulk.insert::<stock_transaction::Entity>(log.rows().iter().map(rows::transaction_row)).await?;
     let changed: Vec<_> = keys.updated().map(|(_, now)| rows::key_row(now)).collect::<Result<_, _>>()?;
-    update::<idempotency_key::Entity>(tx, &OF_KEY, changed).await?;
+    bulk.update::<idempotency_key::Entity>(&OF_KEY, changed).await?;
     let made: Vec<_> = keys.made().map(rows::key_row).collect::<Result<_, _>>()?;
-    insert::<idempotency_key::Entity>(tx, made).await?;
-    update::<sandbox_charge::Entity>(tx, &OF_CHARGE, charges.updated().map(|(_, now)| rows::charge_row(now))).await?;
-    insert::<sandbox_charge::Entity>(tx, charges.made().map(rows::charge_row)).await?;
-    if tx.get_database_backend() == DbBackend::Postgres {
-        let stocks = stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
-        let orders = orders.changes().map(|order| ("order", order.id.0, order.version));
-        record(tx, &stocks.chain(orders).collect::<Vec<_>>(), token.new, token.earlier).await
-    } else {
-        commit_token::write(tx, token).await
-    }
+    bulk.insert::<idempotency_key::Entity>(made).await?;
+    bulk.update::<sandbox_charge::Entity>(&OF_CHARGE, charges.updated().map(|(_, now)| rows::charge_row(now))).await?;
+    bulk.insert::<sandbox_charge::Entity>(charges.made().map(rows::charge_row)).await?;
+    let stocks = stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
+    let orders = orders.changes().map(|order| ("order", order.id.0, order.version));
+    bulk.finish(&stocks.chain(orders).collect::<Vec<_>>(), token).await
+}
+
+/// Whether rows of a table change and others are new: together these may take a unique value from those.
+fn updates_and_makes<K: Ord + Clone, V: Clone + PartialEq>(table: &Table<K, V>) -> bool {
+    table.updated().next().is_some() && table.made().next().is_some()
 }
 
 /// A cart whose items changed is written with all of them, which may be fewer than before.
-async fn save_carts(tx: &Transaction, carts: &Table<CartId, Cart>) -> Result<(), DbErr> {
+async fn save_carts(bulk: &mut Bulk<'_>, carts: &Table<CartId, Cart>) -> Result<(), DbErr> {
     let (mut changed, mut emptied, mut filled) = (Vec::new(), Vec::new(), Vec::new());
     for (before, now) in carts.updated() {
         let (row, items) = rows::cart_rows(now);
@@ -152,17 +161,16 @@ async fn save_carts(tx: &Transaction, carts: &Table<CartId, Cart>) -> Result<(),
     }
     let (made, items): (Vec<_>, Vec<_>) = carts.made().map(rows::cart_rows).unzip();
     filled.extend(items.into_iter().flatten());
-    update::<cart::Entity>(tx, &OF_CART, changed).await?;
-    insert::<cart::Entity>(tx, made).await?;
+    bulk.update::<cart::Entity>(&OF_CART, changed).await?;
+    bulk.insert::<cart::Entity>(made).await?;
     for ids in emptied.chunks(MAX_IDS) {
-        let of_carts = among(tx.get_database_backend(), cart_item::Column::CartId, ids);
-        cart_item::Entity::delete_many().filter(of_carts).exec(tx).await?;
+        bulk.delete::<cart_item::Entity>(cart_item::Column::CartId, ids).await?;
     }
-    insert::<cart_item::Entity>(tx, filled).await
+    bulk.insert::<cart_item::Entity>(filled).await
 }
 
 /// Of an order that was there, only the lines that changed are written. Their number never does.
-async fn save_orders(tx: &Transaction, orders: &Table<OrderId, Order>) -> Result<(), DbErr> {
+async fn save_orders(bulk: &mut Bulk<'_>, orders: &Table<OrderId, Order>) -> Result<(), DbErr> {
     let (mut changed, mut changed_items) = (Vec::new(), Vec::new());
     for (before, now) in orders.updated() {
         let (row, items) = rows::order_rows(now);
@@ -171,10 +179,10 @@ async fn save_orders(tx: &Transaction, orders: &Table<OrderId, Order>) -> Result
         changed.push(row);
     }
     let (made, items): (Vec<_>, Vec<_>) = orders.made().map(rows::order_rows).unzip();
-    update::<order::Entity>(tx, &OF_ORDER, changed).await?;
-    insert::<order::Entity>(tx, made).await?;
-    update::<order_item::Entity>(tx, &OF_ORDER_ITEM, changed_items).await?;
-    insert::<order_item::Entity>(tx, items.into_iter().flatten()).await
+    bulk.update::<order::Entity>(&OF_ORDER, changed).await?;
+    bulk.insert::<order::Entity>(made).await?;
+    bulk.update::<order_item::Entity>(&OF_ORDER_ITEM, changed_items).await?;
+    bulk.insert::<order_item::Entity>(items.into_iter().flatten()).await
 }
 
 /// A row that was not locked may have been changed by another replica since it was read.
@@ -187,6 +195,8 @@ fn must_be_locked(mut changed: impl Iterator<Item = Uuid>, locked: &BTreeSet<Uui
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::EntityTrait;
+
     use super::*;
 
     /// What never changes of a row, so that nobody forgets a column that is added.

@@ -30,14 +30,14 @@ use crate::database::error::sql_state;
 use super::MAX_SCANS;
 use super::open::newer;
 
-pub use bulk::{insert, update};
+pub use bulk::Together;
 pub use feed::{CHANGE_LIFETIME, Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune_changes};
 pub use keys::keys_of;
 pub use lineage::log_lineage;
 pub use log::{log_end, not_written_by, nth_position_of, written_by};
 pub use notifier::Notifier;
 pub use search::has_search_index;
-pub use transaction::{Timeouts, advisory_lock, bar_unless_committed, begin_info, record};
+pub use transaction::{Timeouts, advisory_lock, bar_unless_committed, begin_info};
 
 /// Connections of one replica that read.
 const READERS: u32 = 8;

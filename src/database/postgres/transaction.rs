@@ -59,29 +59,6 @@ pub async fn advisory_lock(tx: &Transaction, names: &BTreeSet<i64>, is_hurried: 
     held.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// Writes down what changed, for the other replicas: kind, id and version of each; and the transaction's commit token in
-/// place of an earlier one whose outcome is known. The last statement before COMMIT.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn record(
-    tx: &Transaction,
-    changes: &[(&'static str, Uuid, i32)],
-    token: Uuid,
-    earlier: Option<Uuid>,
-) -> Result<(), DbErr> {
-    let kinds: Vec<String> = changes.iter().map(|(kind, ..)| (*kind).to_owned()).collect();
-    let ids: Vec<Uuid> = changes.iter().map(|(_, id, _)| *id).collect();
-    let versions: Vec<i32> = changes.iter().map(|(.., version)| *version).collect();
-    // The setting is a value of the row so that it is evaluated; the row is not barred.
-    let insert = "WITH earlier AS (DELETE FROM commit_token WHERE token = $5), written AS (\
-        INSERT INTO commit_token (token, is_barred, created_at) \
-        SELECT $4, set_config('statement_timeout', '0', true) <> '0', clock_timestamp()) \
-        INSERT INTO change (kind, id, version) SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[])";
-    tx.execute_raw(sql(insert, [kinds.into(), ids.into(), versions.into(), token.into(), earlier.into()])).await?;
-    Ok(())
-}
-
 /// Bars the transaction with this token from ever being committed, unless it was; returns whether it is barred. It waits for
 /// a transaction that is still alive, and, as a commit does, for a synchronous standby: also where it changes nothing.
 ///
