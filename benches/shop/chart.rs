@@ -6,9 +6,9 @@ use std::fmt::Write;
 use crate::figures::{Figures, LIMIT, short};
 
 /// Width of the chart.
-const WIDTH: f64 = 960.0;
+const WIDTH: f64 = 1_000.0;
 /// Where bars begin, and how long one of the greatest ratio is.
-const LEFT: f64 = 400.0;
+const LEFT: f64 = 450.0;
 const LENGTH: f64 = 360.0;
 /// Height of a bar with the space below it.
 const ROW: f64 = 42.0;

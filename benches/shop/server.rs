@@ -54,7 +54,9 @@ pub async fn build(folder: &Path) -> Result<Program> {
     }
     let path = folder.join("onhand");
     fs::copy(built, &path)?;
-    Ok(Program { path, is_release })
+    let program = Program { path, is_release };
+    ensure!(!is_release || !program.has_faults().await?, "the server was built with the feature `faults`");
+    Ok(program)
 }
 
 /// The program of the server.
@@ -73,6 +75,13 @@ impl Program {
         ensure!(output.status.success() && text.contains(": no differences"), "verify: {text}");
         let (before, _) = text.split_once(" stock transaction").context("no count of rows")?;
         Ok(before.rsplit(' ').next().unwrap_or_default().parse()?)
+    }
+
+    /// Whether it has points for faults: only then does it look at a plan, and this one is none.
+    async fn has_faults(&self) -> Result<bool> {
+        let mut command = self.command("sqlite://unused.db");
+        command.env("FAULTS", "none").arg("schema").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(!command.status().await?.success())
     }
 
     fn command(&self, database: &str) -> Command {

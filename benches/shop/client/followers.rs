@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +33,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Websockets to open.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::unsafe_derive_deserialize, reason = "the only unsafe code is inside macros of tokio")]
 pub struct Follow {
     /// `HOST:PORT` of the websockets.
     pub host: String,
@@ -67,6 +68,8 @@ pub struct Changes {
 struct Shared {
     start: Instant,
     stock: String,
+    /// Websockets that have received a first value of each of their products.
+    complete: AtomicUsize,
     /// The newest version that each has received; 0 for none.
     newest: Vec<AtomicU64>,
     is_counting: AtomicBool,
@@ -77,6 +80,9 @@ struct Shared {
 /// A version and when something happened to it, in microseconds since the start.
 type Seen = (u64, u64);
 
+/// The websockets, and what each has received.
+type Followers = JoinSet<Result<Vec<Seen>>>;
+
 /// How many other products each websocket follows: a page of 20 has one that everybody wants.
 const OTHERS: usize = 19;
 
@@ -86,13 +92,15 @@ impl Follow {
         let shared = Arc::new(Shared {
             start: Instant::now(),
             stock: format!("\"{}\"", self.stock),
+            complete: AtomicUsize::new(0),
             newest: (0..self.subscribers).map(|_| AtomicU64::new(0)).collect(),
             is_counting: AtomicBool::new(false),
             events: AtomicU64::new(0),
             stop: CancellationToken::new(),
         });
         let mut followers = self.open(&shared).await?;
-        shared.wait_for(1, &mut followers).await?;
+        let incomplete = || self.subscribers - shared.complete.load(Ordering::Relaxed);
+        shared.wait("a first value of everything", incomplete, &mut followers).await?;
         let Some(changes) = &self.changes else {
             let last = last_version().await?;
             shared.wait_for(last, &mut followers).await?;
@@ -110,16 +118,16 @@ impl Follow {
         Ok(timing)
     }
 
-    async fn open(&self, shared: &Arc<Shared>) -> Result<JoinSet<Result<Vec<Seen>>>> {
+    async fn open(&self, shared: &Arc<Shared>) -> Result<Followers> {
         let opened = stream::iter(0..self.subscribers).map(|number| async move {
             let products = self.list(number);
             let frames = timeout(TIMEOUT, Frames::subscribe(&self.host, &products)).await;
-            anyhow::Ok((number, frames.context("a socket was not opened in time")??))
+            anyhow::Ok((number, products.len(), frames.context("a socket was not opened in time")??))
         });
         let mut opened = std::pin::pin!(opened.buffer_unordered(AT_ONCE));
         let mut followers = JoinSet::new();
-        while let Some((number, frames)) = opened.try_next().await? {
-            followers.spawn(follow(frames, number, Arc::clone(shared)));
+        while let Some((number, products, frames)) = opened.try_next().await? {
+            followers.spawn(follow(frames, number, products, Arc::clone(shared)));
         }
         Ok(followers)
     }
@@ -160,18 +168,24 @@ impl Follow {
 
 impl Shared {
     /// Waits until every websocket has received this version or a later one.
-    async fn wait_for(&self, version: u64, followers: &mut JoinSet<Result<Vec<Seen>>>) -> Result<()> {
+    async fn wait_for(&self, version: u64, followers: &mut Followers) -> Result<()> {
+        let without = || self.newest.iter().filter(|newest| newest.load(Ordering::Relaxed) < version).count();
+        self.wait("the last value", without, followers).await
+    }
+
+    /// Waits until none is without something.
+    async fn wait(&self, what: &str, without: impl Fn() -> usize, followers: &mut Followers) -> Result<()> {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(ended) = followers.try_join_next() {
                 ended??;
                 bail!("a websocket ended early");
             }
-            let missing = self.newest.iter().filter(|newest| newest.load(Ordering::Relaxed) < version).count();
-            if missing == 0 {
+            let count = without();
+            if count == 0 {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "{missing} websockets never received version {version}");
+            ensure!(Instant::now() < deadline, "{count} websockets never received {what}");
             sleep(POLL).await;
         }
     }
@@ -181,28 +195,29 @@ impl Shared {
     }
 }
 
-/// Reads what comes until it is stopped. Returns what was received while it was counted.
-async fn follow(mut frames: Frames, subscriber: usize, shared: Arc<Shared>) -> Result<Vec<Seen>> {
-    let mut seen = Vec::new();
-    let mut newest = 0;
+/// Reads what comes, first a value of each product, until it is stopped. Returns what was received while it was counted.
+async fn follow(mut frames: Frames, subscriber: usize, products: usize, shared: Arc<Shared>) -> Result<Vec<Seen>> {
+    let (mut seen, mut received, mut newest) = (Vec::new(), 0, 0);
     loop {
         let message = tokio::select! {
             message = frames.next() => message?,
             () = shared.stop.cancelled() => return Ok(seen),
         };
-        if find(message, shared.stock.as_bytes()).is_none() {
-            if find(message, b"\"errors\":").is_some() || find(message, b"\"type\":\"next\"").is_none() {
-                bail!("not an event: {}", String::from_utf8_lossy(message));
+        received += 1;
+        if find(message, shared.stock.as_bytes()).is_some() {
+            let version = number(message, "version").context("an event without a version")?;
+            ensure!(version > newest, "version {version} came after version {newest}");
+            newest = version;
+            shared.newest[subscriber].store(version, Ordering::Relaxed);
+            if shared.is_counting.load(Ordering::Relaxed) {
+                shared.events.fetch_add(1, Ordering::Relaxed);
+                seen.push((version, shared.micros()));
             }
-            continue;
+        } else if find(message, b"\"errors\":").is_some() || find(message, b"\"type\":\"next\"").is_none() {
+            bail!("not an event: {}", String::from_utf8_lossy(message));
         }
-        let version = number(message, "version").context("an event without a version")?;
-        ensure!(version > newest, "version {version} came after version {newest}");
-        newest = version;
-        shared.newest[subscriber].store(version, Ordering::Relaxed);
-        if shared.is_counting.load(Ordering::Relaxed) {
-            shared.events.fetch_add(1, Ordering::Relaxed);
-            seen.push((version, shared.micros()));
+        if received == products {
+            shared.complete.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

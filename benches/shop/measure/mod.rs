@@ -73,8 +73,10 @@ impl Run<'_> {
     /// Measures one server from its start to its end.
     async fn database(&mut self, kind: DatabaseKind, repeat: usize) -> Result<()> {
         let mut shop = self.open(kind, repeat).await?;
-        shop.followed().await?;
+        shop.idle_subscribers().await?;
+        shop.warm_up().await?;
         shop.pay_hot().await?;
+        shop.followed().await?;
         shop.pay_spread().await?;
         shop.flow().await?;
         shop.read().await?;
@@ -138,6 +140,7 @@ impl Shop<'_> {
         let rate = as_float(rows) / start.elapsed().as_secs_f64();
         ensure!(rows >= self.paid, "{rows} rows in the log, and {} orders were paid", self.paid);
         self.figures.add(Figure::number(self.name, "onhand verify", rate, "rows/s"));
+        self.figures.add(Figure::number(self.name, "memory at the end", self.server.memory()? / 1_024.0, "MB"));
         self.server.stop().await
     }
 

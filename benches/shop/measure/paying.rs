@@ -19,39 +19,60 @@ use crate::progress::say;
 const HOT: &str = "pay one product, 64 buyers";
 const FOLLOWED: &str = "pay one product that subscribers follow, 64 buyers";
 
+const P99: &str = "p99 of payOrder";
+const P99_FOLLOWED: &str = "p99 of payOrder while subscribers follow";
+
 /// How long memory is left alone before it is read.
 const SETTLE: Duration = Duration::from_millis(500);
 
 impl Shop<'_> {
-    /// Sells a product to the last unit while thousands follow it, and measures what each of them costs in memory.
-    pub async fn followed(&mut self) -> Result<()> {
-        let (hot, orders) = self.hot("FOLLOWED").await?;
-        let stock = api::stock(&self.server.host, &hot).await?;
-        let subscribers = self.plan.subscribers;
-        say(&format!("{}: opening {subscribers} websockets", self.name));
+    /// Takes some orders through their whole life, which is not measured.
+    pub async fn warm_up(&mut self) -> Result<()> {
+        self.orders_shipped(self.plan.buyers * 2).await?;
+        Ok(())
+    }
+
+    /// Measures what a subscriber costs in memory while nothing changes.
+    pub async fn idle_subscribers(&mut self) -> Result<()> {
+        let product = self.plenty("IDLE").await?;
         sleep(SETTLE).await;
         let before = self.server.memory()?;
+        let followers = self.open_followers(&product).await?;
+        sleep(SETTLE).await;
+        let each = (self.server.memory()? - before) / as_float(self.plan.subscribers as u64);
+        self.figures.add(Figure::number(self.name, "memory of an idle subscriber", each, "kB"));
+        followers.finish(0).await?;
+        Ok(())
+    }
+
+    /// Sells a product to the last unit while thousands follow it. Every one of them must see it sold out.
+    pub async fn followed(&mut self) -> Result<()> {
+        let (hot, orders) = self.hot("FOLLOWED").await?;
+        let followers = self.open_followers(&hot).await?;
+        let timing = self.sell(&hot, &orders).await?;
+        followers.finish(api::stock(&self.server.host, &hot).await?.version).await?;
+        self.add_rate(FOLLOWED, &timing, "orders/s", (self.name, HOT));
+        let p99 = Figure::number(self.name, P99_FOLLOWED, timing.p99.unwrap_or_default(), "ms");
+        self.figures.add(p99.beside(self.name, P99));
+        Ok(())
+    }
+
+    /// Opens websockets that follow a product, and waits until each has its first value.
+    async fn open_followers(&self, product: &str) -> Result<Client> {
+        let subscribers = self.plan.subscribers;
+        say(&format!("{}: opening {subscribers} websockets", self.name));
         let follow = Follow {
             host: self.server.host.clone(),
             subscribers,
-            product: hot.clone(),
-            stock: stock.id,
+            product: product.to_owned(),
+            stock: api::stock(&self.server.host, product).await?.id,
             others: Vec::new(),
             changes: None,
             watched: self.watched,
         };
         let mut followers = Client::start(&Job::Follow(follow)).await?;
         followers.ready().await?;
-        sleep(SETTLE).await;
-        let each = (self.server.memory()? - before) / as_float(subscribers as u64);
-        self.figures.add(Figure::number(self.name, "memory of an idle subscriber", each, "kB"));
-        let timing = self.sell(&hot, &orders).await?;
-        // Every one of them must see the product sold out.
-        followers.finish(api::stock(&self.server.host, &hot).await?.version).await?;
-        self.add_rate(FOLLOWED, &timing, "orders/s", (self.name, HOT));
-        let p99 = Figure::number(self.name, P99_FOLLOWED, timing.p99.unwrap_or_default(), "ms");
-        self.figures.add(p99.beside(self.name, P99));
-        Ok(())
+        Ok(followers)
     }
 
     /// Sells a product to the last unit.
@@ -78,13 +99,18 @@ impl Shop<'_> {
 
     /// Takes orders through their whole life.
     pub async fn flow(&mut self) -> Result<()> {
-        let (work, until) = (Work::Flow(self.products.clone()), Until::Count(self.plan.flows));
-        let timing = self.load(self.plan.buyers, work, until).await?;
+        let timing = self.orders_shipped(self.plan.flows).await?;
+        self.figures.add(Figure::rate(self.name, "cart, check out, pay by sandbox, ship", &timing, "orders/s"));
+        Ok(())
+    }
+
+    async fn orders_shipped(&mut self, count: usize) -> Result<Timing> {
+        let work = Work::Flow(self.products.clone());
+        let timing = self.load(self.plan.buyers, work, Until::Count(count)).await?;
         ensure!(timing.refused == 0, "{} payments were refused", timing.refused);
         self.paid += timing.succeeded;
         self.shipped += timing.succeeded;
-        self.figures.add(Figure::rate(self.name, "cart, check out, pay by sandbox, ship", &timing, "orders/s"));
-        Ok(())
+        Ok(timing)
     }
 
     /// Makes a product and an order for each of its units, and some more.
@@ -131,6 +157,3 @@ impl Shop<'_> {
         Ok(product.concat())
     }
 }
-
-const P99: &str = "p99 of payOrder";
-const P99_FOLLOWED: &str = "p99 of payOrder while subscribers follow";
