@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Parser, Debug)]
 #[command(name = "shop")]
 pub struct Arguments {
-    /// The full mode: larger counts, three repeats. Takes about a quarter of an hour.
+    /// The full mode: larger counts, three repeats. Takes about half an hour.
     #[arg(long)]
     pub full: bool,
     /// Multiplies all counts and durations. For trying the benchmark itself.
@@ -20,11 +20,14 @@ pub struct Arguments {
     /// Measures only this database.
     #[arg(long)]
     pub only: Option<DatabaseKind>,
+    /// Measures this program instead of building one. For comparing two versions.
+    #[arg(long, value_name = "FILE")]
+    pub server: Option<PathBuf>,
     /// The folder in which the databases are made. On the disk that is to be measured.
     #[arg(long)]
     pub folder: Option<PathBuf>,
     /// Also writes `docs/benchmark.svg`. Needs `--full`.
-    #[arg(long, requires = "full", conflicts_with_all = ["scale", "only", "repeats"])]
+    #[arg(long, requires = "full", conflicts_with_all = ["scale", "only", "repeats", "server"])]
     pub write: bool,
     /// Set by `cargo bench`.
     #[arg(long, hide = true)]
@@ -68,6 +71,8 @@ pub struct Plan {
     pub products: usize,
     /// Orders that are paid in one measurement.
     pub orders: usize,
+    /// Orders that are paid while subscribers follow the product.
+    pub followed: usize,
     /// Orders that go through the whole flow.
     pub flows: usize,
     /// Duration of a measurement of reads.
@@ -104,6 +109,7 @@ impl Plan {
             readers: 32,
             products: count(1_000, 1_000, 25),
             orders: count(1_500, 10_000, 70),
+            followed: count(500, 2_500, 70),
             flows: count(300, 2_000, 20),
             read: seconds(2.0, 5.0),
             limit: seconds(2.0, 5.0),

@@ -1,4 +1,4 @@
-//! The chart: for each figure that has a limit, a bar as long as its ratio to it. Everything that a colour says stands
+//! The chart: for each rate that has a limit, a bar as long as its ratio to it. Everything that a colour says stands
 //! there in words, too.
 
 use std::fmt::Write;
@@ -23,6 +23,7 @@ const NOTE: usize = 130;
 pub fn draw(medians: &Figures, notes: &[String]) -> String {
     let bars: Vec<(String, String, f64, bool)> = medians
         .iter()
+        .filter(|figure| figure.unit.ends_with("/s"))
         .filter_map(|figure| {
             let ratio = medians.ratio(figure)?;
             let (place, work) = figure.beside?;
@@ -71,7 +72,7 @@ fn head(height: f64, bottom: f64) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"title\">\n\
          <title id=\"title\">Rates of Onhand as ratios to the limits of the same run</title>\n\
-         <style>text {{ font: 13px sans-serif; fill: #222 }} .small {{ font-size: 11px }} .title {{ font-size: 17px }}</style>\n\
+         <style>text {{ font: 13px sans-serif; fill: #222 }} .small {{ font-size: 11px; paint-order: stroke; stroke: #fff; stroke-width: 3px }} .title {{ font-size: 17px }}</style>\n\
          <defs><pattern id=\"own\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><rect width=\"6\" height=\"6\" fill=\"#fff\"/>\
          <path d=\"M0 6L6 0\" stroke=\"#222\"/></pattern></defs>\n\
          <rect width=\"{WIDTH}\" height=\"{height:.0}\" fill=\"#fff\"/>\n\

@@ -32,7 +32,7 @@ mod cluster;
 use std::env;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -44,38 +44,46 @@ use measure::Run;
 use progress::say;
 use report::Report;
 
-/// Files that this process and those that it starts may open: each websocket is one.
+/// Files that this process and those that it starts may open, where the system lets them.
 const FILES: u64 = 32_768;
+
+/// Files that a process opens besides its websockets.
+const OTHER_FILES: usize = 1_000;
 
 /// Timeout for everything.
 const TIMEOUT: Duration = Duration::from_hours(2);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    rlimit::increase_nofile_limit(FILES)?;
+    let files = usize::try_from(rlimit::increase_nofile_limit(FILES)?)?;
     match env::args().nth(1).as_deref() {
         Some(client::ARGUMENT) => client::main().await,
         Some(limits::bare::ARGUMENT) => limits::bare::main().await,
         Some(limits::fanout::ARGUMENT) => limits::fanout::main().await,
-        _ => benchmark(Arguments::parse()).await,
+        _ => {
+            let arguments = Arguments::parse();
+            let plan = Plan::new(&arguments);
+            let needed = plan.subscribers + OTHER_FILES;
+            ensure!(files >= needed, "{needed} open files are needed and {files} allowed: see `ulimit -n`");
+            benchmark(&arguments, &plan).await
+        }
     }
 }
 
 /// Measures until it is done or asked to stop. Whatever it started ends with it.
-async fn benchmark(arguments: Arguments) -> Result<()> {
+async fn benchmark(arguments: &Arguments, plan: &Plan) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        done = timeout(TIMEOUT, measure(&arguments)) => done.context("not done in time")?,
+        done = timeout(TIMEOUT, measure(arguments, plan)) => done.context("not done in time")?,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }
 }
 
-async fn measure(arguments: &Arguments) -> Result<()> {
-    let plan = Plan::new(arguments);
+async fn measure(arguments: &Arguments, plan: &Plan) -> Result<()> {
     let kinds = arguments.only.map_or_else(|| vec![DatabaseKind::Sqlite, DatabaseKind::Postgres], |kind| vec![kind]);
     let folder = tempfile::tempdir_in(arguments.folder.clone().unwrap_or_else(env::temp_dir))?;
-    let program = server::build(folder.path()).await?;
+    let program = server::program(arguments.server.as_deref(), folder.path()).await?;
     let mut machine = Machine::look(folder.path())?;
     // On the same disk, in a folder that its user may enter.
     let data = tempfile::tempdir_in(folder.path().parent().context("no folder")?)?;
@@ -87,7 +95,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         None
     };
     let (folder, cluster) = (folder.path(), cluster.as_ref());
-    let mut run = Run { plan: &plan, program: &program, folder, cluster, figures: Figures::default() };
+    let mut run = Run { plan, program: &program, folder, cluster, figures: Figures::default() };
     for repeat in 1..=plan.repeats {
         say(&format!("repeat {repeat} of {}", plan.repeats));
         run.once(&kinds, repeat).await?;

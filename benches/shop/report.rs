@@ -58,7 +58,10 @@ impl Report<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![format!("`{}`, medians of {}", self.command, self.repeats), self.machine.line()];
         if !self.is_release {
-            notes.push("Not a release build: these figures say nothing about the server's speed.".to_owned());
+            notes.push("The server is not a release build: these figures say nothing about its speed.".to_owned());
+        }
+        if cfg!(debug_assertions) {
+            notes.push("The load client and the limits are not release builds: the ratios say nothing.".to_owned());
         }
         if self.machine.is_in_memory() {
             notes.push("The databases lay in memory: a commit cost nothing.".to_owned());

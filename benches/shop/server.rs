@@ -38,25 +38,31 @@ const SETTINGS: [&str; 16] = [
     "--pay-lease=2m",
 ];
 
-/// Returns the program to measure, copied into this folder.
+/// Returns the program to measure, copied into this folder: the one given, or the one that belongs to this source.
 ///
 /// Cargo builds the server that belongs to a bench with the features of tests, `faults` among them. A release has none of
-/// it, so that it is built once more without; only the server itself has to be compiled for that.
-pub async fn build(folder: &Path) -> Result<Program> {
+/// them, so that it is built once more without. That takes long the first time.
+pub async fn program(given: Option<&Path>, folder: &Path) -> Result<Program> {
     let built = Path::new(env!("CARGO_BIN_EXE_onhand"));
-    let is_release = built.parent().is_some_and(|folder| folder.ends_with("release"));
-    if is_release {
-        say("building the server as it is released");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--release", "--package=onhand", "--bin=onhand"]);
-        let status = cargo.kill_on_drop(true).status().await?;
-        ensure!(status.success(), "the server cannot be built: {status}");
+    let is_release = given.is_some() || built.parent().is_some_and(|folder| folder.ends_with("release"));
+    if given.is_none() && is_release {
+        build().await?;
     }
     let path = folder.join("onhand");
-    fs::copy(built, &path)?;
+    fs::copy(given.unwrap_or(built), &path)?;
     let program = Program { path, is_release };
     ensure!(!is_release || !program.has_faults().await?, "the server was built with the feature `faults`");
     Ok(program)
+}
+
+/// Builds the server as it is released, in the place of the one that was built for tests.
+async fn build() -> Result<()> {
+    say("building the server as it is released");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--release", "--package=onhand", "--bin=onhand"]);
+    let status = cargo.kill_on_drop(true).status().await?;
+    ensure!(status.success(), "the server cannot be built: {status}");
+    Ok(())
 }
 
 /// The program of the server.

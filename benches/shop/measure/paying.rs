@@ -47,7 +47,7 @@ impl Shop<'_> {
 
     /// Sells a product to the last unit while thousands follow it. Every one of them must see it sold out.
     pub async fn followed(&mut self) -> Result<()> {
-        let (hot, orders) = self.hot("FOLLOWED").await?;
+        let (hot, orders) = self.hot("FOLLOWED", self.plan.followed).await?;
         let followers = self.open_followers(&hot).await?;
         let timing = self.sell(&hot, &orders).await?;
         followers.finish(api::stock(&self.server.host, &hot).await?.version).await?;
@@ -77,7 +77,7 @@ impl Shop<'_> {
 
     /// Sells a product to the last unit.
     pub async fn pay_hot(&mut self) -> Result<()> {
-        let (hot, orders) = self.hot("HOT").await?;
+        let (hot, orders) = self.hot("HOT", self.plan.orders).await?;
         let timing = self.sell(&hot, &orders).await?;
         let limit = if self.kind == DatabaseKind::Sqlite { SQLITE_HOT } else { SQL_HOT };
         self.add_rate(HOT, &timing, "orders/s", (LIMIT, limit));
@@ -113,9 +113,8 @@ impl Shop<'_> {
         Ok(timing)
     }
 
-    /// Makes a product and an order for each of its units, and some more.
-    async fn hot(&mut self, prefix: &str) -> Result<(String, Vec<String>)> {
-        let units = self.plan.orders;
+    /// Makes a product with so many units and an order for each of them, and some more.
+    async fn hot(&mut self, prefix: &str, units: usize) -> Result<(String, Vec<String>)> {
         let count = units + self.plan.buyers;
         say(&format!("{}: making {count} orders", self.name));
         let hot = api::products(&self.server.host, prefix, 1, units).await?;
@@ -126,7 +125,7 @@ impl Shop<'_> {
 
     /// Pays an order for each unit, which is measured, and then the rest, which must be refused.
     async fn sell(&mut self, hot: &str, orders: &[String]) -> Result<Timing> {
-        let units = self.plan.orders;
+        let units = orders.len() - self.plan.buyers;
         let (first, late) = orders.split_at(units);
         let timing = self.pay(first.to_vec()).await?;
         ensure!(timing.refused == 0, "{} of {units} payments were refused although there was stock", timing.refused);
