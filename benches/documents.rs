@@ -66,7 +66,7 @@ async fn answer(documents: &Documents, app: &App, schema: &ApiSchema) -> Result<
     let document = documents.read(SKIPPED).map_err(|faults| format!("{faults:?}"))?;
     documents.admit(&document, (None, None), &viewer, Delivery::Once).map_err(|faults| format!("{faults:?}"))?;
     let mut request = Request::new(SKIPPED).variables(Variables::default());
-    request.set_parsed_query(document.parsed());
+    request.set_parsed_query(document.parsed().clone());
     let response =
         schema.execute(prepare(app, request, (viewer, Arc::new(Budget::new(usize::MAX, |_| Ok(())))), None)).await;
     if response.is_err() { Err(format!("{:?}", response.errors)) } else { Ok(()) }

@@ -38,7 +38,7 @@ fn sources() -> Vec<(String, String)> {
 }
 
 fn rust_files() -> Vec<(String, String)> {
-    ["src", "domain/src", "entity/src", "migration/src", "tests"]
+    ["src", "domain/src", "entity/src", "migration/src", "tests", "benches"]
         .iter()
         .flat_map(|folder| files(folder, "rs"))
         .collect()

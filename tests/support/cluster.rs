@@ -25,6 +25,12 @@ impl Cluster {
         Self::made(settings, None, &[])
     }
 
+    /// A new one in this folder, with the default settings.
+    #[allow(dead_code, reason = "the benchmark uses it")]
+    pub fn in_folder(folder: &Path) -> Self {
+        Self::made("", Some(folder), &[])
+    }
+
     /// A new one whose data lie on a disk of their own, in segments of the log of a megabyte.
     #[allow(dead_code, reason = "the fault programme uses it")]
     pub fn on_disk(settings: &str, disk: &Path) -> Self {
@@ -104,6 +110,12 @@ impl Cluster {
     #[allow(dead_code, reason = "the fault programme uses it")]
     pub fn is_running(&self) -> bool {
         self.program("pg_ctl").arg("-D").arg(&self.data).arg("status").status().is_ok_and(|status| status.success())
+    }
+
+    /// The id of its first process.
+    #[allow(dead_code, reason = "the benchmark uses it")]
+    pub fn postmaster(&self) -> Option<u32> {
+        std::fs::read_to_string(self.data.join("postmaster.pid")).ok()?.lines().next()?.parse().ok()
     }
 
     /// A folder for other files, which the server may read and write.
