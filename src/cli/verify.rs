@@ -135,7 +135,9 @@ async fn check_stocks(
         after = Some((last.product, last.sequence));
         for of_product in rows.chunk_by(|row, next| row.product == next.product) {
             let fold = folds.entry(of_product[0].product).or_default();
-            of_product.iter().for_each(|row| fold.push(*row));
+            for row in of_product {
+                fold.push(*row);
+            }
         }
         report.transactions += rows.len() as u64;
         bar.inc(rows.len() as u64);

@@ -108,7 +108,7 @@ impl Ends {
 
     /// The rows of the log within these ends, in no order.
     pub fn select(&self) -> Select<stock_transaction::Entity> {
-        let key = || Expr::tuple(KEY.map(|column| column.into_expr()));
+        let key = || Expr::tuple(KEY.map(ColumnTrait::into_expr));
         let oldest = self.oldest.map(|End { at, row }| match row {
             None => Column::CreatedAt.gte(at),
             Some(row) => key().gt(key_of(at, row)),
