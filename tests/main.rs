@@ -30,6 +30,7 @@ mod failover;
 mod failures;
 mod fairness;
 mod feed;
+mod filters;
 mod following;
 mod fuzz;
 mod halving;

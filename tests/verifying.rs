@@ -16,7 +16,7 @@ use crate::support::{Shop, codes, is_postgres, paid};
 const MANY: usize = 501;
 
 /// More rows of the log than are read at once.
-const MANY_ROWS: usize = 5_001;
+const MANY_ROWS: usize = 10_001;
 
 /// Names something that is not there.
 const NOBODY: Uuid = Uuid::from_u128(7);
@@ -418,8 +418,11 @@ async fn nothing_is_left_out_of_a_large_shop() {
             ("UPDATE \"order\" SET payment = 'unpaid' WHERE id", last_order),
         ),
         (
-            "UPDATE stock_transaction SET total_after = 1 WHERE sequence = 5002 AND product_id",
-            ("UPDATE stock_transaction SET total_after = 5001 WHERE sequence = 5002 AND product_id", product_id(&log)),
+            "UPDATE stock_transaction SET total_after = 1 WHERE sequence = 10002 AND product_id",
+            (
+                "UPDATE stock_transaction SET total_after = 10001 WHERE sequence = 10002 AND product_id",
+                product_id(&log),
+            ),
         ),
     ] {
         let (mended, id) = mended;

@@ -8,8 +8,33 @@ use std::collections::BTreeMap;
 use super::id::ProductId;
 use super::order::{Order, PaymentStatus, ShippingStatus, Status};
 use super::payment::{Payment, Status as Attempt};
-use super::stock::{Action, Numbers, Stock};
+use super::stock::{Action, Movement, Numbers, Stock};
 use super::transaction::StockTransaction;
+
+/// What a comparison needs of a row of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The product whose stock moved.
+    pub product: ProductId,
+    /// Its number in the product's log.
+    pub sequence: i32,
+    /// What moved.
+    pub action: Action,
+    /// Change of total.
+    pub total_delta: i32,
+    /// Change of allocated.
+    pub allocated_delta: i32,
+    /// The numbers right after it.
+    pub after: Numbers,
+}
+
+impl From<&StockTransaction> for LogEntry {
+    fn from(row: &StockTransaction) -> Self {
+        let Movement { action, total_delta, allocated_delta, .. } = row.movement;
+        let (product, sequence, after) = (row.product, row.sequence, row.after);
+        Self { product, sequence, action, total_delta, allocated_delta, after }
+    }
+}
 
 /// The log of one product, folded row by row.
 #[derive(Debug, Default)]
@@ -21,18 +46,18 @@ pub struct Fold {
 
 impl Fold {
     /// Takes the next row, in order of `sequence`.
-    pub fn push(&mut self, row: &StockTransaction) {
+    pub fn push(&mut self, row: LogEntry) {
         let (sequence, product) = (row.sequence, row.product);
         if sequence != self.sequence + 1 {
             self.differences.push(format!("{product}: row {} of the log is followed by row {sequence}", self.sequence));
         }
-        if (row.movement.action == Action::Create) != (sequence == 1) {
-            self.differences.push(format!("{product}: row {sequence} is {}", row.movement.action.as_str()));
+        if (row.action == Action::Create) != (sequence == 1) {
+            self.differences.push(format!("{product}: row {sequence} is {}", row.action.as_str()));
         }
         let before = self.numbers.unwrap_or(Numbers { total: 0, allocated: 0 });
         let after = Numbers {
-            total: before.total.saturating_add(row.movement.total_delta),
-            allocated: before.allocated.saturating_add(row.movement.allocated_delta),
+            total: before.total.saturating_add(row.total_delta),
+            allocated: before.allocated.saturating_add(row.allocated_delta),
         };
         if after != row.after {
             self.differences
@@ -76,16 +101,16 @@ impl Fold {
 
 /// Compares an order with its payments and with its rows of the log, given in order of `sequence` per product.
 #[must_use]
-pub fn compare_order(order: &Order, payments: &[&Payment], log: &[&StockTransaction]) -> Vec<String> {
+pub fn compare_order(order: &Order, payments: &[&Payment], log: &[LogEntry]) -> Vec<String> {
     let mut differences = compare_states(order, payments);
     let mut of_product = BTreeMap::<ProductId, (i64, i64)>::new();
     for row in log {
         let (held, shipped) = of_product.entry(row.product).or_default();
-        if row.movement.action == Action::Allocate && *shipped > 0 {
+        if row.action == Action::Allocate && *shipped > 0 {
             differences.push(format!("{}: allocated again after it was shipped", order.id));
         }
-        *held += i64::from(row.movement.allocated_delta);
-        *shipped -= i64::from(row.movement.total_delta);
+        *held += i64::from(row.allocated_delta);
+        *shipped -= i64::from(row.total_delta);
         if *held < 0 {
             differences.push(format!("{}: more of {} was released than it held", order.id, row.product));
         }

@@ -108,8 +108,8 @@ async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> R
         after = Some(last.id);
         for order in &page.orders {
             let payments: Vec<_> = page.payments.get(&order.id).into_iter().flatten().collect();
-            let log: Vec<_> = page.log.get(&order.id).into_iter().flatten().collect();
-            report.add(compare_order(order, &payments, &log));
+            let log = page.log.get(&order.id).map_or(&[][..], Vec::as_slice);
+            report.add(compare_order(order, &payments, log));
         }
         report.orders += page.orders.len() as u64;
         bar.inc(page.orders.len() as u64);
@@ -133,8 +133,11 @@ async fn check_stocks(
         let rows = snapshot.log(range, after).await?;
         let Some(last) = rows.last() else { break };
         after = Some((last.product, last.sequence));
-        for row in &rows {
-            folds.entry(row.product).or_default().push(row);
+        for of_product in rows.chunk_by(|row, next| row.product == next.product) {
+            let fold = folds.entry(of_product[0].product).or_default();
+            for row in of_product {
+                fold.push(*row);
+            }
         }
         report.transactions += rows.len() as u64;
         bar.inc(rows.len() as u64);

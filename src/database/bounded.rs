@@ -110,6 +110,7 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        faults::record(&statement);
         faults::database_call()?;
         let Some(pool) = self.pool() else { return self.db.query_one_raw(statement).await };
         let mut lease = Lease::acquire(pool, &self.waiting).await?;
@@ -118,6 +119,7 @@ impl ConnectionTrait for Bounded {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        faults::record(&statement);
         faults::database_call()?;
         let Some(pool) = self.pool() else { return self.db.query_all_raw(statement).await };
         let mut lease = Lease::acquire(pool, &self.waiting).await?;

@@ -10,6 +10,7 @@ pub mod load;
 pub mod lock_conflicts;
 pub(crate) mod postgres;
 pub mod prune;
+pub mod ranges;
 pub(crate) mod rows;
 pub mod save;
 pub mod sqlite;

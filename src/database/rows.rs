@@ -8,6 +8,7 @@ use entity::{
 use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;
 
+use domain::audit::LogEntry;
 use domain::cart::{Cart, Item as CartItem};
 use domain::id::{CartId, OperationId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockTransactionId};
 use domain::money::{Currency, Money};
@@ -120,6 +121,33 @@ pub fn transaction(row: stock_transaction::Model) -> Decoded<StockTransaction> {
         operation: OperationId(row.operation_id),
         created_at: row.created_at,
     })
+}
+
+/// The columns of a [`LogEntryRow`].
+pub const LOG_ENTRY_COLUMNS: [stock_transaction::Column; 9] = {
+    use stock_transaction::Column::{
+        Action, AllocatedAfter, AllocatedDelta, OrderId, ProductId, Reason, Sequence, TotalAfter, TotalDelta,
+    };
+    [OrderId, ProductId, Sequence, Action, Reason, TotalDelta, AllocatedDelta, TotalAfter, AllocatedAfter]
+};
+
+/// What comparisons need of a row of the log, as it is stored.
+pub type LogEntryRow = (Option<Uuid>, Uuid, i32, String, String, i32, i32, i32, i32);
+
+/// The order that caused a row, and the row.
+pub fn log_entry(row: LogEntryRow) -> Decoded<(Option<OrderId>, LogEntry)> {
+    let (order, product, sequence, action, reason, total_delta, allocated_delta, total, allocated) = row;
+    // A reason that this release does not know is told of, although nothing here depends on it.
+    code!(domain::transaction::Reason, reason)?;
+    let entry = LogEntry {
+        product: ProductId(product),
+        sequence,
+        action: code!(domain::stock::Action, action)?,
+        total_delta,
+        allocated_delta,
+        after: Numbers { total, allocated },
+    };
+    Ok((order.map(OrderId), entry))
 }
 
 /// The position is the database's to give.

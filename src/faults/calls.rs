@@ -93,6 +93,26 @@ pub fn database_call() -> Result<(), DbErr> {
     next().map_or(Ok(()), |_| Err(broken()))
 }
 
+static RECORDED: Mutex<Option<Vec<Statement>>> = Mutex::new(None);
+
+/// Keeps the statements that are read with from now on, until they are taken.
+pub fn record_statements() {
+    *RECORDED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+}
+
+/// The statements that were read with since [`record_statements`]. No more are kept.
+#[must_use]
+pub fn recorded_statements() -> Vec<Statement> {
+    RECORDED.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+}
+
+/// Keeps a statement, if they are kept.
+pub fn record(statement: &Statement) {
+    if let Some(recorded) = &mut *RECORDED.lock().unwrap_or_else(PoisonError::into_inner) {
+        recorded.push(statement.clone());
+    }
+}
+
 /// The transaction of a batch, whose calls may fail.
 #[derive(Debug)]
 pub struct Transaction(DatabaseTransaction);

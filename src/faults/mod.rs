@@ -18,11 +18,14 @@ mod plan;
 mod points;
 
 #[cfg(not(feature = "faults"))]
-pub use absent::{Transaction, breaks, change, database_call, is_other_time, jumped, reach, transaction};
+pub use absent::{Transaction, breaks, change, database_call, is_other_time, jumped, reach, record, transaction};
 #[cfg(feature = "faults")]
 pub use breaches::{breaks, change, is_other_time, plan_breach};
 #[cfg(feature = "faults")]
-pub use calls::{FailingCall, Transaction, When, database_call, fail_call, fail_calls, transaction};
+pub use calls::{
+    FailingCall, Transaction, When, database_call, fail_call, fail_calls, record, record_statements,
+    recorded_statements, transaction,
+};
 #[cfg(feature = "faults")]
 pub use jumps::{jumped, plan_jumps};
 #[cfg(feature = "faults")]

@@ -22,10 +22,11 @@ mod viewer;
 
 use std::sync::Arc;
 
-use async_graphql::connection::Connection;
 use async_graphql::{MergedObject, MergedSubscription, Request, Schema, SchemaBuilder, ValidationMode};
 
 use crate::app::App;
+
+use page::Connection;
 
 pub use budget::{Budget, Stopped};
 pub use document::{Document, Documents, Limits};
@@ -67,9 +68,9 @@ fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
         .validation_mode(ValidationMode::Fast)
         // Every document was bounded before it gets here; the library's own bound is only not to come first.
         .limit_recursive_depth(2 * document::limits::MAX_NESTING)
-        .override_output_type_description::<Connection<String, product::Product>>("A page of products.")
-        .override_output_type_description::<Connection<String, order::Order>>("A page of orders.")
-        .override_output_type_description::<Connection<String, stock::StockTransaction>>("A page of the log.")
+        .override_output_type_description::<Connection<product::Product>>("A page of products.")
+        .override_output_type_description::<Connection<order::Order>>("A page of orders.")
+        .override_output_type_description::<Connection<stock::StockTransaction>>("A page of the log.")
 }
 
 /// The schema over an app, ready to execute. What is not to be explored tells nothing about itself.

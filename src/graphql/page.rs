@@ -1,7 +1,9 @@
 //! Pages of lists as Relay connections. Every page is bounded.
 
-use async_graphql::OutputType;
-use async_graphql::connection::{Connection, Edge};
+use std::borrow::Cow;
+
+use async_graphql::connection::{Edge, EmptyFields, PageInfo};
+use async_graphql::{Object, OutputType, TypeName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,21 +57,55 @@ fn limit(name: &str, count: i32) -> async_graphql::Result<u64> {
     }
 }
 
+/// A page of a list.
+pub struct Connection<N: OutputType> {
+    page_info: PageInfo,
+    edges: Vec<Edge<String, N, EmptyFields>>,
+}
+
+#[Object(name_type)]
+impl<N: OutputType> Connection<N> {
+    /// Information to aid in pagination.
+    async fn page_info(&self) -> &PageInfo {
+        &self.page_info
+    }
+
+    /// A list of edges.
+    async fn edges(&self) -> &[Edge<String, N, EmptyFields>] {
+        &self.edges
+    }
+
+    /// A list of nodes.
+    async fn nodes(&self) -> Vec<&N> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+}
+
+impl<N: OutputType> TypeName for Connection<N> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", N::type_name()).into()
+    }
+}
+
 /// A page as a connection. `place` tells a row's place in the list.
 pub fn connection<T, N: OutputType, C: Serialize>(
     kind: &str,
-    page: Page<T>,
+    page: Page<T, C>,
     place: impl Fn(&T) -> C,
     node: impl Fn(T) -> N,
-) -> Connection<String, N> {
-    let mut connection = Connection::new(page.has_previous, page.has_next);
-    connection.edges = page
-        .rows
-        .into_iter()
-        .map(|row| {
-            let cursor = cursor::encode(kind, &place(&row));
-            Edge::new(cursor, node(row))
-        })
-        .collect();
-    connection
+) -> Connection<N> {
+    let Page { rows, has_next, has_previous, start, end } = page;
+    let edge = |row| Edge::new(cursor::encode(kind, &place(&row)), node(row));
+    let edges: Vec<_> = rows.into_iter().map(edge).collect();
+    // A page may reach beyond its rows: what was looked through without finding anything is not looked through again.
+    let of = |place: Option<C>, edge: Option<&Edge<String, N, EmptyFields>>| {
+        place.map(|place| cursor::encode(kind, &place)).or_else(|| edge.map(|edge| edge.cursor.clone()))
+    };
+    let page_info = PageInfo {
+        has_previous_page: has_previous,
+        has_next_page: has_next,
+        start_cursor: of(start, edges.first()),
+        end_cursor: of(end, edges.last()),
+    };
+    Connection { page_info, edges }
 }

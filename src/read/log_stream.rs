@@ -23,11 +23,9 @@ use domain::transaction::StockTransaction;
 use crate::database::postgres::{log_end, log_lineage, not_written_by, nth_position_of, written_by};
 use crate::database::rows;
 
+use super::page::MAX_LOOKED_AT;
 use super::transaction::filtered;
 use super::{LogFilter, Store};
-
-/// Most rows that are looked at for one page; a filter may take none of them.
-const MAX_LOOKED_AT: u64 = 10_000;
 
 /// Most transactions that may run when an end of the log is taken. When there are more, the reader tries again: they
 /// would not fit into a cursor.

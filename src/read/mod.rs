@@ -5,6 +5,7 @@
 
 mod cart;
 mod idempotency_key;
+mod log_range;
 mod log_stream;
 mod missing;
 mod nested;

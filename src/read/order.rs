@@ -1,10 +1,11 @@
 //! Orders with everything that belongs to them.
 
+use entity::order::Column;
 use entity::{order, order_item, payment, shipment, shipment_item};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
     QuerySelect, QueryTrait, Select,
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use domain::order::{OrderRecord, PaymentStatus, ShippingStatus, Status};
 use domain::payment::Payment;
 
 use super::nested::{decode, rows_as_json};
-use super::page::{Page, PageRequest, Sorted, moment, page, restrict};
+use super::page::{MAX_LOOKED_AT, Page, PageRequest, Sorted, between, moment, ordered, page, page_up_to, read_limit};
 use crate::database::rows;
 
 use super::Store;
@@ -94,7 +95,7 @@ impl Store {
         self.records(parents::<order_item::Entity>(order_item::Column::OrderId, order_item::Column::Id, ids)).await
     }
 
-    /// Orders, newest first.
+    /// Orders, newest first. A page that is filtered by their states ends early when many orders were looked through.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -102,23 +103,23 @@ impl Store {
         &self,
         filter: &OrderFilter,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<OrderRecord>, Error> {
-        let mut query = order::Entity::find();
-        if let Some(owner) = &filter.owner {
-            query = query.filter(order::Column::Owner.eq(owner.as_str()));
+    ) -> Result<Page<OrderRecord, OrderCursor>, Error> {
+        let all = in_page(filter, request);
+        let Some(states) = filter.states() else {
+            return Ok(page(self.records(all.limit(read_limit(request))).await?, request));
+        };
+        // The limit within keeps the database from reading on until it has found enough of a rare state.
+        let looked_at = all.clone().limit(MAX_LOOKED_AT).into_query();
+        let mut found = order::Entity::find();
+        QueryTrait::query(&mut found).from_clear().from_subquery(looked_at, order::Entity.table_name());
+        let found = ordered(found.filter(states), SORTED, request).limit(read_limit(request));
+        let found = self.records(found).await?;
+        if u64::try_from(found.len()).is_ok_and(|count| count >= read_limit(request)) {
+            return Ok(page(found, request));
         }
-        if !filter.status.is_empty() {
-            query = query.filter(order::Column::Status.is_in(filter.status.iter().map(|s| s.as_str())));
-        }
-        if !filter.payment.is_empty() {
-            query = query.filter(order::Column::Payment.is_in(filter.payment.iter().map(|s| s.as_str())));
-        }
-        if !filter.shipping.is_empty() {
-            query = query.filter(order::Column::Shipping.is_in(filter.shipping.iter().map(|s| s.as_str())));
-        }
-        let sorted = Sorted { columns: &[order::Column::PlacedAt, order::Column::Id], order: false };
-        let key = |cursor: &OrderCursor| vec![cursor.0.into(), cursor.1.0.into()];
-        Ok(page(self.records(restrict(query, sorted, request, key)).await?, request))
+        let last = all.select_only().columns(SORTED.columns.iter().copied()).limit(1).offset(MAX_LOOKED_AT - 1);
+        let last: Option<(Time, Uuid)> = last.into_tuple().one(&self.db).await?;
+        Ok(page_up_to(found, request, last.map(|(at, id)| OrderCursor(at, OrderId(id)))))
     }
 
     /// The orders that a query finds, in its order, each with everything that belongs to it. It is one statement: a
@@ -126,6 +127,32 @@ impl Store {
     pub(super) async fn records(&self, query: Select<order::Entity>) -> Result<Vec<OrderRecord>, Error> {
         let found = with_parts(query, self.db.get_database_backend()).into_model::<OrderParts>().all(&self.db).await?;
         Ok(found.into_iter().map(OrderParts::into_record).collect::<Result<_, _>>()?)
+    }
+}
+
+/// The order of the list.
+const SORTED: Sorted<'static, Column> = Sorted { columns: &[Column::PlacedAt, Column::Id], order: false };
+
+/// The orders between the cursors, in whatever state, in the order of the page.
+fn in_page(filter: &OrderFilter, request: &PageRequest<OrderCursor>) -> Select<order::Entity> {
+    let key = |cursor: &OrderCursor| vec![cursor.0.into(), cursor.1.0.into()];
+    let owner = filter.owner.as_deref();
+    let query = order::Entity::find().filter(between(SORTED, request, key));
+    let query = query.filter(Condition::all().add_option(owner.map(|owner| Column::Owner.eq(owner))));
+    ordered(query, SORTED, request)
+}
+
+impl OrderFilter {
+    /// The states that are wanted, if not all are.
+    fn states(&self) -> Option<Condition> {
+        fn any<S>(column: Column, states: &[S], code: impl Fn(&S) -> &'static str) -> Option<Expr> {
+            (!states.is_empty()).then(|| column.is_in(states.iter().map(code)))
+        }
+        let states = Condition::all()
+            .add_option(any(Column::Status, &self.status, |status| status.as_str()))
+            .add_option(any(Column::Payment, &self.payment, |payment| payment.as_str()))
+            .add_option(any(Column::Shipping, &self.shipping, |shipping| shipping.as_str()));
+        (!states.is_empty()).then_some(states)
     }
 }
 

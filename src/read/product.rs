@@ -110,7 +110,7 @@ impl Store {
         &self,
         filter: &ProductFilter,
         request: &PageRequest<ProductCursor>,
-    ) -> Result<Page<ProductRecord>, Error> {
+    ) -> Result<Page<ProductRecord, ProductCursor>, Error> {
         let words = filter.status.iter().map(|status| status.as_str());
         let mut query = product::Entity::find().filter(product::Column::Status.is_in(words));
         if let Some(search) = &filter.search {

@@ -8,11 +8,13 @@ use entity::{order, order_item, payment, product, stock, stock_transaction};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+    AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IsolationLevel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, TransactionTrait,
 };
 
+use crate::database::bulk::among;
 use crate::database::error::Error;
+use domain::audit::LogEntry;
 use domain::id::{OrderId, ProductId};
 use domain::order::Order;
 use domain::payment::Payment;
@@ -25,8 +27,11 @@ use crate::database::rows;
 /// Records that are compared at once.
 const PAGE: u64 = 500;
 
-/// Rows of the log that are read at once.
+/// Rows of the log that are read at once, with everything in them.
 const LOG_PAGE: u64 = 5_000;
+
+/// Rows of the log that are compared at once.
+const ENTRY_PAGE: u64 = 10_000;
 
 /// A consistent view of everything.
 #[derive(Debug)]
@@ -40,7 +45,7 @@ pub struct OrderPage {
     /// Their payments.
     pub payments: HashMap<OrderId, Vec<Payment>>,
     /// Their rows of the log, by product and `sequence`.
-    pub log: HashMap<OrderId, Vec<StockTransaction>>,
+    pub log: HashMap<OrderId, Vec<LogEntry>>,
 }
 
 impl Snapshot {
@@ -130,18 +135,23 @@ impl Snapshot {
         &self,
         (first, last): (ProductId, ProductId),
         after: Option<(ProductId, i32)>,
-    ) -> Result<Vec<StockTransaction>, Error> {
-        use stock_transaction::Column;
-        let mut query = stock_transaction::Entity::find().filter(Column::ProductId.lte(last.0));
-        query = match after {
-            None => query.filter(Column::ProductId.gte(first.0)),
-            Some((product, sequence)) => {
-                let same = Column::ProductId.eq(product.0).and(Column::Sequence.gt(sequence));
-                query.filter(Column::ProductId.gt(product.0).or(same))
-            }
+    ) -> Result<Vec<LogEntry>, Error> {
+        use stock_transaction::Column::{ProductId as Product, Sequence};
+        // A comparison of both columns at once is one range of the index. PostgreSQL would read all that two comparisons
+        // joined by OR leave out, on every page anew.
+        let begin = match after {
+            None => Product.gte(first.0),
+            Some((product, sequence)) => Expr::tuple([Product.into_expr(), Sequence.into_expr()])
+                .gt(Expr::tuple([Expr::val(product.0), Expr::val(sequence)])),
         };
-        let query = query.order_by_asc(Column::ProductId).order_by_asc(Column::Sequence).limit(LOG_PAGE);
-        Ok(query.all(&self.0).await?.into_iter().map(rows::transaction).collect::<Result<_, _>>()?)
+        let query = log_entries()
+            .filter(begin)
+            .filter(Product.lte(last.0))
+            .order_by_asc(Product)
+            .order_by_asc(Sequence)
+            .limit(ENTRY_PAGE);
+        let found: Vec<rows::LogEntryRow> = query.into_tuple().all(&self.0).await?;
+        Ok(found.into_iter().map(|row| Ok(rows::log_entry(row)?.1)).collect::<Result<_, DbErr>>()?)
     }
 
     /// What the items of all orders hold of each product, from product to product.
@@ -170,28 +180,34 @@ impl Snapshot {
         }
         let found = query.all(&self.0).await?;
         let ids: Vec<Uuid> = found.iter().map(|order| order.id).collect();
-        let items = order_item::Entity::find().filter(order_item::Column::OrderId.is_in(ids.iter().copied()));
+        let backend = self.0.get_database_backend();
+        let items = order_item::Entity::find().filter(among(backend, order_item::Column::OrderId, &ids));
         let mut items = rows::group(items.all(&self.0).await?, |item| item.order_id);
         let mut page = OrderPage::default();
         for row in found {
             let items = items.remove(&row.id).unwrap_or_default();
             page.orders.push(rows::order(row, items)?);
         }
-        let payments = payment::Entity::find().filter(payment::Column::OrderId.is_in(ids.iter().copied()));
+        let payments = payment::Entity::find().filter(among(backend, payment::Column::OrderId, &ids));
         for row in payments.all(&self.0).await? {
             let payment = rows::payment(row)?;
             page.payments.entry(payment.order).or_default().push(payment);
         }
-        let log = stock_transaction::Entity::find()
-            .filter(stock_transaction::Column::OrderId.is_in(ids))
+        let log = log_entries()
+            .filter(among(backend, stock_transaction::Column::OrderId, &ids))
             .order_by_asc(stock_transaction::Column::ProductId)
             .order_by_asc(stock_transaction::Column::Sequence);
-        for row in log.all(&self.0).await? {
-            let row = rows::transaction(row)?;
-            if let Some(order) = row.order {
-                page.log.entry(order).or_default().push(row);
+        let log: Vec<rows::LogEntryRow> = log.into_tuple().all(&self.0).await?;
+        for row in log {
+            if let (Some(order), entry) = rows::log_entry(row)? {
+                page.log.entry(order).or_default().push(entry);
             }
         }
         Ok(page)
     }
+}
+
+/// Rows of the log with the columns that comparisons need.
+fn log_entries() -> Select<stock_transaction::Entity> {
+    stock_transaction::Entity::find().select_only().columns(rows::LOG_ENTRY_COLUMNS)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::actor::Actor;
-use crate::audit::{Fold, compare_order};
+use crate::audit::{Fold, LogEntry, compare_order};
 use crate::id::{OperationId, OrderId, PaymentId, ProductId};
 use crate::order::CancelReason;
 use crate::payment::{Method, Outcome};
@@ -389,13 +389,13 @@ impl Simulation {
 
     /// At the end the whole log is folded, and every order is compared with its rows.
     fn finish(self) {
-        let mut of_order = BTreeMap::<OrderId, Vec<&StockTransaction>>::new();
+        let mut of_order = BTreeMap::<OrderId, Vec<LogEntry>>::new();
         for (product, rows) in &self.folds {
             let mut fold = Fold::default();
             for row in rows {
-                fold.push(row);
+                fold.push(row.into());
                 if let Some(order) = row.order {
-                    of_order.entry(order).or_default().push(row);
+                    of_order.entry(order).or_default().push(row.into());
                 }
             }
             let i = self.products.iter().position(|known| known == product).expect("our product");

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object};
 
 use crate::app::App;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{at_most, id};
-use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::page::{Connection, PageArguments, connection};
 use crate::graphql::viewer;
 use crate::graphql::{Code, Viewer};
 use crate::read::{self, OrderCursor};
@@ -49,7 +48,8 @@ impl OrderQueries {
         .await
     }
 
-    /// Orders, newest first. Staff see every order; a signed-in customer sees their own.
+    /// Orders, newest first. Staff see every order; a signed-in customer sees their own. A page that is filtered may have
+    /// fewer orders than asked for, or none, although `hasNextPage` is true: the next page after `endCursor` goes on looking.
     async fn orders(
         &self,
         context: &Context<'_>,
@@ -58,7 +58,7 @@ impl OrderQueries {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<String, Order>> {
+    ) -> Nullable<Connection<Order>> {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;
             let owner = match &Viewer::of(context).actor {

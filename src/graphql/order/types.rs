@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use crate::graphql::Viewer;
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::money::Money;
-use crate::graphql::page::PageArguments;
+use crate::graphql::page::{Connection, PageArguments};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::stock::{StockTransaction, log_connection};
 use crate::read::LogFilter;
@@ -90,7 +89,7 @@ impl Order {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<String, StockTransaction>> {
+    ) -> Nullable<Connection<StockTransaction>> {
         nullable(async {
             Viewer::of(context).must_be_staff()?;
             let filter = LogFilter { order: Some(self.0.order.id), ..LogFilter::default() };

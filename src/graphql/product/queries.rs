@@ -1,6 +1,5 @@
 //! Queries of the catalogue.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, OneofObject};
 
 use crate::app::App;
@@ -8,7 +7,7 @@ use crate::graphql::Viewer;
 use crate::graphql::error::{Nullable, failure, nullable};
 use crate::graphql::keys::{any_of, at_most, fits, id};
 use crate::graphql::loaders::load;
-use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::page::{Connection, PageArguments, connection};
 use crate::graphql::stock::Availability;
 use crate::read::{ProductCursor, ProductFilter};
 use domain::id::ProductId;
@@ -73,7 +72,7 @@ impl ProductQueries {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<String, Product>> {
+    ) -> Nullable<Connection<Product>> {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;
             let availability = availability.unwrap_or_default();

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use crate::app::App;
@@ -12,7 +11,7 @@ use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most, id, ids};
 use crate::graphql::loaders::{load_many, told};
 use crate::graphql::order::Order;
-use crate::graphql::page::{PageArguments, connection};
+use crate::graphql::page::{Connection, PageArguments, connection};
 use crate::graphql::product::{Product, present, product_of};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{Viewer, viewer};
@@ -251,7 +250,7 @@ pub async fn log_connection(
     context: &Context<'_>,
     filter: &LogFilter,
     arguments: PageArguments,
-) -> async_graphql::Result<Option<Connection<String, StockTransaction>>> {
+) -> async_graphql::Result<Option<Connection<StockTransaction>>> {
     Viewer::of(context).must_be_staff()?;
     let request = arguments.request(CURSOR)?;
     let store = &context.data_unchecked::<App>().store;

@@ -1,12 +1,11 @@
 //! Queries of stock.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object};
 
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{id, ids};
 use crate::graphql::loaders::{load, load_many};
-use crate::graphql::page::PageArguments;
+use crate::graphql::page::{Connection, PageArguments};
 use domain::id::{ProductId, StockId};
 
 use super::log::{StockTransaction, StockTransactionFilter, log_connection};
@@ -39,7 +38,9 @@ impl StockQueries {
         Ok(products.iter().map(managed).collect())
     }
 
-    /// The transactional log over all products, newest first. Staff only.
+    /// The transactional log over all products, newest first. Staff only. A page of some products that is filtered by
+    /// actions or reasons may have fewer rows than asked for, or none, although `hasNextPage` is true: the next page after
+    /// `endCursor` goes on looking.
     async fn stock_transactions(
         &self,
         context: &Context<'_>,
@@ -48,7 +49,7 @@ impl StockQueries {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<String, StockTransaction>> {
+    ) -> Nullable<Connection<StockTransaction>> {
         nullable(async {
             let filter = filter.unwrap_or_default().decode()?;
             log_connection(context, &filter, PageArguments { first, after, last, before }).await

@@ -1,13 +1,12 @@
 //! The stock record as clients see it.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, Object};
 
 use crate::graphql::Viewer;
 use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most};
-use crate::graphql::page::PageArguments;
+use crate::graphql::page::{Connection, PageArguments};
 use crate::graphql::product::{Product, product_of};
 use crate::graphql::scalars::DateTime;
 use crate::read::LogFilter;
@@ -69,7 +68,8 @@ impl Stock {
         DateTime(if sees_all(context) { self.0.updated_at } else { self.0.public_changed_at })
     }
 
-    /// The history of this product, newest first. Staff only.
+    /// The history of this product, newest first. Staff only. A page that is filtered by actions may have fewer rows than
+    /// asked for, or none, although `hasNextPage` is true: the next page after `endCursor` goes on looking.
     #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn transactions(
         &self,
@@ -81,7 +81,7 @@ impl Stock {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Nullable<Connection<String, StockTransaction>> {
+    ) -> Nullable<Connection<StockTransaction>> {
         nullable(async {
             at_most("values", actions.as_ref().map_or(0, Vec::len), MAX_FILTER)?;
             let filter = LogFilter {
