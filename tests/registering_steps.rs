@@ -75,7 +75,7 @@ impl Followed {
             (Self::Order, 2) => assert_eq!(by.pay(id).await, paid("SUCCEEDED", "PAID", &[])),
             (Self::Order, _) => assert!(codes(&by.ship(id).await).is_empty()),
             (Self::Stock | Self::OwnStock | Self::Log, _) => {
-                assert!(codes(&by.adjust(id, "INCREMENT", 1).await).is_empty())
+                assert!(codes(&by.adjust(id, "INCREMENT", 1).await).is_empty());
             }
         }
     }

@@ -67,7 +67,6 @@ impl Drop for Topics {
 
 impl Hub {
     /// Returns a hub and its announcer, which runs until the hub is gone.
-    #[must_use]
     pub fn new() -> (Self, impl Future<Output = Result<(), String>> + Send + use<>) {
         let topics = Arc::<Topics>::default();
         let announcer = announce(Arc::downgrade(&topics), Arc::clone(&topics.bell));

@@ -144,13 +144,12 @@ impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
     pub fn watch(&self, key: K) -> Topic<K, V> {
         let mut table = self.lock();
         let groups = &mut table.slots.entry(key).or_default().groups;
-        let newest = match groups.iter().find(|group| group.receiver_count() < MAX_GROUP) {
-            Some(group) => group.subscribe(),
-            None => {
-                let (group, newest) = watch::channel(None);
-                groups.push(group);
-                newest
-            }
+        let newest = if let Some(group) = groups.iter().find(|group| group.receiver_count() < MAX_GROUP) {
+            group.subscribe()
+        } else {
+            let (group, newest) = watch::channel(None);
+            groups.push(group);
+            newest
         };
         Topic { key, newest: Some(newest), slots: self.clone() }
     }
@@ -274,7 +273,7 @@ mod tests {
     #[tokio::test]
     async fn a_crowd_is_told_in_groups() {
         let slots = Slots::<u8, &str>::default();
-        let mut crowd: Vec<_> = (0..2 * MAX_GROUP + 1).map(|_| slots.watch(1)).collect();
+        let mut crowd: Vec<_> = (0..=2 * MAX_GROUP).map(|_| slots.watch(1)).collect();
         slots.publish(1, 2, &"two");
         assert_eq!(slots.next_untold(), Some(1));
         assert!(slots.tell(1, 0));
