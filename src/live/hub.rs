@@ -6,7 +6,6 @@
 //! newer ones are merged.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::{Notify, watch};
@@ -186,29 +185,10 @@ async fn announce(topics: Weak<Topics>, bell: Arc<Notify>) -> Result<(), String>
     loop {
         bell.notified().await;
         let Some(topics) = topics.upgrade() else { return Ok(()) };
-        loop {
-            let (stock, order) = (topics.stocks.next_untold(), topics.orders.next_untold());
-            if (&stock, &order) == (&None, &None) {
-                break;
-            }
-            if let Some(stock) = stock {
-                tell(&topics.stocks, stock).await;
-            }
-            if let Some(order) = order {
-                tell(&topics.orders, order).await;
-            }
+        while topics.stocks.tell_next() | topics.orders.tell_next() {
+            // Those who were woken go first, and whoever else waits for the thread.
+            yield_now().await;
         }
-    }
-}
-
-/// Tells everybody who watches a thing of its newest state.
-async fn tell<K: Eq + Hash + Copy, V: Clone>(slots: &Slots<K, V>, key: K) {
-    for group in 0.. {
-        if !slots.tell(key, group) {
-            return;
-        }
-        // Those who were woken go first, and whoever else waits for the thread.
-        yield_now().await;
     }
 }
 

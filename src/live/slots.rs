@@ -16,8 +16,10 @@ const MAX_GROUP: usize = 64;
 struct Slot<V> {
     newest: Option<(i32, V)>,
     groups: Vec<Group<V>>,
-    /// Whether the announcer has yet to tell of the newest state.
-    is_untold: bool,
+    /// Whether the announcer has begun, or is to begin, to tell of it.
+    is_in_turn: bool,
+    /// Whether there is a newer state than the one that the announcer began with.
+    is_again: bool,
 }
 
 /// Up to [`MAX_GROUP`] subscribers, with the state that they were told last.
@@ -25,7 +27,7 @@ type Group<V> = watch::Sender<Option<(i32, V)>>;
 
 impl<V> Default for Slot<V> {
     fn default() -> Self {
-        Self { newest: None, groups: Vec::new(), is_untold: false }
+        Self { newest: None, groups: Vec::new(), is_in_turn: false, is_again: false }
     }
 }
 
@@ -46,13 +48,13 @@ pub struct Slots<K, V>(Arc<Mutex<Table<K, V>>>);
 #[derive(Debug)]
 struct Table<K, V> {
     slots: HashMap<K, Slot<V>>,
-    /// Those that the announcer has yet to tell of, in turn.
-    untold: VecDeque<K>,
+    /// What the announcer has yet to tell of, in turn, and which group is next.
+    turns: VecDeque<(K, usize)>,
 }
 
 impl<K, V> Default for Slots<K, V> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Table { slots: HashMap::new(), untold: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(Table { slots: HashMap::new(), turns: VecDeque::new() })))
     }
 }
 
@@ -72,41 +74,41 @@ impl<K, V> Slots<K, V> {
 impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
     /// Takes a state in, if it is newer, for the announcer to tell of.
     pub fn publish(&self, key: K, version: i32, value: &V) {
-        let Table { slots, untold } = &mut *self.lock();
+        let Table { slots, turns } = &mut *self.lock();
         let Some(slot) = slots.get_mut(&key).filter(|slot| slot.is_older_than(version)) else { return };
         slot.newest = Some((version, value.clone()));
-        if !slot.is_untold {
-            slot.is_untold = true;
-            untold.push_back(key);
+        if slot.is_in_turn {
+            slot.is_again = true;
+        } else {
+            slot.is_in_turn = true;
+            turns.push_back((key, 0));
         }
     }
 
-    /// The next thing that is to be told of. What is published from now on is told of after that.
-    pub fn next_untold(&self) -> Option<K> {
-        let Table { slots, untold } = &mut *self.lock();
-        loop {
-            let key = untold.pop_front()?;
-            if let Some(slot) = slots.get_mut(&key) {
-                slot.is_untold = false;
-                return Some(key);
-            }
+    /// Wakes the next group of subscribers with the newest state of what it watches. Things take turns, so that a crowd
+    /// around one of them delays no other. Returns whether there was something to tell.
+    pub fn tell_next(&self) -> bool {
+        let Table { slots, turns } = &mut *self.lock();
+        let Some((key, at)) = turns.pop_front() else { return false };
+        // Nobody may be left.
+        let Some(slot) = slots.get_mut(&key) else { return true };
+        slot.is_again &= at > 0;
+        if let (Some(group), Some(newest)) = (slot.groups.get(at), &slot.newest) {
+            group.send_if_modified(|told| {
+                let is_newer = told.as_ref().is_none_or(|(known, _)| newest.0 > *known);
+                if is_newer {
+                    *told = Some(newest.clone());
+                }
+                is_newer
+            });
         }
-    }
-
-    /// Wakes one group of subscribers with the newest state. Returns whether there may be another.
-    pub fn tell(&self, key: K, group: usize) -> bool {
-        let Table { slots, .. } = &*self.lock();
-        let Some((slot, group)) = slots.get(&key).and_then(|slot| Some((slot, slot.groups.get(group)?))) else {
-            return false;
-        };
-        let Some(newest) = &slot.newest else { return false };
-        group.send_if_modified(|told| {
-            let is_newer = told.as_ref().is_none_or(|(known, _)| newest.0 > *known);
-            if is_newer {
-                *told = Some(newest.clone());
-            }
-            is_newer
-        });
+        if at + 1 < slot.groups.len() {
+            turns.push_back((key, at + 1));
+        } else if slot.is_again {
+            turns.push_back((key, 0));
+        } else {
+            slot.is_in_turn = false;
+        }
         true
     }
 
@@ -194,12 +196,7 @@ mod tests {
 
     /// Tells of everything that is untold, to all.
     fn tell_all(slots: &Slots<u8, &str>) {
-        while let Some(key) = slots.next_untold() {
-            let mut group = 0;
-            while slots.tell(key, group) {
-                group += 1;
-            }
-        }
+        while slots.tell_next() {}
     }
 
     #[tokio::test]
@@ -241,7 +238,7 @@ mod tests {
         slots.publish(1, 2, &());
         drop(second);
         assert!(slots.watched().is_empty());
-        assert_eq!(slots.next_untold(), None, "nobody is left to be told");
+        assert!(slots.tell_next() && !slots.tell_next(), "nobody is left to be told");
     }
 
     /// Whoever watches while the last one leaves has a slot that is published to.
@@ -261,7 +258,7 @@ mod tests {
                 slots.watch(1)
             });
             slots.publish(1, 1, &round);
-            assert!(slots.next_untold().is_some_and(|key| slots.tell(key, 0)));
+            assert!(slots.tell_next());
             let told = *topic.newest.as_ref().expect("it lives").borrow();
             assert_eq!(told, Some((1, round)), "round {round}");
             drop(topic);
@@ -274,13 +271,15 @@ mod tests {
     async fn a_crowd_is_told_in_groups() {
         let slots = Slots::<u8, &str>::default();
         let mut crowd: Vec<_> = (0..=2 * MAX_GROUP).map(|_| slots.watch(1)).collect();
+        let mut quiet = slots.watch(2);
         slots.publish(1, 2, &"two");
-        assert_eq!(slots.next_untold(), Some(1));
-        assert!(slots.tell(1, 0));
+        assert!(slots.tell_next());
         assert_eq!(crowd[0].next().await, Some((2, "two")));
+        slots.publish(2, 7, &"quiet");
         slots.publish(1, 3, &"three");
         let late = slots.watch(1);
-        assert!(slots.tell(1, 1) && slots.tell(1, 2) && !slots.tell(1, 3));
+        assert!(slots.tell_next() && slots.tell_next());
+        assert_eq!(quiet.next().await, Some((7, "quiet")), "it does not wait for the crowd");
         assert_eq!(crowd[MAX_GROUP].next().await, Some((3, "three")), "the newest there is");
         tell_all(&slots);
         crowd.push(late);
