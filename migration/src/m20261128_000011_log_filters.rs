@@ -34,12 +34,15 @@ impl MigrationTrait for Migration {
             } else if is_empty {
                 create(db, "", name, columns).await?;
             } else {
+                // It waits for transactions that are open, however long they are.
+                db.execute_unprepared("SET lock_timeout = 0").await?;
                 let broken =
                     format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('{name}') AND NOT indisvalid");
                 if db.query_one_raw(ask(db, &broken)).await?.is_some() {
                     db.execute_unprepared(&format!("DROP INDEX CONCURRENTLY {name}")).await?;
                 }
                 create(db, "CONCURRENTLY", name, columns).await?;
+                db.execute_unprepared("RESET lock_timeout").await?;
             }
         }
         Ok(())

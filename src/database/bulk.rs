@@ -31,6 +31,14 @@ pub fn among<C: ColumnTrait>(backend: DbBackend, column: C, ids: &[Uuid]) -> Exp
     column.is_in(ids.iter().copied().chain(last).take(ids.len().next_power_of_two()))
 }
 
+/// Adds a part to a statement: by these keys, of these columns, for these rows.
+type Part<E> = fn(
+    &mut Together,
+    &[<E as EntityTrait>::Column],
+    &[<E as EntityTrait>::Column],
+    &[<E as EntityTrait>::Model],
+) -> Result<(), DbErr>;
+
 /// What a batch writes. PostgreSQL gets it in one statement, when it is sent; a file gets each part at once.
 #[derive(Debug)]
 pub struct Bulk<'a> {
@@ -74,7 +82,7 @@ impl<'a> Bulk<'a> {
         Ok(())
     }
 
-    /// Sets these columns of rows that are there.
+    /// Sets these columns of rows that are there and locked.
     ///
     /// # Errors
     /// As for [`insert`](Self::insert).
@@ -88,14 +96,42 @@ impl<'a> Bulk<'a> {
         E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
         E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
     {
+        self.change::<E>(columns, rows, Together::update::<E>).await
+    }
+
+    /// Adds rows, or sets these columns, which with the key are all, of those that are there: for rows that nobody has
+    /// locked.
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub async fn put<E>(&mut self, columns: &[E::Column], rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
+    where
+        E: EntityTrait,
+        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    {
+        self.change::<E>(columns, rows, Together::put::<E>).await
+    }
+
+    async fn change<E>(
+        &mut self,
+        columns: &[E::Column],
+        rows: impl IntoIterator<Item = E::Model>,
+        add: Part<E>,
+    ) -> Result<(), DbErr>
+    where
+        E: EntityTrait,
+        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    {
         let mut rows: Vec<E::Model> = rows.into_iter().collect();
         let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
         while !rows.is_empty() {
             let next = rows.split_off(group(self.tx.get_database_backend(), rows.len(), E::Column::iter().count()));
             if self.is_postgres() {
-                self.together.update::<E>(&keys, columns, &rows)?;
+                add(&mut self.together, &keys, columns, &rows)?;
             } else {
-                // The row is there, so it is this conflict always; SQLite leaves indexes of other columns alone.
+                // SQLite leaves indexes of other columns alone.
                 let set = OnConflict::columns(keys.iter().copied()).update_columns(columns.iter().copied()).to_owned();
                 let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
                 E::insert_many(rows).on_conflict(set).exec_without_returning(self.tx).await?;

@@ -132,10 +132,9 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     bulk.insert::<shipment::Entity>(shipments).await?;
     bulk.insert::<shipment_item::Entity>(items.into_iter().flatten()).await?;
     bulk.insert::<stock_transaction::Entity>(log.rows().iter().map(rows::transaction_row)).await?;
-    let changed: Vec<_> = keys.updated().map(|(_, now)| rows::key_row(now)).collect::<Result<_, _>>()?;
-    bulk.update::<idempotency_key::Entity>(&OF_KEY, changed).await?;
-    let made: Vec<_> = keys.made().map(rows::key_row).collect::<Result<_, _>>()?;
-    bulk.insert::<idempotency_key::Entity>(made).await?;
+    // What deletes old keys asks nobody.
+    let changed: Vec<_> = keys.changes().map(rows::key_row).collect::<Result<_, _>>()?;
+    bulk.put::<idempotency_key::Entity>(&OF_KEY, changed).await?;
     bulk.update::<sandbox_charge::Entity>(&OF_CHARGE, charges.updated().map(|(_, now)| rows::charge_row(now))).await?;
     bulk.insert::<sandbox_charge::Entity>(charges.made().map(rows::charge_row)).await?;
     let stocks = stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));

@@ -78,7 +78,7 @@ named! {
         WriterCommitted = "writer.committed",
         /// The outcome of an earlier commit was looked up in vain.
         WriterUnresolved = "writer.unresolved",
-        /// Everybody was told of a batch, subscribers and callers.
+        /// A batch is published, and its callers were told.
         WriterAnnounced = "writer.announced",
         /// A socket has taken an operation off the wire and not looked at it.
         SocketReceived = "socket.received",

@@ -1,5 +1,5 @@
-//! Loaders: what many fields of one request ask for is read at once, and what many subscribers need for one change is read
-//! once for all of them. They remember nothing, so that a subscription never shows an old state.
+//! Loaders: what many fields of one request ask for is read at once, and with what other operations ask for at the same
+//! time. They remember nothing: each read begins after all who share it have asked.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -112,7 +112,7 @@ pub struct OrderOfShipment(pub ShipmentId);
 
 macro_rules! loads {
     ($($name:ident: $key:ty => $value:ty, $read:expr, $entries:expr;)+) => {
-        /// Reads that subscribers share.
+        /// Reads that operations share.
         #[derive(Debug, Default)]
         pub struct SharedReads {
             $($name: Coalesced<$key, $value>,)+
@@ -124,16 +124,21 @@ macro_rules! loads {
                 type Error = Arc<Error>;
 
                 async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
-                    let Some(shared) = &self.shared else {
+                    let own = async || {
                         let found = $read(&self.store, keys).await.map_err(Arc::new)?;
-                        return Ok(found.into_iter().flat_map($entries).collect());
+                        Ok(found.into_iter().flat_map($entries).collect())
                     };
+                    let Some(shared) = &self.shared else { return own().await };
                     let store = self.store.clone();
                     let read = move |keys: Vec<$key>| {
                         let store = store.clone();
                         async move { Ok($read(&store, &keys).await?.into_iter().flat_map($entries).collect()) }
                     };
-                    let all = shared.$name.load(keys.iter().copied(), read).await?;
+                    let all = match shared.$name.load(keys.iter().copied(), read).await {
+                        // A row that cannot be read fails those who ask for it, and nobody else.
+                        Err(error) if matches!(*error, Error::Failure(_)) => return own().await,
+                        found => found?,
+                    };
                     Ok(keys.iter().filter_map(|key| Some((*key, all.get(key)?.clone()))).collect())
                 }
             }

@@ -89,7 +89,7 @@ pub fn sdl() -> String {
 }
 
 /// A request with what its resolvers need: who asks, what the answer may take, and loaders that live as long as the request.
-/// Those of a subscription share their reads.
+/// They read together with those of other requests.
 #[must_use]
 pub fn prepare(
     app: &App,

@@ -50,6 +50,9 @@ pub fn stock_changes(
         let mut sent = HashMap::new();
         faults::reach(Point::SubscriptionYielding, key).await;
         for stock in products.iter().filter_map(|id| known.get(id)).cloned() {
+            if sent.contains_key(&stock.product) {
+                continue;
+            }
             sent.insert(stock.product, version(&stock));
             yield stock;
         }

@@ -74,22 +74,24 @@ impl Store {
         request: &PageRequest<LogCursor>,
     ) -> Result<Page<StockTransaction, LogCursor>, Error> {
         let ends = Ends::of(filter, request);
-        let (found, place) = if let Some(order) = filter.order {
-            (Some(of_order(order, filter, &ends)), None)
-        } else {
-            match (products(filter), filter.actions.is_some() || filter.reasons.is_some()) {
-                (None, false) => (Some(first_rows(ends.select_by(BY_TIME, &[], &direction(request)), request)), None),
-                (None, true) => (self.by_kind(filter, &ends, request), None),
-                (Some(products), false) => (self.by_product(&products, &ends, request), None),
-                (Some(products), true) => {
-                    let place = self.last_looked_at(&products, &ends, request).await?;
-                    (self.by_product_and_kind(&products, filter, &ends, request), place)
-                }
+        let has_kinds = filter.actions.is_some() || filter.reasons.is_some();
+        let (found, bounded) = match (filter.order, products(filter)) {
+            (Some(order), _) => (Some(of_order(order, filter, &ends)), None),
+            (None, None) if has_kinds => (self.by_kind(filter, &ends, request), None),
+            (None, None) => (Some(first_rows(ends.select_by(BY_TIME, &[], &direction(request)), request)), None),
+            (None, Some(products)) if has_kinds => {
+                (self.by_product_and_kind(&products, filter, &ends, request), Some(products))
             }
+            (None, Some(products)) => (self.by_product(&products, &ends, request), None),
         };
         let mut rows = match found {
             Some(found) => self.log_rows(found, request).await?,
             None => Vec::new(),
+        };
+        // After the rows: what is added in between moves the place towards them, and never beyond what was looked at.
+        let place = match bounded {
+            Some(products) => self.last_looked_at(&products, &ends, request).await?,
+            None => None,
         };
         if let Some(place) = &place {
             // Beyond it rows of other products may be missing.

@@ -1,15 +1,17 @@
 //! Results that many subscribers get: executed and rendered once for all of them, and written to each as they are.
 //!
 //! What they depend on is in the key: the document, the operation, the variables below the subscription itself, and what
-//! its viewer sees of counts. It never renders anything that a single viewer sees, and keeps nothing that nobody follows.
+//! its viewer sees of counts. It never renders anything that a single viewer sees, and what it keeps is bounded in bytes.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use futures_util::{FutureExt, Stream, StreamExt};
+use moka::sync::Cache;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -25,12 +27,28 @@ use super::ServerState;
 use super::encode;
 use super::operation::{Answer, PreparedOperation, answer};
 
-/// Maximum number of products of whose stock one kind of result is kept; more begin anew.
-const MAX_KEPT: usize = 4_096;
+/// Maximum size of all results that are kept, in bytes.
+const MAX_KEPT: u64 = 32 * 1_024 * 1_024;
 
-/// Kinds of results that somebody follows.
-#[derive(Debug, Default)]
-pub struct SharedResults(Mutex<HashMap<Kind, Weak<Renderer>>>);
+/// What a result that is kept takes besides its text, in bytes.
+const ENTRY_SIZE: usize = 512;
+
+/// Results that subscriptions share.
+#[derive(Debug)]
+pub struct SharedResults {
+    /// Kinds of results that somebody follows.
+    kinds: Mutex<HashMap<Kind, Weak<Renderer>>>,
+    /// The newest result of each kind and product, those that were used last.
+    kept: Cache<(u64, ProductId), Arc<Kept>>,
+    next: AtomicU64,
+}
+
+/// A result, and the state that it is of.
+#[derive(Debug)]
+struct Kept {
+    stock: Stock,
+    rendered: Arc<RawValue>,
+}
 
 /// What a result depends on besides the stock.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,14 +73,30 @@ pub struct SharedSubscription {
 /// Renders results of one kind.
 pub struct Renderer {
     kind: Kind,
+    /// What tells it apart from others, for as long as the process lives.
+    number: u64,
     /// How the operation is executed: as its first subscriber sent it.
     request: Box<dyn Fn() -> Request + Send + Sync>,
     viewer: Viewer,
-    kept: Mutex<HashMap<ProductId, (Stock, Arc<RawValue>)>>,
     all: Weak<SharedResults>,
 }
 
+impl Default for SharedResults {
+    fn default() -> Self {
+        let weigh = |_: &(u64, ProductId), kept: &Arc<Kept>| {
+            u32::try_from(ENTRY_SIZE + kept.rendered.get().len()).unwrap_or(u32::MAX)
+        };
+        let kept = Cache::builder().max_capacity(MAX_KEPT).weigher(weigh).build();
+        Self { kinds: Mutex::default(), kept, next: AtomicU64::new(0) }
+    }
+}
+
 impl SharedResults {
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Kind, Weak<Renderer>>> {
+        // Nothing that holds this lock can leave the table half changed.
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns a subscription to such results. `request` makes the request that executes it.
     pub fn subscribe(
         self: &Arc<Self>,
@@ -71,13 +105,13 @@ impl SharedResults {
         viewer: &Viewer,
         request: impl Fn() -> Request + Send + Sync + 'static,
     ) -> SharedSubscription {
-        let mut kinds = lock(&self.0);
+        let mut kinds = self.kinds();
         let renderer = kinds.get(&kind).and_then(Weak::upgrade).unwrap_or_else(|| {
             let renderer = Arc::new(Renderer {
                 kind: kind.clone(),
                 request: Box::new(request),
+                number: self.next.fetch_add(1, Ordering::Relaxed),
                 viewer: viewer.clone(),
-                kept: Mutex::default(),
                 all: Arc::downgrade(self),
             });
             kinds.insert(kind, Arc::downgrade(&renderer));
@@ -90,7 +124,7 @@ impl SharedResults {
 impl Drop for Renderer {
     fn drop(&mut self) {
         let Some(all) = self.all.upgrade() else { return };
-        let mut kinds = lock(&all.0);
+        let mut kinds = all.kinds();
         // Somebody may have begun to follow the same in between.
         if kinds.get(&self.kind).is_some_and(|renderer| renderer.strong_count() == 0) {
             kinds.remove(&self.kind);
@@ -101,26 +135,22 @@ impl Drop for Renderer {
 impl Renderer {
     /// Returns the result for this state.
     async fn result(&self, state: &ServerState, stock: Stock) -> Answer {
-        if let Some((kept, rendered)) = lock(&self.kept).get(&stock.product)
-            && *kept == stock
+        let key = (self.number, stock.product);
+        if let Some(kept) = state.shared_results.kept.get(&key)
+            && kept.stock == stock
         {
-            return Answer::of_rendered(Arc::clone(rendered));
+            return Answer::of_rendered(Arc::clone(&kept.rendered));
         }
         // Others may execute it at the same time, to the same end.
         let answer = AssertUnwindSafe(self.execute(state, stock.clone())).catch_unwind().await;
         let answer = answer.unwrap_or_else(|_| Answer::of_panic());
-        let is_plain = !answer.is_request_error && !answer.is_broken_off;
         let text = encode::text(&answer, state.config.transport.sizes.answer).ok();
-        let Some(rendered) = text.filter(|_| is_plain).and_then(|text| RawValue::from_string(text).ok()) else {
-            return answer;
-        };
+        let text = text.filter(|_| answer.response.errors.is_empty());
+        let Some(rendered) = text.and_then(|text| RawValue::from_string(text).ok()) else { return answer };
         let rendered = Arc::<RawValue>::from(rendered);
         faults::reach(Point::SubscriptionAnswered, Uuid::nil()).await;
-        let mut kept = lock(&self.kept);
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(stock.product, (stock, Arc::clone(&rendered)));
+        let kept = Kept { stock, rendered: Arc::clone(&rendered) };
+        state.shared_results.kept.insert(key, Arc::new(kept));
         Answer::of_rendered(rendered)
     }
 
@@ -132,7 +162,11 @@ impl Renderer {
         let mut responses = state.schema.execute_stream(request.data(OneStock(stock)));
         tokio::select! {
             biased;
-            response = responses.next() => answer(OperationType::Subscription, response.unwrap_or_default()),
+            response = responses.next() => match response {
+                Some(response) => answer(OperationType::Subscription, response),
+                // One state has one result.
+                None => Answer::of_panic(),
+            },
             stopped = budget.stopped() => Answer::of_stopped(OperationType::Subscription, stopped, most),
         }
     }
@@ -164,9 +198,4 @@ pub fn results(
             answer
         }
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that holds one of these locks can leave the table half changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -60,6 +60,31 @@ impl Together {
         Ok(())
     }
 
+    /// Adds rows, or sets these columns of those that are there: for rows that nobody has locked, so that they may have gone
+    /// since they were read.
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub fn put<E: EntityTrait>(
+        &mut self,
+        keys: &[E::Column],
+        columns: &[E::Column],
+        rows: &[E::Model],
+    ) -> Result<(), DbErr>
+    where
+        E::Model: ModelTrait<Entity = E>,
+    {
+        let all: Vec<E::Column> = keys.iter().chain(columns).copied().collect();
+        self.insert::<E>(&all, rows)?;
+        let set = quoted(columns).into_iter().map(|name| format!("{name} = EXCLUDED.{name}"));
+        if let Some(part) = self.parts.last_mut() {
+            let (keys, set) = (quoted(keys).join(", "), set.collect::<Vec<_>>().join(", "));
+            // Writing to a string does not fail.
+            let _ = write!(part, " ON CONFLICT ({keys}) DO UPDATE SET {set}");
+        }
+        Ok(())
+    }
+
     /// Writes down what changed, for the other replicas: kind, id and version of each; and the transaction's commit token in
     /// place of an earlier one whose outcome is known. It is in the last statement before COMMIT.
     pub fn record(&mut self, changes: &[(&'static str, Uuid, i32)], token: Uuid, earlier: Option<Uuid>) {

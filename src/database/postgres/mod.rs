@@ -57,6 +57,10 @@ const SCANNER: &str = "scanner";
 /// How long a query waits for a connection: less than a request may take, so that its answer says what is the matter.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// Maximum number of statements that a connection keeps prepared. What a batch writes is one of some hundred, by the tables
+/// that it writes to.
+const MAX_PREPARED: usize = 512;
+
 /// After so long without use a connection of those that are used most is asked whether it is still there before it is used.
 const PING_AFTER: Duration = Duration::from_millis(100);
 
@@ -278,7 +282,7 @@ impl Postgres {
             _ => ("auto", "on"),
         };
         options.map_sqlx_postgres_opts(move |_| {
-            to.clone().options([
+            to.clone().statement_cache_capacity(MAX_PREPARED).options([
                 ("plan_cache_mode", plans),
                 ("enable_hashjoin", scans),
                 ("enable_mergejoin", scans),

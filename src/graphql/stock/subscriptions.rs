@@ -47,9 +47,7 @@ impl StockSubscriptions {
     ) -> async_graphql::Result<impl Stream<Item = Stock> + use<>> {
         faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         let app = context.data_unchecked::<App>();
-        let mut products: Vec<ProductId> = ids(&product_ids)?;
-        let mut seen = std::collections::HashSet::new();
-        products.retain(|id| seen.insert(*id));
+        let products: Vec<ProductId> = ids(&product_ids)?;
         if let Some(OneStock(stock)) = context.data_opt() {
             return Ok(stream::once(future::ready(Stock(stock.clone()))).left_stream());
         }
