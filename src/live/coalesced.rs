@@ -1,7 +1,7 @@
-//! Reads that many subscribers need at once: made once for all that wait for the same.
+//! Reads that many operations need at once: made once for all that wait for the same.
 //!
-//! A read is only shared with those who asked before it began, so that nobody is told anything older than what they were
-//! woken for. It starts at once when few are under way; what is asked for meanwhile is read together, after them.
+//! A read is only shared with those who asked before it began, so that nobody is told anything older than what there was
+//! when they asked. It starts at once when few are under way; what is asked for meanwhile is read together, after them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

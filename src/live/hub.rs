@@ -47,8 +47,8 @@ pub struct Hub(Arc<Topics>);
 
 #[derive(Debug, Default)]
 struct Topics {
-    /// Rings when something is to be told.
-    bell: Arc<Notify>,
+    /// Notifies the announcer of what was published.
+    news: Arc<Notify>,
     stocks: Slots<ProductId, Stock>,
     orders: Slots<OrderId, ()>,
     stock_reads: Coalesced<ProductId, Stock>,
@@ -60,7 +60,7 @@ struct Topics {
 impl Drop for Topics {
     fn drop(&mut self) {
         // The announcer ends.
-        self.bell.notify_one();
+        self.news.notify_one();
     }
 }
 
@@ -68,7 +68,7 @@ impl Hub {
     /// Returns a hub and its announcer, which runs until the hub is gone.
     pub fn new() -> (Self, impl Future<Output = Result<(), String>> + Send + use<>) {
         let topics = Arc::<Topics>::default();
-        let announcer = announce(Arc::downgrade(&topics), Arc::clone(&topics.bell));
+        let announcer = announce(Arc::downgrade(&topics), Arc::clone(&topics.news));
         (Self(topics), announcer)
     }
 
@@ -91,13 +91,13 @@ impl Hub {
             return;
         }
         self.0.stocks.publish(stock.product, stock.version, stock);
-        self.0.bell.notify_one();
+        self.0.news.notify_one();
     }
 
-    /// Announces that another replica changed an order.
+    /// Announces that an order changed.
     pub fn announce_order(&self, order: OrderId, version: i32) {
         self.0.orders.publish(order, version, &());
-        self.0.bell.notify_one();
+        self.0.news.notify_one();
     }
 
     /// Announces that another replica may have added to the log.
@@ -119,19 +119,19 @@ impl Hub {
         self.0.replaced.subscribe()
     }
 
-    /// Whether somebody watches this product and has not been told of this version or a newer one.
+    /// Whether somebody watches this product and this version, or a newer one, was not published yet.
     #[must_use]
     pub fn wants_stock(&self, product: ProductId, version: i32) -> bool {
         self.0.stocks.wants(product, version)
     }
 
-    /// The newest version that was told of each of these products; 0 before there is one.
+    /// The newest version that was published of each of these products; 0 before there is one.
     #[must_use]
     pub fn stock_versions(&self, products: &[ProductId]) -> HashMap<ProductId, i32> {
         self.0.stocks.versions(products)
     }
 
-    /// The newest version that was told of each of these orders; 0 before there is one.
+    /// The newest version that was published of each of these orders; 0 before there is one.
     #[must_use]
     pub fn order_versions(&self, orders: &[OrderId]) -> HashMap<OrderId, i32> {
         self.0.orders.versions(orders)
@@ -181,9 +181,9 @@ impl Hub {
 }
 
 /// Tells subscribers what is published, until the hub is gone.
-async fn announce(topics: Weak<Topics>, bell: Arc<Notify>) -> Result<(), String> {
+async fn announce(topics: Weak<Topics>, news: Arc<Notify>) -> Result<(), String> {
     loop {
-        bell.notified().await;
+        news.notified().await;
         let Some(topics) = topics.upgrade() else { return Ok(()) };
         while topics.stocks.tell_next() | topics.orders.tell_next() {
             // Those who were woken go first, and whoever else waits for the thread.

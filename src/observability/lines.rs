@@ -189,6 +189,8 @@ mod tests {
         lines.flush(Duration::from_millis(20));
         assert_eq!(text(&kept), "", "nobody has read anything, and nobody waited for that");
         (0..MAX_WAITING * 3).for_each(|_| permits.send(()).expect("the thread"));
+        // There is room only when something was written.
+        lines.flush(Duration::from_secs(20));
         lines.send(b"last\n".to_vec());
         lines.flush(Duration::from_secs(20));
         let text = text(&kept);

@@ -130,6 +130,8 @@ impl Batches {
         };
         if let Err(error) = pruned {
             tracing::warn!(%error, "old commit tokens could not be removed; the next start tries again");
+            // The first connection may not have been made: an idle writer tries whether it can.
+            let _ = self.publication.health.failed();
         }
     }
 

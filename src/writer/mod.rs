@@ -55,8 +55,8 @@ const _: () = assert!(MAX_BETWEEN_BATCHES == 2 * MAX_BATCH as u64);
 /// writes more.
 pub const MAX_BATCH_ROWS: usize = 2_048;
 
-/// How long a command may wait for its turn unless it is set otherwise; after that it is dropped, not executed. Less than a request may take, so that
-/// its caller hears just that.
+/// How long a command may wait for its turn unless it is set otherwise; after that it is dropped, not executed. Less than a
+/// request may take, so that its caller hears just that.
 pub const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// How much longer its caller waits for the answer once it may have been executed.
@@ -101,9 +101,9 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer on this connection and a thread of its own, with a queue for so many commands that wait for their
-    /// turn so long. It ends, with everything that was queued
-    /// done, when the last clone of the handle is gone; and with the reason when this process must not go on. After each
-    /// commit it announces what changed to this replica and notifies the others.
+    /// turn so long. It ends, with everything that was queued done, when the last clone of the handle is gone; and with the
+    /// reason when this process must not go on. After each commit it announces what changed to this replica and notifies
+    /// the others.
     #[must_use]
     pub fn start(
         connection: Connection,

@@ -39,10 +39,6 @@ const WRITE_BUSY_TIMEOUT: &str = "2000";
 /// Size that the write-ahead log is cut to when it begins anew, in bytes. A reader that takes long lets it grow.
 const JOURNAL_SIZE: &str = "4194304";
 
-/// Size of the page cache of a connection that reads everything, in KiB as a negative number: rows of one product lie all
-/// over the file.
-const WHOLE_READER_CACHE: &str = "-65536";
-
 /// Settings of the connection that writes.
 const WRITER: &[(&str, &str)] = &[
     ("journal_mode", "WAL"),
@@ -220,7 +216,7 @@ pub async fn reader_beside_a_server(path: &Path) -> anyhow::Result<DatabaseConne
         bail!("there is no database at {}", path.display());
     }
     place::check_name(path)?;
-    connect(path, (1, READ_WAIT), &[("query_only", "ON"), ("cache_size", WHOLE_READER_CACHE)]).await
+    connect(path, (1, READ_WAIT), &[("query_only", "ON")]).await
 }
 
 async fn connect(
