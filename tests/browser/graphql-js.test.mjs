@@ -27,7 +27,7 @@ const STRICTER = [
   // A deprecated directive is a proposal that graphql-js knows already; no published specification has it.
   /^Type `__Directive` does not have a field `(isDeprecated|deprecationReason)`/,
   // Of our own scalars graphql-js knows nothing.
-  /expected type "(Long|DateTime)"|value of type (Long|DateTime), found/,
+  /expected type "(Long|DateTime)"|value of type (Long|DateTime)(, found|: )/,
   // The draft of the specification; graphql-js 17 has it.
   /can not specify @skip or @include on root fields/,
 ];
