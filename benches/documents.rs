@@ -19,7 +19,6 @@ use onhand::config::PaymentTimeouts;
 use onhand::database::{migrate, open};
 use onhand::graphql::document::Delivery;
 use onhand::graphql::{ApiSchema, Budget, Documents, Limits, Viewer, prepare, schema};
-use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use serde_json::{Map, Value, json};
 
 /// How often each is looked at.
@@ -84,14 +83,7 @@ async fn shop(folder: &Path) -> Result<App, Box<dyn std::error::Error>> {
         pay_retry_max: second,
         pay_give_up: second,
     };
-    let settings = Settings {
-        times,
-        public_stock: PublicStock::Exact,
-        has_sandbox: false,
-        max_queued: MAX_QUEUED,
-        max_wait: MAX_WAIT,
-    };
-    let (app, _) = App::start(&databases, settings, Clock::system());
+    let (app, _) = App::start(&databases, Settings::of(times), Clock::system());
     // The lock lives as long as the process.
     std::mem::forget(databases);
     Ok(app)

@@ -16,14 +16,13 @@ use std::time::{Duration, Instant};
 use domain::actor::Actor;
 use domain::commands::{AdjustStock, CreateProduct, NewProduct, ProductInput, StockChange};
 use domain::id::ProductId;
-use domain::stock::{Action, PublicStock};
+use domain::stock::Action;
 use domain::transaction::Reason;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::PaymentTimeouts;
 use onhand::database::{Kind, migrate, open};
 use onhand::live::Feed;
-use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -79,14 +78,7 @@ async fn replica(place: &Place, has_bell: bool, stop: &CancellationToken) -> Out
         pay_retry_max: second * 60,
         pay_give_up: second * 900,
     };
-    let settings = Settings {
-        times,
-        public_stock: PublicStock::Exact,
-        has_sandbox: false,
-        max_queued: MAX_QUEUED,
-        max_wait: MAX_WAIT,
-    };
-    let (app, _) = App::start(&databases, settings, Clock::system());
+    let (app, _) = App::start(&databases, Settings::of(times), Clock::system());
     if let Kind::Postgres(postgres) = &databases.kind {
         let (hub, clock, age) = (app.hub.clone(), app.clock.clone(), app.feed_age.clone());
         let feed = Feed::begin(postgres.clone(), hub, clock, age).await?;

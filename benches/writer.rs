@@ -17,13 +17,11 @@ use domain::actor::Actor;
 use domain::commands::{BeginPayment, CartChange, CheckOut, CreateCart, CreateProduct, NewProduct, ProductInput};
 use domain::id::{OrderId, ProductId};
 use domain::payment::Method;
-use domain::stock::PublicStock;
 use futures_util::{StreamExt, stream};
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::PaymentTimeouts;
 use onhand::database::{migrate, open};
-use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
@@ -85,14 +83,7 @@ async fn shop(url: &str) -> Outcome<App> {
         pay_retry_max: second * 60,
         pay_give_up: second * 900,
     };
-    let settings = Settings {
-        times,
-        public_stock: PublicStock::Exact,
-        has_sandbox: false,
-        max_queued: MAX_QUEUED,
-        max_wait: MAX_WAIT,
-    };
-    let (app, _) = App::start(&databases, settings, Clock::system());
+    let (app, _) = App::start(&databases, Settings::of(times), Clock::system());
     app.follow_replicas(&databases.kind, &CancellationToken::new()).await?;
     // The lock lives as long as the process.
     std::mem::forget(databases);

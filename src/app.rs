@@ -18,7 +18,7 @@ use crate::live::{Feed, FeedAge, Hub};
 use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
 use crate::supervision::{Supervisor, joined};
-use crate::writer::{Connection, Publication, Writer, WriterHealth};
+use crate::writer::{Connection, MAX_QUEUED, MAX_WAIT, Publication, Writer, WriterHealth};
 use domain::stock::PublicStock;
 
 /// The settings of an [`App`].
@@ -34,6 +34,15 @@ pub struct Settings {
     pub max_queued: usize,
     /// How long a command may wait for its turn; after that it is not executed.
     pub max_wait: Duration,
+}
+
+impl Settings {
+    /// Returns the settings of an app with these times, and everything else as it is unless it is set otherwise.
+    #[must_use]
+    pub const fn of(times: PaymentTimeouts) -> Self {
+        let public_stock = PublicStock::Exact;
+        Self { times, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+    }
 }
 
 /// A handle to the shared state. Cloning it copies one pointer.

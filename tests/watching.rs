@@ -6,14 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
 use onhand::config::Access;
 use onhand::database::{migrate, open};
 use onhand::graphql::Limits;
 use onhand::server::{Authenticator, HttpConfig, Startup, Timeouts, TransportConfig};
-use onhand::writer::{MAX_QUEUED, MAX_WAIT};
 use reqwest::StatusCode;
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
@@ -143,13 +141,7 @@ async fn until_it_has_migrated_it_says_so_and_asks_to_come_back() {
     let place = Place::new().await;
     let databases = open(&place.url).await.expect("a database");
     migrate(&databases).await.expect("migrations");
-    let settings = Settings {
-        times: patient_times(),
-        public_stock: PublicStock::Exact,
-        has_sandbox: true,
-        max_queued: MAX_QUEUED,
-        max_wait: MAX_WAIT,
-    };
+    let settings = Settings { has_sandbox: true, ..Settings::of(patient_times()) };
     let (app, _) = App::start(&databases, settings, Clock::system());
     let authenticator = Authenticator::new(&Access::default()).await.expect("sound settings");
     let serving = startup

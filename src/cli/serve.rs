@@ -14,7 +14,7 @@ use crate::app::{App, Settings};
 use crate::config::{CommandLine, LimitSettings, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
-use crate::writer::{MAX_WAIT, retention};
+use crate::writer::retention;
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
 /// connections that are about to end.
@@ -49,11 +49,10 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     // A migration may take minutes. Requests are answered meanwhile: the server is starting.
     let startup = Startup::open(listener, &transport, stop.clone());
     let settings = Settings {
-        times: serve.payment,
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
         max_queued: limits.sizes.queued,
-        max_wait: MAX_WAIT,
+        ..Settings::of(serve.payment)
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };
     let supervisor = runtime.app.supervisor.clone();

@@ -8,7 +8,7 @@ use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoActiveModel,
-    Iterable, ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter,
+    Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter,
 };
 
 use super::commit_token::{self, Token};
@@ -63,8 +63,7 @@ impl<'a> Bulk<'a> {
     pub async fn insert<E>(&mut self, rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
     where
         E: EntityTrait,
-        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
-        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+        E::Model: IntoActiveModel<E::ActiveModel>,
     {
         let mut rows: Vec<E::Model> = rows.into_iter().collect();
         let is_counted = |column: &E::Column| E::PrimaryKey::auto_increment() && is_key::<E>(column);
@@ -93,8 +92,7 @@ impl<'a> Bulk<'a> {
     ) -> Result<(), DbErr>
     where
         E: EntityTrait,
-        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
-        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+        E::Model: IntoActiveModel<E::ActiveModel>,
     {
         self.change::<E>(columns, rows, Together::update::<E>).await
     }
@@ -107,8 +105,7 @@ impl<'a> Bulk<'a> {
     pub async fn put<E>(&mut self, columns: &[E::Column], rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
     where
         E: EntityTrait,
-        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
-        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+        E::Model: IntoActiveModel<E::ActiveModel>,
     {
         self.change::<E>(columns, rows, Together::put::<E>).await
     }
@@ -121,8 +118,7 @@ impl<'a> Bulk<'a> {
     ) -> Result<(), DbErr>
     where
         E: EntityTrait,
-        E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
-        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+        E::Model: IntoActiveModel<E::ActiveModel>,
     {
         let mut rows: Vec<E::Model> = rows.into_iter().collect();
         let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
@@ -177,7 +173,6 @@ fn to_add<E>(row: E::Model, is_counted: impl Fn(&E::Column) -> bool) -> E::Activ
 where
     E: EntityTrait,
     E::Model: IntoActiveModel<E::ActiveModel>,
-    E::ActiveModel: ActiveModelTrait<Entity = E>,
 {
     let mut row = row.into_active_model().reset_all();
     for key in E::Column::iter().filter(is_counted) {

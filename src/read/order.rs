@@ -1,7 +1,5 @@
 //! Orders with everything that belongs to them.
 
-use std::cmp::Ordering::{Greater, Less};
-
 use entity::order::Column;
 use entity::{order, order_item, payment, shipment, shipment_item};
 use sea_orm::prelude::Uuid;
@@ -38,7 +36,7 @@ pub struct OrderFilter {
 }
 
 /// A place in the list of orders, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OrderCursor(#[serde(deserialize_with = "moment")] Time, OrderId);
 
 impl OrderCursor {
@@ -115,18 +113,13 @@ impl Store {
         let mut found = order::Entity::find();
         QueryTrait::query(&mut found).from_clear().from_subquery(looked_at, order::Entity.table_name());
         let found = ordered(found.filter(states), SORTED, request).limit(read_limit(request));
-        let mut found = self.records(found).await?;
+        let found = self.records(found).await?;
         if u64::try_from(found.len()).is_ok_and(|count| count >= read_limit(request)) {
             return Ok(page(found, request));
         }
         let last = all.select_only().columns(SORTED.columns.iter().copied()).limit(1).offset(MAX_LOOKED_AT - 1);
         let last: Option<(Time, Uuid)> = last.into_tuple().one(&self.db).await?;
-        if let Some((at, id)) = last {
-            // Orders were placed in between: what is beyond the place is on the next page.
-            let key = |record: &OrderRecord| (record.order.placed_at, record.order.id.0);
-            found.retain(|record| key(record).cmp(&(at, id)) != if request.from_end { Greater } else { Less });
-        }
-        Ok(page_up_to(found, request, last.map(|(at, id)| OrderCursor(at, OrderId(id)))))
+        Ok(page_up_to(found, request, last.map(|(at, id)| OrderCursor(at, OrderId(id))), OrderCursor::of))
     }
 
     /// The orders that a query finds, in its order, each with everything that belongs to it. It is one statement: a

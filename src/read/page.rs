@@ -1,6 +1,8 @@
 //! Keyset pages: ordered by a key that ends in something unique, one row more than asked for, never an offset. A row
 //! that was there when the first page was read appears exactly once.
 
+use std::cmp::Ordering::{Greater, Less};
+
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Value};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::de::Error;
@@ -110,11 +112,25 @@ pub fn between<Column: ColumnTrait, C>(
 
 /// The page that a restricted query found.
 pub fn page<T, C>(rows: Vec<T>, request: &PageRequest<C>) -> Page<T, C> {
-    page_up_to(rows, request, None)
+    cut(rows, request, None)
 }
 
-/// The page that a restricted query found when no more was looked through than up to a place, if there is one.
-pub fn page_up_to<T, C>(mut rows: Vec<T>, request: &PageRequest<C>, place: Option<C>) -> Page<T, C> {
+/// The page of a falling list that a restricted query found when no more was looked through than up to a place, if there is
+/// one. Rows beyond the place are on the next page: others that belong there may not have been looked at, or came only
+/// after the rows were read. `of` is the place of a row.
+pub fn page_up_to<T, C: Ord>(
+    mut rows: Vec<T>,
+    request: &PageRequest<C>,
+    place: Option<C>,
+    of: impl Fn(&T) -> C,
+) -> Page<T, C> {
+    if let Some(place) = &place {
+        rows.retain(|row| of(row).cmp(place) != if request.from_end { Greater } else { Less });
+    }
+    cut(rows, request, place)
+}
+
+fn cut<T, C>(mut rows: Vec<T>, request: &PageRequest<C>, place: Option<C>) -> Page<T, C> {
     let limit = usize::try_from(Ord::min(request.limit, MAX_PAGE)).unwrap_or(usize::MAX);
     let is_full = rows.len() > limit;
     let place = place.filter(|_| !is_full);

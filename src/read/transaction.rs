@@ -1,7 +1,5 @@
 //! The log of stock transactions, in pages.
 
-use std::cmp::Ordering::{Greater, Less};
-
 use entity::stock_transaction::{self, Column};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement};
@@ -84,7 +82,7 @@ impl Store {
             }
             (None, Some(products)) => (self.by_product(&products, &ends, request), None),
         };
-        let mut rows = match found {
+        let rows = match found {
             Some(found) => self.log_rows(found, request).await?,
             None => Vec::new(),
         };
@@ -93,11 +91,7 @@ impl Store {
             Some(products) => self.last_looked_at(&products, &ends, request).await?,
             None => None,
         };
-        if let Some(place) = &place {
-            // Beyond it rows of other products may be missing.
-            rows.retain(|row| LogCursor::of(row).cmp(place) != if request.from_end { Greater } else { Less });
-        }
-        Ok(page_up_to(rows, request, place))
+        Ok(page_up_to(rows, request, place, LogCursor::of))
     }
 
     /// The first of these rows, in the order of the page.

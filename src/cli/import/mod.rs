@@ -21,7 +21,6 @@ use crate::files::Format;
 use crate::files::import::{Ending, Import, Source, SourceOptions};
 use crate::filesystem;
 use crate::read::Store;
-use crate::writer::MAX_WAIT;
 use domain::actor::Actor;
 use domain::text::{self, MAX_REFERENCE_LENGTH};
 
@@ -48,11 +47,9 @@ pub async fn run(line: &CommandLine, settings: &ImportSettings) -> anyhow::Resul
         (report, ending)
     } else {
         let settings = Settings {
-            times: line.serve.payment,
             public_stock: line.access.public_stock,
-            has_sandbox: false,
             max_queued: line.limits.sizes.queued,
-            max_wait: MAX_WAIT,
+            ..Settings::of(line.serve.payment)
         };
         let runtime = Runtime::start(&line.database_url, settings, shutdown.token()).await?;
         let Some(runtime) = runtime else { return Err(shutdown.interrupted().into()) };

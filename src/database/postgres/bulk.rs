@@ -25,10 +25,7 @@ impl Together {
     ///
     /// # Errors
     /// When a column is of a kind that is not written in bulk.
-    pub fn insert<E: EntityTrait>(&mut self, columns: &[E::Column], rows: &[E::Model]) -> Result<(), DbErr>
-    where
-        E::Model: ModelTrait<Entity = E>,
-    {
+    pub fn insert<E: EntityTrait>(&mut self, columns: &[E::Column], rows: &[E::Model]) -> Result<(), DbErr> {
         let Arrays { values, source } = self.arrays::<E>(columns, rows)?;
         let (table, names) = (E::default().table_name().to_owned(), quoted(columns).join(", "));
         self.parts.push(format!("INSERT INTO \"{table}\" ({names}) SELECT {} FROM {source}", values.join(", ")));
@@ -44,10 +41,7 @@ impl Together {
         keys: &[E::Column],
         columns: &[E::Column],
         rows: &[E::Model],
-    ) -> Result<(), DbErr>
-    where
-        E::Model: ModelTrait<Entity = E>,
-    {
+    ) -> Result<(), DbErr> {
         let all: Vec<E::Column> = keys.iter().chain(columns).copied().collect();
         let Arrays { values, source } = self.arrays::<E>(&all, rows)?;
         let (table, names) = (E::default().table_name().to_owned(), quoted(&all));
@@ -70,10 +64,7 @@ impl Together {
         keys: &[E::Column],
         columns: &[E::Column],
         rows: &[E::Model],
-    ) -> Result<(), DbErr>
-    where
-        E::Model: ModelTrait<Entity = E>,
-    {
+    ) -> Result<(), DbErr> {
         let all: Vec<E::Column> = keys.iter().chain(columns).copied().collect();
         self.insert::<E>(&all, rows)?;
         let set = quoted(columns).into_iter().map(|name| format!("{name} = EXCLUDED.{name}"));
@@ -126,10 +117,7 @@ impl Together {
     }
 
     /// Takes the columns of some rows as parameters.
-    fn arrays<E: EntityTrait>(&mut self, columns: &[E::Column], rows: &[E::Model]) -> Result<Arrays, DbErr>
-    where
-        E::Model: ModelTrait<Entity = E>,
-    {
+    fn arrays<E: EntityTrait>(&mut self, columns: &[E::Column], rows: &[E::Model]) -> Result<Arrays, DbErr> {
         let (mut values, mut types, mut names) = (Vec::new(), String::new(), String::new());
         let mut add = |array: ArrayType, kind: &str, name: &str, items: Vec<Value>| {
             let comma = if types.is_empty() { "" } else { ", " };

@@ -35,12 +35,14 @@ pub fn of(document: &ExecutableDocument, operation: &Operation, variables: &Json
         return None;
     }
     let mut used = JsonMap::new();
-    is_of_record(document, &root.selection_set, &mut |name| {
+    let is_of_record = is_of_record(document, &root.selection_set, &mut |name| {
         if let Some((name, value)) = variables.get_key_value(name.as_str()) {
             used.insert(name.clone(), value.clone());
         }
-    })
-    .then_some(())?;
+    });
+    if !is_of_record {
+        return None;
+    }
     let products = ids(&given(root, variables)?).ok()?;
     Some(Shareable { products, variables: serde_json::to_string(&used).ok()? })
 }
