@@ -30,8 +30,8 @@ pub struct Arguments {
     #[arg(long)]
     pub replicas: Option<usize>,
 
-    /// The server that is broken.
-    #[arg(long, default_value = "target/debug/onhand")]
+    /// The server that is broken. The last one counts.
+    #[arg(long, default_value = "target/debug/onhand", overrides_with = "binary")]
     pub binary: PathBuf,
 
     /// The server is a release without the feature `faults`: what needs it is not run.
