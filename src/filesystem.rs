@@ -32,6 +32,15 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(PRIVATE).open(path)
 }
 
+/// Makes the names in the folder of a file survive a power cut.
+///
+/// # Errors
+/// When the folder cannot be opened or written.
+pub fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
 /// Returns what a path leads to through symbolic links: a file, or the place where one would be created.
 #[must_use]
 pub fn target(path: &Path) -> PathBuf {

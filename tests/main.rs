@@ -10,6 +10,7 @@ mod support;
 
 mod access;
 mod answers;
+mod backups;
 mod bad_input;
 mod badge;
 mod capped;

@@ -159,7 +159,8 @@ fn each_library_stays_where_it_belongs() {
     assert_eq!(offenders(&clock, &["src/clock.rs"]), none, "the time comes from the app's clock");
     assert_eq!(offenders(&[".publish("], &["src/writer", "src/live"]), none, "only the writer publishes");
     let transactions = [".begin()", "begin_with"];
-    let may_begin = ["src/writer", "src/read/snapshot.rs"];
+    // A snapshot only reads; a transfer fills a database that nobody uses yet.
+    let may_begin = ["src/writer", "src/read/snapshot.rs", "src/database/transfer.rs"];
     assert_eq!(offenders(&transactions, &may_begin), none, "only the writer begins transactions");
 }
 

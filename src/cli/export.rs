@@ -1,12 +1,13 @@
 //! `onhand export`: writes an export to a file, which appears when it is whole, or to standard output. It changes nothing in
 //! the database.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use super::part_file::PartFile;
 use super::progress;
 use crate::config::ExportSettings;
 use crate::database::{check_output, open_read_only};
@@ -89,44 +90,6 @@ fn copy(mut spool: File, device: Option<&Path>) -> anyhow::Result<()> {
     let mut to = open(device)?;
     io::copy(&mut spool, &mut to)?;
     Ok(to.flush()?)
-}
-
-/// A file under a temporary name. It is removed unless it is kept.
-struct PartFile {
-    part: PathBuf,
-    output: PathBuf,
-}
-
-impl PartFile {
-    fn beside(output: &Path) -> Self {
-        let mut part = output.as_os_str().to_owned();
-        part.push(".part");
-        Self { part: PathBuf::from(part), output: output.to_owned() }
-    }
-
-    fn create(&self) -> anyhow::Result<File> {
-        // What an export left there that was broken off may be readable by everybody.
-        let _ = fs::remove_file(&self.part);
-        filesystem::create(&self.part).with_context(|| format!("cannot write {}", self.output.display()))
-    }
-
-    /// Gives a whole file its name, and the mode of the file that had it.
-    fn keep(self) -> anyhow::Result<()> {
-        let cannot = || format!("cannot write {}", self.output.display());
-        let written = File::open(&self.part).with_context(cannot)?;
-        if let Ok(before) = fs::metadata(&self.output) {
-            written.set_permissions(before.permissions()).with_context(cannot)?;
-        }
-        written.sync_all().with_context(cannot)?;
-        fs::rename(&self.part, &self.output).with_context(cannot)
-    }
-}
-
-impl Drop for PartFile {
-    fn drop(&mut self) {
-        // It is not there any more once it has its name.
-        let _ = fs::remove_file(&self.part);
-    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

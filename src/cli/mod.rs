@@ -3,15 +3,18 @@
 //! Answers go to standard output; the log goes to standard error. No rule of the shop may stand here.
 
 mod arguments;
+mod backup;
 mod banner;
 mod export;
 mod import;
 mod migrate;
+mod part_file;
 mod print;
 mod progress;
 mod runtime;
 mod serve;
 mod signals;
+mod transfer;
 
 pub mod demo;
 pub mod health;
@@ -85,6 +88,8 @@ async fn command(line: CommandLine) -> anyhow::Result<Exit> {
         }
         Command::Verify => return Box::pin(until_signal(verify::run(url))).await.map(Exit::from),
         Command::Import(settings) => return Box::pin(import::run(&line, &settings)).await.map(Exit::from),
+        Command::Backup { output } => return Box::pin(until_signal(backup::run(url, &output))).await.map(Exit::from),
+        Command::Transfer { to } => return Box::pin(until_signal(transfer::run(url, &to))).await.map(Exit::from),
         Command::Export(settings) => Box::pin(until_signal(export::run(url, &settings))).await?,
     }
     Ok(Exit::Success)

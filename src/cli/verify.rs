@@ -54,7 +54,11 @@ pub async fn run(url: &str) -> anyhow::Result<bool> {
     Ok(report.differences.is_empty())
 }
 
-fn print(report: &Report) -> anyhow::Result<()> {
+/// Prints a report.
+///
+/// # Errors
+/// When it cannot be printed.
+pub(super) fn print(report: &Report) -> anyhow::Result<()> {
     let Report { products, transactions, orders, differences, unreported } = report;
     for difference in differences {
         print_line(difference)?;

@@ -1,5 +1,6 @@
 //! The commands of the command line. Nothing is done here.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
@@ -30,6 +31,23 @@ pub enum Command {
     Import(ImportSettings),
     /// Write the products with their stock, or the whole log. Runs beside a server.
     Export(ExportSettings),
+    /// Write a copy of an SQLite database, also beside a running server, and verify it.
+    ///
+    /// The copy is as the database stood at one moment. It gets its name once it is whole and verified; a file of that name is
+    /// replaced. Of a PostgreSQL, use pg_dump.
+    Backup {
+        /// The file of the copy.
+        output: PathBuf,
+    },
+    /// Copy everything of an SQLite database to an empty PostgreSQL: products, carts, orders and the whole log.
+    ///
+    /// No server may run on either. What was copied is compared row by row before it is kept, and verified afterwards; the
+    /// SQLite database stays as it is.
+    Transfer {
+        /// The address of the PostgreSQL: postgres://user@host/database
+        #[arg(long)]
+        to: String,
+    },
     /// Make a token for trying things out, signed with ONHAND_SECRET.
     ///
     /// ONHAND_ISSUER and ONHAND_AUDIENCE must be set as well (or --issuer and --audience), to the same values as those of

@@ -14,12 +14,13 @@ pub mod ranges;
 pub(crate) mod rows;
 pub mod save;
 pub mod sqlite;
+pub mod transfer;
 
 mod keys;
 mod open;
 
 pub use bounded::PoolUse;
-pub use open::{Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};
+pub use open::{Backup, Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};
 pub use postgres::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
 pub use sqlite::{SqliteFile, corruption};
 

@@ -114,6 +114,49 @@ pub async fn open_read_only(url: &str) -> anyhow::Result<DatabaseConnection> {
     Ok(db)
 }
 
+/// A database that a copy is made of: a file, also while a server has it.
+#[derive(Debug)]
+pub struct Backup(DatabaseConnection);
+
+impl Backup {
+    /// Opens the database at this address.
+    ///
+    /// # Errors
+    /// When it is no file, is not there, or cannot be opened.
+    pub async fn of(url: &str) -> anyhow::Result<Self> {
+        match place(url)? {
+            Place::Sqlite(name) => Ok(Self(sqlite::copier(&sqlite_place::resolve(&name)?).await?)),
+            Place::Postgres(_) => {
+                bail!("a PostgreSQL has backups of its own: use pg_dump, or archive its write-ahead log")
+            }
+        }
+    }
+
+    /// The size of a copy, in bytes, or more.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn size(&self) -> Result<u64, DbErr> {
+        sqlite::size(&self.0).await
+    }
+
+    /// Writes a copy, as the database stands now, into a file that is empty, and makes it survive a power cut.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the copy cannot be written.
+    pub async fn write(&self, to: &Path) -> anyhow::Result<()> {
+        sqlite::copy(&self.0, to).await
+    }
+
+    /// Opens a copy to read it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open_copy(path: &Path) -> anyhow::Result<DatabaseConnection> {
+        sqlite::reader_beside_a_server(path).await
+    }
+}
+
 /// Refuses to write something else over the database, or over a file that belongs to it.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! The whole shop in one snapshot, page by page: what `verify` and `export` read while a server goes on writing.
 //!
-//! The only transaction outside the writer. It only reads.
+//! A transaction outside the writer. It only reads.
 
 use std::collections::{BTreeMap, HashMap};
 

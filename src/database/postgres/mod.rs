@@ -11,6 +11,7 @@ mod log;
 mod notifier;
 mod search;
 mod transaction;
+mod transfer;
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -38,6 +39,7 @@ pub use log::{log_end, not_written_by, nth_position_of, written_by};
 pub use notifier::Notifier;
 pub use search::has_search_index;
 pub use transaction::{Timeouts, advisory_lock, bar_unless_committed, begin_info};
+pub use transfer::{continue_log_positions, is_empty, lock_tables};
 
 /// Connections of one replica that read.
 const READERS: u32 = 8;
@@ -165,6 +167,11 @@ impl Postgres {
     /// When the server cannot be reached.
     pub async fn long_reader(&self) -> anyhow::Result<DatabaseConnection> {
         self.connect_when_ready("verify", 1, LONG_TIMEOUT).await
+    }
+
+    /// One connection for filling an empty database.
+    pub(crate) async fn transfer_connection(&self) -> Result<DatabaseConnection, DbErr> {
+        self.connect("transfer", 1, LONG_TIMEOUT).await
     }
 
     /// The connection of the feed between replicas. It is made when it is needed first.

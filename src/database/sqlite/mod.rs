@@ -219,6 +219,51 @@ pub async fn reader_beside_a_server(path: &Path) -> anyhow::Result<DatabaseConne
     connect(path, (1, READ_WAIT), &[("query_only", "ON")]).await
 }
 
+/// One connection that copies an existing file, also while a server has it. It changes nothing in it; SQLite takes a copy for
+/// something that is written.
+///
+/// # Errors
+/// When there is no such file.
+pub async fn copier(path: &Path) -> anyhow::Result<DatabaseConnection> {
+    if !path.exists() {
+        bail!("there is no database at {}", path.display());
+    }
+    place::check_name(path)?;
+    connect(path, (1, READ_WAIT), &[]).await
+}
+
+/// The size of the database, in bytes.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn size(db: &DatabaseConnection) -> Result<u64, DbErr> {
+    let asked = "SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, asked)).await?;
+    let size: i64 = row.map_or(Ok(0), |row| row.try_get("", "size"))?;
+    Ok(size.unsigned_abs())
+}
+
+/// The names of all tables, without SQLite's own.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn tables(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let asked = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, asked)).await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+/// Writes what one read transaction sees into a file that is empty.
+///
+/// # Errors
+/// When the database cannot be read, or the file cannot be written.
+pub async fn copy(db: &DatabaseConnection, to: &Path) -> anyhow::Result<()> {
+    let to = to.to_str().context("the name of a backup must be encoded in UTF-8")?;
+    db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [to.into()])).await?;
+    // SQLite leaves that to whoever asked for the copy.
+    Ok(fs::File::open(to)?.sync_all()?)
+}
+
 async fn connect(
     path: &Path,
     size: (u32, Duration),
