@@ -68,7 +68,7 @@ async fn write(database: &Backup, to: &Path) -> anyhow::Result<()> {
         tokio::select! {
             done = &mut copied => {
                 bar.finish_and_clear();
-                return Ok(done?);
+                return done;
             }
             _ = looks.tick() => bar.set_position(fs::metadata(to).map_or(0, |file| file.len())),
         }
