@@ -127,7 +127,7 @@ impl Connection {
     /// Closes the connection at once, whatever it carries.
     pub fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
-        self.closing.notify_one();
+        self.closing.notify_waiters();
     }
 
     /// Closes the connection to make room for others. Returns whether it had not been evicted before.
@@ -142,9 +142,13 @@ impl Connection {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Waits until the connection is to be closed. One task waits at a time: the one that serves it.
+    /// Waits until the connection is to be closed.
     pub async fn closed(&self) {
-        self.closing.notified().await;
+        // Before it looks: whoever closes it in between notifies this.
+        let closing = self.closing.notified();
+        if !self.is_closing() {
+            closing.await;
+        }
     }
 
     fn idle_since(&self) -> Option<u64> {

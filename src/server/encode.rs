@@ -22,6 +22,9 @@ const CHUNK_SIZE: usize = 32 * 1_024;
 /// Maximum size of an answer whose memory is not counted, in bytes.
 const MAX_UNCOUNTED: usize = 4 * 1_024;
 
+/// Size that most messages of a subscription do not exceed, in bytes.
+const USUAL_TEXT_SIZE: usize = 256;
+
 /// Why an answer was not encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodeError {
@@ -55,7 +58,7 @@ pub fn body(
 /// # Errors
 /// When it is larger.
 pub fn text(message: &impl Serialize, most: usize) -> Result<String, EncodeError> {
-    let mut bounded = Bounded { bytes: Vec::new(), most };
+    let mut bounded = Bounded { bytes: Vec::with_capacity(USUAL_TEXT_SIZE.min(most)), most };
     match serde_json::to_writer(&mut bounded, message) {
         // JSON is UTF-8.
         Ok(()) => String::from_utf8(bounded.bytes).map_err(|_| EncodeError::Stopped(Stopped::TooLarge)),

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::observability::metrics::Open;
 use domain::client::ClientKey;
@@ -18,6 +18,7 @@ use super::super::transport::Timeouts;
 use super::super::{Identity, ServerState};
 use super::close::Close;
 use super::handshake::{Handshake, Peer};
+use super::interrupts::{Awaited, Interrupt, Interrupts};
 use super::message::ClientMessage;
 use super::operations::Operations;
 
@@ -79,11 +80,10 @@ impl Connection {
 
     /// Serves the socket until it is to be closed.
     pub async fn serve(&mut self) -> Close {
-        let (stop, tcp) = (self.state.stop.clone(), Arc::clone(&self.tcp));
-        let mut replaced = self.state.app.hub.watch_data_replaced();
-        let init_due = Instant::now() + self.timeouts.init;
-        let mut pings = interval_at(Instant::now() + self.timeouts.ping, self.timeouts.ping);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let replaced = self.state.app.hub.watch_data_replaced();
+        let (begun, timeouts) = (Instant::now(), self.timeouts);
+        let mut ping_at = begun + timeouts.ping;
+        let mut interrupts = Interrupts::new();
         loop {
             if self.requests.is_empty()
                 && let Some(close) = self.pending_close.take()
@@ -91,21 +91,44 @@ impl Connection {
                 return *close;
             }
             let is_open = self.pending_close.is_none();
+            interrupts.wait_for(self.identity.is_some(), is_open, || Awaited {
+                state: Arc::clone(&self.state),
+                tcp: Arc::clone(&self.tcp),
+                replaced: replaced.clone(),
+                ping_at,
+                silence_at: self.last_received + timeouts.silence,
+                init_at: begun + timeouts.init,
+                identity: self.identity.clone(),
+                is_open,
+            });
             let step = tokio::select! {
                 message = self.socket.recv() => Box::pin(self.receive(message)).await,
                 Some((id, event)) = self.requests.next(), if !self.requests.is_empty() => self.deliver(id, event).await,
                 Some((id, event)) = self.subscriptions.next(), if !self.subscriptions.is_empty() => self.deliver(id, event).await,
-                _ = pings.tick() => self.write(Message::Ping(Bytes::new())).await,
-                () = sleep_until(self.last_received + self.timeouts.silence) => Err(Close::Disconnected),
-                () = sleep_until(init_due), if self.identity.is_none() => Err(Close::frame(4408, "Connection initialisation timeout")),
-                () = tcp.closed() => Err(Close::Disconnected),
-                () = self.state.expiry(self.identity.as_ref()), if is_open => self.finish(Close::frame(4403, "Forbidden")),
-                () = stop.cancelled(), if is_open => self.finish(Close::frame(1001, "The server is going away")),
-                _ = replaced.changed(), if is_open => self.finish(Close::frame(1012, "The data was restored; subscribe again")),
+                interrupt = interrupts.next() => {
+                    if interrupt == Interrupt::PingDue {
+                        ping_at = Instant::now() + timeouts.ping;
+                    }
+                    Box::pin(self.interrupted(interrupt)).await
+                }
             };
             if let Err(close) = step {
                 return close;
             }
+        }
+    }
+
+    /// Does what an interrupt asks for.
+    async fn interrupted(&mut self, interrupt: Interrupt) -> Result<(), Close> {
+        match interrupt {
+            Interrupt::PingDue => self.write(Message::Ping(Bytes::new())).await,
+            // It may have been heard from since this deadline was set.
+            Interrupt::SilenceOver if Instant::now() < self.last_received + self.timeouts.silence => Ok(()),
+            Interrupt::SilenceOver | Interrupt::ConnectionClosed => Err(Close::Disconnected),
+            Interrupt::InitOver => Err(Close::frame(4408, "Connection initialisation timeout")),
+            Interrupt::Expired => self.finish(Close::frame(4403, "Forbidden")),
+            Interrupt::Stopping => self.finish(Close::frame(1001, "The server is going away")),
+            Interrupt::DataReplaced => self.finish(Close::frame(1012, "The data was restored; subscribe again")),
         }
     }
 
@@ -173,6 +196,7 @@ impl Connection {
     /// Writes a frame, before the write timeout.
     pub(super) async fn write(&mut self, message: Message) -> Result<(), Close> {
         let sent = tokio::select! {
+            biased;
             sent = timeout(self.timeouts.write, self.socket.send(message)) => sent.ok(),
             () = self.tcp.closed() => None,
         };

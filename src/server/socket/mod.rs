@@ -8,6 +8,7 @@ mod close;
 mod connection;
 mod handshake;
 mod initialise;
+mod interrupts;
 mod message;
 mod operations;
 
