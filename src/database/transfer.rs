@@ -76,11 +76,13 @@ tables!(
     order,
     order_item,
     payment,
+    payment_operation,
     shipment,
     shipment_item,
     stock_transaction,
     idempotency_key,
-    sandbox_charge
+    sandbox_charge,
+    sandbox_operation
 );
 
 /// Copies everything and returns how many rows of which table there were. All is copied or nothing.
