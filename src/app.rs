@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::PaymentTimeouts;
+use crate::config::{HoldSettings, PaymentTimeouts};
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
+use crate::payment::holds::Holds;
 use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
 use crate::supervision::{Supervisor, joined};
@@ -26,6 +27,8 @@ use domain::stock::PublicStock;
 pub struct Settings {
     /// How long paying may take.
     pub times: PaymentTimeouts,
+    /// Which orders hold their units before they are paid.
+    pub holds: HoldSettings,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
@@ -39,9 +42,9 @@ pub struct Settings {
 impl Settings {
     /// Returns the settings of an app with these times, and everything else as it is unless it is set otherwise.
     #[must_use]
-    pub const fn of(times: PaymentTimeouts) -> Self {
-        let public_stock = PublicStock::Exact;
-        Self { times, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+    pub fn of(times: PaymentTimeouts) -> Self {
+        let (holds, public_stock) = (HoldSettings::default(), PublicStock::Exact);
+        Self { times, holds, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
     }
 }
 
@@ -68,6 +71,8 @@ pub struct Shared {
     pub feed_age: FeedAge,
     /// Makes payments.
     pub payments: Payments,
+    /// Holds of orders that are not paid yet.
+    pub holds: Holds,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// The source of the time.
@@ -83,7 +88,7 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox, max_queued, max_wait } = settings;
+        let Settings { times, holds, public_stock, has_sandbox, max_queued, max_wait } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -98,7 +103,10 @@ impl App {
             Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
         let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
-        let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
+        let holds = Holds::new(probes.clone(), writer.clone(), clock.clone(), holds);
+        let (payment_store, payment_writer) = (store.clone(), writer.clone());
+        let payments =
+            Payments::new(payment_store, payment_writer, clock.clone(), tasks.clone(), payment_settings, holds.clone());
         let task = supervisor.watch("the writer", task);
         supervisor.watch("the announcer", joined(announcer));
         let shared = Shared {
@@ -110,6 +118,7 @@ impl App {
             notifier,
             feed_age,
             payments,
+            holds,
             public_stock,
             clock,
             supervisor,

@@ -37,6 +37,7 @@ mod fuzz;
 mod halving;
 mod handshake;
 mod headers;
+mod holds;
 mod hostile_documents;
 mod idempotency;
 mod import;

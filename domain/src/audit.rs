@@ -99,6 +99,17 @@ impl Fold {
     }
 }
 
+/// Compares what a stock record says is held for unpaid orders with what the items of those hold. Says what differs.
+#[must_use]
+pub fn compare_holds(stock: &Stock, held_by_unpaid_orders: i64) -> Option<String> {
+    (i64::from(stock.held) != held_by_unpaid_orders).then(|| {
+        let (product, held) = (stock.product, stock.held);
+        format!(
+            "{product}: the stock says that {held} are held until a deadline, orders hold {held_by_unpaid_orders} so"
+        )
+    })
+}
+
 /// Compares an order with its payments and with its rows of the log, given in order of `sequence` per product.
 #[must_use]
 pub fn compare_order(order: &Order, payments: &[&Payment], log: &[LogEntry]) -> Vec<String> {
@@ -164,7 +175,13 @@ fn compare_states(order: &Order, payments: &[&Payment]) -> Vec<String> {
         let (status, payment) = (order.status.as_str(), order.payment.as_str());
         differences.push(format!("{}: is {status} and {payment}", order.id));
     }
-    let may_hold = order.payment != PaymentStatus::Unpaid
+    if order.held_until.is_some()
+        && (order.status == Status::Cancelled
+            || !matches!(order.payment, PaymentStatus::Unpaid | PaymentStatus::InProgress))
+    {
+        differences.push(format!("{}: holds until a deadline, but it is {}", order.id, order.payment.as_str()));
+    }
+    let may_hold = (order.payment != PaymentStatus::Unpaid || order.is_holding())
         && order.status != Status::Cancelled
         && order.shipping != ShippingStatus::Fulfilled;
     if !may_hold && order.items.iter().any(|item| item.allocated > 0) {

@@ -139,6 +139,8 @@ pub struct Order {
     pub cancel_reason: Option<CancelReason>,
     /// What somebody wrote about cancelling it.
     pub cancel_note: Option<String>,
+    /// Until when it holds units without being paid. While it is being paid: until when it holds them again if that fails.
+    pub held_until: Option<Time>,
     /// Rises with every change.
     pub version: i32,
     /// When it was checked out.
@@ -207,6 +209,12 @@ impl Order {
             return Err(Rejection::invalid_state("Nothing of the order is left to ship."));
         }
         Ok(())
+    }
+
+    /// Whether it holds units for a time although it is not paid.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.payment == PaymentStatus::Unpaid && self.held_until.is_some()
     }
 
     fn must_not_be_cancelled(&self) -> Result<(), Rejection> {

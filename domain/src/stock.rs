@@ -75,8 +75,10 @@ impl fmt::Display for Numbers {
 pub enum Holder {
     /// Allocated by staff.
     Staff,
-    /// Held by the items of orders.
+    /// Held by the items of orders that are paid or being paid.
     Order,
+    /// Held for a time by the items of orders that are not paid yet.
+    Hold,
 }
 
 /// What one movement did.
@@ -105,6 +107,8 @@ pub struct Stock {
     pub numbers: Numbers,
     /// Units of `allocated` that staff allocated; the rest is held by orders.
     pub manually_allocated: i32,
+    /// Units of `allocated` that orders hold for a time although they are not paid yet.
+    pub held: i32,
     /// Number of the newest row of the log; 0 before the first.
     pub sequence: i32,
     /// Rises with every change of anything above and of whether the product is for sale, so a greater version is a newer
@@ -151,6 +155,7 @@ impl Stock {
             low_stock_threshold,
             numbers,
             manually_allocated: 0,
+            held: 0,
             sequence: 0,
             version: 0,
             updated_at: now,
@@ -191,8 +196,11 @@ impl Stock {
         let Numbers { total, allocated } = self.numbers;
         let least = i32::from(!matches!(action, Action::Create | Action::Set));
         let q = if least == 0 { quantity::at_least_zero(quantity)? } else { quantity::at_least_one(quantity)? };
-        let freeable =
-            if holder == Holder::Staff { self.manually_allocated } else { allocated - self.manually_allocated };
+        let freeable = match holder {
+            Holder::Staff => self.manually_allocated,
+            Holder::Hold => self.held,
+            Holder::Order => allocated - self.manually_allocated - self.held,
+        };
         let (enough, total_delta, allocated_delta) = match action {
             Action::Create | Action::Increment => (true, quantity::sum(total, q)? - total, 0),
             Action::Decrement => (q <= self.available(), -q, 0),
@@ -208,11 +216,25 @@ impl Stock {
             return Ok(None);
         }
         self.numbers = Numbers { total: total + total_delta, allocated: allocated + allocated_delta };
-        if holder == Holder::Staff {
-            self.manually_allocated += allocated_delta;
+        match holder {
+            Holder::Staff => self.manually_allocated += allocated_delta,
+            Holder::Hold => self.held += allocated_delta,
+            Holder::Order => {}
         }
         self.sequence = next(self.sequence)?;
         Ok(Some(Movement { action, quantity: q, total_delta, allocated_delta }))
+    }
+
+    /// Turns allocated units of orders into held ones, or, if it is negative, held ones into units of an order that is being
+    /// paid. Nothing that can be bought changes.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_STOCK` when there are no such units. The record is then as it was.
+    pub fn turn_into_hold(&mut self, units: i32) -> Result<(), Rejection> {
+        let of_orders = self.numbers.allocated - self.manually_allocated;
+        let held = self.held.checked_add(units).filter(|held| (0..=of_orders).contains(held));
+        self.held = held.ok_or_else(Rejection::insufficient_stock)?;
+        Ok(())
     }
 
     /// Changes the record. When anything differs afterwards its version rises, and its shown version when what the public
@@ -301,6 +323,13 @@ mod tests {
             (stock(10, 4, 1), Deallocate, 1, Holder::Staff, Some((10, 3, 7))),
             (stock(10, 4, 1), Deallocate, 2, Holder::Staff, None),
             (stock(10, 4, 0), Ship, 4, Holder::Order, Some((6, 0, 6))),
+            (stock(10, 4, 0), Allocate, 6, Holder::Hold, Some((10, 10, 0))),
+            (stock(10, 4, 0), Deallocate, 1, Holder::Hold, None),
+            (holding(stock(10, 4, 0), 3), Deallocate, 3, Holder::Hold, Some((10, 1, 9))),
+            (holding(stock(10, 4, 0), 3), Deallocate, 4, Holder::Hold, None),
+            (holding(stock(10, 4, 0), 3), Deallocate, 2, Holder::Order, None),
+            (holding(stock(10, 4, 0), 3), Ship, 1, Holder::Order, Some((9, 3, 6))),
+            (holding(stock(10, 4, 1), 3), Ship, 1, Holder::Order, None),
             (stock(10, 4, 0), Set, 4, Holder::Staff, Some((4, 4, 0))),
             (stock(10, 4, 0), Set, 3, Holder::Staff, None),
             (stock(10, 4, 0), Set, 0, Holder::Staff, None),
@@ -315,6 +344,23 @@ mod tests {
                 "{stock:?} {action:?} {quantity}"
             );
         }
+    }
+
+    /// The same record, with so many of its allocated units held by orders that are not paid.
+    fn holding(mut stock: Stock, held: i32) -> Stock {
+        stock.turn_into_hold(held).expect("units of orders");
+        stock
+    }
+
+    #[test]
+    fn only_units_of_orders_become_held_and_only_held_ones_are_paid_for() {
+        let mut stock = stock(10, 5, 2);
+        assert!(stock.turn_into_hold(4).is_err() && stock.turn_into_hold(-1).is_err());
+        stock.turn_into_hold(3).expect("units of orders");
+        assert_eq!((stock.held, stock.available(), stock.sequence), (3, 5, 0));
+        assert!(stock.turn_into_hold(i32::MIN).is_err() && stock.turn_into_hold(-4).is_err());
+        stock.turn_into_hold(-3).expect("held units");
+        assert_eq!(stock.held, 0);
     }
 
     #[test]

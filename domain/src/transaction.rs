@@ -40,6 +40,10 @@ codes! {
         OrderShipped = "order_shipped",
         /// Units of a refunded item that were not shipped. Given by the system only.
         Refunded = "refunded",
+        /// Units are held for an order that is not paid yet. Given by the system only.
+        Hold = "hold",
+        /// Nobody paid in time for what was held. Given by the system only.
+        HoldExpired = "hold_expired",
     }
 }
 
@@ -56,6 +60,8 @@ impl Reason {
                 | Self::OrderCancelled
                 | Self::OrderShipped
                 | Self::Refunded
+                | Self::Hold
+                | Self::HoldExpired
         )
     }
 }

@@ -26,6 +26,8 @@ pub struct Model {
     pub total_currency: String,
     pub cancel_reason: Option<String>,
     pub cancel_note: Option<String>,
+    /// Until when it holds units without being paid.
+    pub held_until: Option<DateTimeUtc>,
     /// Rises with every change.
     pub version: i32,
     pub placed_at: DateTimeUtc,

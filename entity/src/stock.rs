@@ -19,6 +19,8 @@ pub struct Model {
     pub allocated: i32,
     /// Units of `allocated` that staff reserved by hand.
     pub by_hand: i32,
+    /// Units of `allocated` that orders hold for a time although they are not paid.
+    pub held: i32,
     /// Number of the newest row of the log; 0 before the first.
     pub sequence: i32,
     /// Rises with every change.

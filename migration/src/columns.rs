@@ -3,7 +3,7 @@
 //! SQLite's STRICT tables accept only its own type names, so the query builder's names are replaced there.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 /// Makes columns for one kind of database. Every column is NOT NULL unless made nullable.
 #[derive(Debug, Clone, Copy)]
@@ -106,4 +106,33 @@ pub fn reference(
     key: &'static str,
 ) -> ForeignKeyCreateStatement {
     ForeignKey::create().from(table, column).to(to, key).to_owned()
+}
+
+/// Makes an index of a table that may be written to meanwhile, outside a transaction: PostgreSQL builds it beside its writers,
+/// unless the table is empty. What an interrupted build left over is replaced.
+///
+/// # Errors
+/// When it cannot be made.
+pub async fn index_beside_writers(
+    db: &impl ConnectionTrait,
+    name: &str,
+    table: &str,
+    columns: &str,
+    condition: &str,
+) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    let finds = async |text: String| {
+        db.query_one_raw(Statement::from_string(backend, text)).await.map(|row: Option<QueryResult>| row.is_some())
+    };
+    let create = |how: &str| format!("CREATE INDEX {how} IF NOT EXISTS {name} ON {table} ({columns}) {condition}");
+    if backend == DbBackend::Sqlite || !finds(format!("SELECT 1 FROM {table} LIMIT 1")).await? {
+        return db.execute_unprepared(&create("")).await.map(drop);
+    }
+    // It waits for transactions that are open, however long they are.
+    db.execute_unprepared("SET lock_timeout = 0").await?;
+    if finds(format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('{name}') AND NOT indisvalid")).await? {
+        db.execute_unprepared(&format!("DROP INDEX CONCURRENTLY {name}")).await?;
+    }
+    db.execute_unprepared(&create("CONCURRENTLY")).await?;
+    db.execute_unprepared("RESET lock_timeout").await.map(drop)
 }

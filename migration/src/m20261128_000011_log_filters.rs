@@ -4,7 +4,9 @@
 //! an interrupted build left over is replaced by the next one.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm_migration::sea_orm::DbBackend;
+
+use crate::columns::index_beside_writers;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -24,36 +26,12 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
-        let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
-        let is_empty = db.query_one_raw(ask(db, "SELECT 1 FROM stock_transaction LIMIT 1")).await?.is_none();
+        let is_sqlite = manager.get_database_backend() == DbBackend::Sqlite;
         for (name, columns) in INDEXES {
-            if !is_postgres {
-                // Where SQLite has NULL first anyway, and lets no index say so.
-                let columns = columns.replace(" NULLS FIRST", "");
-                create(db, "", name, &columns).await?;
-            } else if is_empty {
-                create(db, "", name, columns).await?;
-            } else {
-                // It waits for transactions that are open, however long they are.
-                db.execute_unprepared("SET lock_timeout = 0").await?;
-                let broken =
-                    format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('{name}') AND NOT indisvalid");
-                if db.query_one_raw(ask(db, &broken)).await?.is_some() {
-                    db.execute_unprepared(&format!("DROP INDEX CONCURRENTLY {name}")).await?;
-                }
-                create(db, "CONCURRENTLY", name, columns).await?;
-                db.execute_unprepared("RESET lock_timeout").await?;
-            }
+            // SQLite has NULL first anyway, and lets no index say so.
+            let columns = if is_sqlite { columns.replace(" NULLS FIRST", "") } else { columns.to_owned() };
+            index_beside_writers(db, name, "stock_transaction", &columns, "").await?;
         }
         Ok(())
     }
-}
-
-fn ask(db: &impl ConnectionTrait, text: &str) -> Statement {
-    Statement::from_string(db.get_database_backend(), text)
-}
-
-async fn create(db: &impl ConnectionTrait, how: &str, name: &str, columns: &str) -> Result<(), DbErr> {
-    let text = format!("CREATE INDEX {how} IF NOT EXISTS {name} ON stock_transaction ({columns})");
-    db.execute_unprepared(&text).await.map(drop)
 }

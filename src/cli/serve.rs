@@ -52,6 +52,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
         max_queued: limits.sizes.queued,
+        holds: serve.holds,
         ..Settings::of(serve.payment)
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };
@@ -85,6 +86,7 @@ fn supervise(app: &App, cart_days: u32, stop: &CancellationToken) {
     let cart_lifetime = Duration::from_hours(u64::from(cart_days) * 24);
     let retention = retention::run_retention(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
     app.supervisor.spawn("recovery", stop, payment::recover(app.payments.clone(), stop.clone()));
+    app.supervisor.spawn("holds", stop, payment::holds::end_holds(app.holds.clone(), stop.clone()));
     app.supervisor.spawn("retention", stop, retention);
     app.supervisor.stop_on_failure(stop);
 }

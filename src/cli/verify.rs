@@ -11,7 +11,7 @@ use super::progress;
 use crate::database::error::Error;
 use crate::database::{self, corruption, open_read_only};
 use crate::read::Snapshot;
-use domain::audit::{Fold, compare_order};
+use domain::audit::{Fold, compare_holds, compare_order};
 use domain::id::ProductId;
 use domain::stock::Stock;
 
@@ -147,9 +147,12 @@ async fn check_stocks(
         bar.inc(rows.len() as u64);
     }
     let held = snapshot.held(range).await?;
+    let held_until = snapshot.held_until(range).await?;
     for stock in stocks {
         let fold = folds.remove(&stock.product).unwrap_or_default();
         report.add(fold.compare(stock, held.get(&stock.product).copied().unwrap_or_default()));
+        let held = held_until.get(&stock.product).copied().unwrap_or_default();
+        report.add(compare_holds(stock, held).into_iter().collect());
     }
     report.products += stocks.len() as u64;
     bar.inc(stocks.len() as u64);

@@ -7,6 +7,7 @@ pub mod documents;
 #[cfg(feature = "faults")]
 mod fault_plan;
 mod given;
+mod holds;
 mod libpq;
 mod limits;
 mod listen;
@@ -29,6 +30,7 @@ pub use documents::DocumentLimits;
 #[cfg(feature = "faults")]
 pub use fault_plan::fault_plan;
 pub use given::{Given, NotGiven};
+pub use holds::{HoldSettings, Holds};
 pub use limits::{ClientLimits, LimitSettings, SizeLimits, StaffLimits};
 pub use listen::{Host, ListenAddress};
 pub use origin::Origin;

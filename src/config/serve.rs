@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use clap::{Args, ValueEnum};
 
+use super::holds::HoldSettings;
 use super::listen::{self, ListenAddress};
 use super::origin;
 use super::payment::PaymentTimeouts;
@@ -56,6 +57,10 @@ pub struct Serve {
     /// How long paying may take.
     #[command(flatten)]
     pub payment: PaymentTimeouts,
+
+    /// Which orders hold their units before they are paid.
+    #[command(flatten)]
+    pub holds: HoldSettings,
 }
 
 /// How a line of the log looks.

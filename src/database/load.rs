@@ -76,6 +76,7 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
     let Footprint {
         mut keys,
         carts,
+        carts_with_stock,
         orders,
         orders_without_stock,
         payments,
@@ -104,9 +105,11 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
     }
     loader.keys(&mut loaded.tables, keys).await?;
     let mut seen: BTreeSet<Uuid> = seen.iter().map(|id| id.0).collect();
-    loader.carts(&mut loaded, &ids(carts.iter().map(|id| id.0)), &mut seen).await?;
     loaded.catalogue = catalogue.iter().map(|id| id.0).collect();
     loaded.stocks = products.iter().chain(&catalogue).map(|id| id.0).collect();
+    let carts_to_load = ids(carts.iter().chain(&carts_with_stock).map(|id| id.0));
+    let carts_with_stock = carts_with_stock.into_iter().map(|id| id.0).collect();
+    loader.carts(&mut loaded, &carts_to_load, &carts_with_stock, &mut seen).await?;
     loader.orders(&mut loaded, &orders, &with_stock).await?;
     loader.products(&mut loaded, &seen).await?;
     loader.stocks(&mut loaded, &seen).await?;
@@ -191,12 +194,20 @@ impl Loader<'_> {
         Ok(())
     }
 
-    async fn carts(&self, loaded: &mut Loaded, ids: &[Uuid], seen: &mut BTreeSet<Uuid>) -> Result<(), DbErr> {
-        let Loaded { tables, conflicts, .. } = loaded;
+    /// Carts with their items. The stock of the products of those that come with their stock may be changed.
+    async fn carts(
+        &self,
+        loaded: &mut Loaded,
+        ids: &[Uuid],
+        with_stock: &BTreeSet<Uuid>,
+        seen: &mut BTreeSet<Uuid>,
+    ) -> Result<(), DbErr> {
+        let Loaded { tables, conflicts, stocks, .. } = loaded;
         let carts =
             self.locked::<cart::Entity>(cart::Column::Id, ids, &mut conflicts.carts, LockType::NoKeyUpdate).await?;
         let items = self.plain::<cart_item::Entity>(cart_item::Column::CartId, ids).await?;
         seen.extend(items.iter().map(|item| item.product_id));
+        stocks.extend(items.iter().filter(|item| with_stock.contains(&item.cart_id)).map(|item| item.product_id));
         let mut items = rows::group(items, |item| item.cart_id);
         for row in carts {
             let items = items.remove(&row.id).unwrap_or_default();

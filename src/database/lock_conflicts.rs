@@ -44,6 +44,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
     let Footprint {
         keys: _,
         carts,
+        carts_with_stock,
         orders,
         orders_without_stock,
         payments,
@@ -74,7 +75,12 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
     for id in seen {
         check(&conflicts.products, id.0);
     }
-    for id in carts {
+    for id in carts_with_stock {
+        for item in tables.carts.get(id).map(|cart| cart.items.as_slice()).unwrap_or_default() {
+            check(&conflicts.stocks, item.product.0);
+        }
+    }
+    for id in carts.iter().chain(carts_with_stock) {
         check(&conflicts.carts, id.0);
         for item in tables.carts.get(id).map(|cart| cart.items.as_slice()).unwrap_or_default() {
             check(&conflicts.products, item.product.0);
@@ -106,6 +112,7 @@ pub fn advisory_names(footprint: &Footprint) -> BTreeSet<i64> {
         slugs,
         charges,
         carts: _,
+        carts_with_stock: _,
         orders: _,
         orders_without_stock: _,
         payments: _,

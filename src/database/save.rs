@@ -41,7 +41,7 @@ const OF_PRODUCT: [product::Column; 10] = {
 };
 
 /// What can change of a stock record.
-const OF_STOCK: [stock::Column; 10] = {
+const OF_STOCK: [stock::Column; 11] = {
     use stock::Column as C;
     [
         C::Managed,
@@ -49,6 +49,7 @@ const OF_STOCK: [stock::Column; 10] = {
         C::Total,
         C::Allocated,
         C::ByHand,
+        C::Held,
         C::Sequence,
         C::Version,
         C::UpdatedAt,
@@ -61,9 +62,9 @@ const OF_STOCK: [stock::Column; 10] = {
 const OF_CART: [cart::Column; 3] = [cart::Column::Status, cart::Column::Owner, cart::Column::UpdatedAt];
 
 /// What can change of an order.
-const OF_ORDER: [order::Column; 7] = {
+const OF_ORDER: [order::Column; 8] = {
     use order::Column as C;
-    [C::Status, C::Payment, C::Shipping, C::CancelReason, C::CancelNote, C::Version, C::UpdatedAt]
+    [C::Status, C::Payment, C::Shipping, C::CancelReason, C::CancelNote, C::HeldUntil, C::Version, C::UpdatedAt]
 };
 
 /// What can change of a line of an order.

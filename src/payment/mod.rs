@@ -9,6 +9,7 @@
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
 //! | payments whose outcome is open: when they are polled, and when they are voided | [`recover`], `Step` in `recovery` |
+//! | holds of unpaid orders: how long they last, and their end | [`holds::Holds`] |
 //! | results, whichever way they come | [`results::Results`] |
 //! | the rules: what a result does to the payment, the order and its units | `domain::commands`: [`BeginPayment`], [`SettlePayment`] |
 //!
@@ -16,6 +17,7 @@
 //! [`SettlePayment`]: domain::commands::SettlePayment
 
 pub mod gateway;
+pub mod holds;
 pub mod sandbox;
 
 mod manual;
@@ -33,6 +35,7 @@ use crate::config::PaymentTimeouts;
 use crate::read::Store;
 use crate::writer::Writer;
 
+use holds::Holds;
 use registry::{GatewayContext, Gateways, Registration};
 use results::Results;
 
@@ -75,12 +78,20 @@ pub struct Payments {
     results: Results,
     gateways: Gateways,
     times: PaymentTimeouts,
+    holds: Holds,
 }
 
 impl Payments {
     /// Builds the gateways that the settings enable. Payments are made in tasks of this tracker.
     #[must_use]
-    pub fn new(store: Store, writer: Writer, clock: Clock, tasks: TaskTracker, settings: PaymentSettings) -> Self {
+    pub fn new(
+        store: Store,
+        writer: Writer,
+        clock: Clock,
+        tasks: TaskTracker,
+        settings: PaymentSettings,
+        holds: Holds,
+    ) -> Self {
         let results = Results::new(writer.clone());
         let context = GatewayContext {
             store: store.clone(),
@@ -89,7 +100,7 @@ impl Payments {
             results: results.clone(),
         };
         let gateways = Gateways::build(&context, settings.has_development_gateways);
-        Self { store, writer, clock, tasks, results, gateways, times: settings.times }
+        Self { store, writer, clock, tasks, results, gateways, times: settings.times, holds }
     }
 
     /// Returns the enabled gateway of this name, or the default gateway if none is named.

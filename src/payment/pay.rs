@@ -61,6 +61,7 @@ impl Payments {
             method: request.method,
             settles_without_call: gateway.capabilities.settles_without_call,
             lease: self.times.pay_lease,
+            hold_time: self.holds.time(),
             key: request.key,
         };
         let begun = Arc::new(OnceLock::new());
@@ -133,7 +134,7 @@ impl Attempt {
     /// Begins, charges and settles. Recovery takes over a payment whose outcome stays open.
     async fn run(self, begin: BeginPayment) -> Result<Answer, Error> {
         faults::reach(Point::PayAsked, begin.order.0).await;
-        let (in_progress, payment) = match self.payments.writer.submit(&self.by, begin).await? {
+        let (in_progress, payment) = match self.begin(begin).await? {
             Begun::Charge { paid, payment } => (paid, payment),
             Begun::Answered(paid) => return Ok(Answer::Committed(Box::new(paid))),
             Begun::Kept(kept) => return Ok(Answer::Kept(kept)),
@@ -153,6 +154,10 @@ impl Attempt {
         };
         faults::reach(Point::PaySettled, payment.order.0).await;
         Ok(Answer::Committed(Box::new(paid)))
+    }
+
+    async fn begin(&self, begin: BeginPayment) -> Result<Begun, Error> {
+        self.payments.holds.retry(|| self.payments.writer.submit(&self.by, begin.clone())).await
     }
 
     /// Asks the gateway to charge. Returns `None` if the outcome is open.

@@ -1,16 +1,17 @@
-//! Reads payments: those that recovery has to poll, their orders, and the sandbox's journal.
+//! Reads payments: those that recovery has to poll, their orders, orders whose hold is over, and the sandbox's journal.
 
 use std::time::Duration;
 
-use entity::{payment, sandbox_charge};
+use entity::{order, payment, sandbox_charge};
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::database::error::Error;
 use crate::database::rows;
 use domain::Time;
-use domain::id::PaymentId;
-use domain::order::OrderRecord;
+use domain::id::{OrderId, PaymentId};
+use domain::order::{OrderRecord, PaymentStatus};
 use domain::payment::Status;
 use domain::sandbox::Charge;
 
@@ -33,6 +34,37 @@ impl Store {
             .order_by_asc(payment::Column::LookAt)
             .limit(limit);
         Ok(query.all(&self.db).await?.into_iter().map(|row| PaymentId(row.id)).collect())
+    }
+
+    /// Unpaid orders whose time to hold units is over, the longest over first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_holds(&self, now: Time, limit: u64) -> Result<Vec<OrderId>, Error> {
+        let query = order::Entity::find()
+            .select_only()
+            .column(order::Column::Id)
+            .filter(order::Column::HeldUntil.lte(now))
+            .filter(order::Column::Payment.eq(PaymentStatus::Unpaid.as_str()))
+            .order_by_asc(order::Column::HeldUntil)
+            .limit(limit);
+        let found: Vec<Uuid> = query.into_tuple().all(&self.db).await?;
+        Ok(found.into_iter().map(OrderId).collect())
+    }
+
+    /// When the next hold of an unpaid order ends, or has ended.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_hold_end(&self) -> Result<Option<Time>, Error> {
+        let query = order::Entity::find()
+            .select_only()
+            .column(order::Column::HeldUntil)
+            .filter(order::Column::HeldUntil.is_not_null())
+            .filter(order::Column::Payment.eq(PaymentStatus::Unpaid.as_str()))
+            .order_by_asc(order::Column::HeldUntil);
+        let found: Option<Option<Time>> = query.into_tuple().one(&self.db).await?;
+        Ok(found.flatten())
     }
 
     /// The orders that these payments belong to.

@@ -9,14 +9,14 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IsolationLevel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, TransactionTrait,
+    IsolationLevel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, TransactionTrait,
 };
 
 use crate::database::bulk::among;
 use crate::database::error::Error;
 use domain::audit::LogEntry;
 use domain::id::{OrderId, ProductId};
-use domain::order::Order;
+use domain::order::{Order, PaymentStatus};
 use domain::payment::Payment;
 use domain::product::Product;
 use domain::stock::Stock;
@@ -164,6 +164,27 @@ impl Snapshot {
             .column(order_item::Column::ProductId)
             .column_as(Expr::col(order_item::Column::Allocated).sum(), "held")
             .filter(order_item::Column::ProductId.between(first.0, last.0))
+            .group_by(order_item::Column::ProductId);
+        let held: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;
+        Ok(held.into_iter().map(|(product, held)| (ProductId(product), held)).collect())
+    }
+
+    /// Units of products in this range that unpaid orders hold until a deadline.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held_until(&self, (first, last): (ProductId, ProductId)) -> Result<BTreeMap<ProductId, i64>, Error> {
+        let holding = order::Entity::find()
+            .select_only()
+            .column(order::Column::Id)
+            .filter(order::Column::HeldUntil.is_not_null())
+            .filter(order::Column::Payment.eq(PaymentStatus::Unpaid.as_str()));
+        let query = order_item::Entity::find()
+            .select_only()
+            .column(order_item::Column::ProductId)
+            .column_as(Expr::col(order_item::Column::Allocated).sum(), "held")
+            .filter(order_item::Column::ProductId.between(first.0, last.0))
+            .filter(order_item::Column::OrderId.in_subquery(holding.into_query()))
             .group_by(order_item::Column::ProductId);
         let held: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;
         Ok(held.into_iter().map(|(product, held)| (ProductId(product), held)).collect())

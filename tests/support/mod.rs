@@ -16,7 +16,7 @@ use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::cli::verify;
 use onhand::clock::Clock;
-use onhand::config::{Access, PaymentTimeouts, Role};
+use onhand::config::{Access, HoldSettings, PaymentTimeouts, Role};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
@@ -88,6 +88,8 @@ pub fn with_tokens() -> Access {
 pub struct Wanted {
     /// Payment times.
     pub times: PaymentTimeouts,
+    /// Which orders hold their units before they are paid.
+    pub holds: HoldSettings,
     /// Who may do what; development unless changed.
     pub access: Access,
     /// What comes in, and how long it may take.
@@ -101,7 +103,14 @@ pub struct Wanted {
 impl Default for Wanted {
     fn default() -> Self {
         let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
-        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT }
+        Self {
+            times: patient_times(),
+            holds: HoldSettings::default(),
+            access,
+            transport,
+            documents,
+            max_wait: MAX_WAIT,
+        }
     }
 }
 
@@ -221,7 +230,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, transport, documents, max_wait } = wanted;
+        let Wanted { times, holds, access, transport, documents, max_wait } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -234,6 +243,7 @@ impl Shop {
         let is_development = authenticator.is_development();
         let settings = Settings {
             times,
+            holds,
             public_stock: access.public_stock,
             has_sandbox: access.sandbox.unwrap_or(is_development),
             max_queued: MAX_QUEUED,
@@ -245,6 +255,7 @@ impl Shop {
         let stop = CancellationToken::new();
         app.follow_replicas(&databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.payments.clone(), stop.clone()));
+        tokio::spawn(payment::holds::end_holds(app.holds.clone(), stop.clone()));
         let config =
             HttpConfig { authenticator, explore: access.explore.unwrap_or(is_development), documents, transport };
         let startup = Startup::open(listener, &config.transport, stop.clone());

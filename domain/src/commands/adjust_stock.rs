@@ -32,7 +32,7 @@ pub struct StockChange {
 }
 
 /// Adjusts stock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AdjustStock {
     changes: Vec<StockChange>,
     cause: Cause,

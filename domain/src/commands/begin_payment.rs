@@ -13,7 +13,7 @@ use crate::world::World;
 use crate::world::idempotency::{Key, KeyRecord};
 
 use super::cart_items::must_be_for_sale;
-use super::ledger::allocate_items;
+use super::ledger::{allocate_items, pay_for_held_items};
 use super::settle_payment::{Paid, PayAnswer, settle};
 use super::{Command, Context, Footprint};
 
@@ -30,6 +30,8 @@ pub struct BeginPayment {
     pub settles_without_call: bool,
     /// How long the payment is not recovered: the caller has it.
     pub lease: Duration,
+    /// How long what the order holds is held from now on, if this payment fails.
+    pub hold_time: Duration,
     /// The idempotency key, if one was sent.
     pub key: Option<Key>,
 }
@@ -73,7 +75,9 @@ impl Command for BeginPayment {
         for item in &order.items {
             must_be_for_sale(world.product(item.product)?).map_err(|r| r.at(["orderId"]))?;
         }
+        pay_for_held_items(world, context, &order)?;
         allocate_items(world, context, &mut order)?;
+        order.held_until = order.held_until.map(|until| until.max(context.now + self.hold_time));
         order.payment = PaymentStatus::InProgress;
         order.touch(context.now);
         let payment = self.payment(order.total, context);

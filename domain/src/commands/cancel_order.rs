@@ -13,7 +13,7 @@ use super::ledger::{Cause, release_items};
 use super::{Command, Context, Footprint};
 
 /// Cancels an order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CancelOrder {
     order: OrderId,
     reason: CancelReason,

@@ -1,5 +1,7 @@
-//! Turns a cart into an unpaid order after a last look at what is available. It takes no stock: orders that are not
-//! paid may add up to more than there is.
+//! Turns a cart into an unpaid order after a last look at what is available. Unless its units are to be held for a time, it takes
+//! no stock: orders that are not paid may add up to more than there is.
+
+use std::time::Duration;
 
 use crate::cart::{Cart, Status as CartStatus};
 use crate::id::{CartId, OrderId, OrderItemId};
@@ -11,13 +13,15 @@ use crate::world::World;
 use crate::world::idempotency::Repeatable;
 
 use super::cart_items::{must_be_available, must_be_for_sale, subtotal};
+use super::ledger::hold_items;
 use super::{Command, Context, Footprint};
 
 /// Checks a cart out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CheckOut {
     cart: CartId,
     customer: Option<Customer>,
+    hold: Option<Duration>,
 }
 
 impl CheckOut {
@@ -34,7 +38,13 @@ impl CheckOut {
             }),
             None => None,
         };
-        Ok(Self { cart, customer })
+        Ok(Self { cart, customer, hold: None })
+    }
+
+    /// Holds the units of the order for so long although it is not paid yet.
+    #[must_use]
+    pub fn holding(self, hold: Option<Duration>) -> Self {
+        Self { hold, ..self }
     }
 
     /// An order with names and prices as they are now.
@@ -75,6 +85,7 @@ impl CheckOut {
             total,
             cancel_reason: None,
             cancel_note: None,
+            held_until: None,
             version: 1,
             placed_at: context.now,
             updated_at: context.now,
@@ -86,7 +97,8 @@ impl Command for CheckOut {
     type Answer = OrderRecord;
 
     fn footprint(&self) -> Footprint {
-        Footprint { carts: vec![self.cart], ..Footprint::default() }
+        let (held, looked_at) = if self.hold.is_some() { (vec![self.cart], vec![]) } else { (vec![], vec![self.cart]) };
+        Footprint { carts: looked_at, carts_with_stock: held, ..Footprint::default() }
     }
 
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<OrderRecord, Rejections> {
@@ -100,7 +112,11 @@ impl Command for CheckOut {
         let Some(total) = total else {
             return Err(Rejection::invalid_state("The cart is empty.").into());
         };
-        let order = self.place(world, &cart, total, context)?;
+        let mut order = self.place(world, &cart, total, context)?;
+        if let Some(hold) = self.hold {
+            let until = context.now + hold;
+            hold_items(world, context, &mut order, until)?;
+        }
         let id = order.id;
         cart.status = CartStatus::CheckedOut;
         cart.owner.clone_from(&order.owner);

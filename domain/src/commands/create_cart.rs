@@ -9,7 +9,7 @@ use super::update_cart::{CartChange, change_items};
 use super::{Command, Context, Footprint};
 
 /// Makes a cart.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CreateCart {
     /// What is in it at first.
     pub items: Vec<CartChange>,

@@ -1,5 +1,6 @@
 //! The one place where stock moves and the log gets its row. It never does one without the other.
 
+use crate::Time;
 use crate::id::{OrderId, ProductId, StockTransactionId};
 use crate::order::Order;
 use crate::rejection::Rejection;
@@ -96,16 +97,17 @@ pub fn move_stock(
     Ok(Some(row))
 }
 
-/// Allocates every item of an order whose product is managed now. A rule of the inventory: all items or none; the
-/// rejection of one undoes the others, because whoever runs the batch undoes what a rejected command staged.
+/// Allocates what the items of an order do not hold yet and whose product is managed now. A rule of the inventory: all items or
+/// none; the rejection of one undoes the others, because whoever runs the batch undoes what a rejected command staged.
 ///
 /// # Errors
 /// `INSUFFICIENT_STOCK`, naming nothing.
 pub fn allocate_items(world: &mut World<'_>, context: &mut Context<'_>, order: &mut Order) -> Result<(), Rejection> {
     let cause = Cause::order(Reason::OrderPayment, order.id);
     for item in &mut order.items {
-        if world.stock(item.product)?.managed {
-            move_stock(world, context, Move::of_order(item.product, Action::Allocate, item.quantity), &cause)?;
+        let missing = item.quantity - item.allocated;
+        if missing > 0 && world.stock(item.product)?.managed {
+            move_stock(world, context, Move::of_order(item.product, Action::Allocate, missing), &cause)?;
             item.allocated = item.quantity;
         }
     }
@@ -122,9 +124,64 @@ pub fn release_items(
     order: &mut Order,
     cause: &Cause,
 ) -> Result<(), Rejection> {
+    let holder = if order.is_holding() { Holder::Hold } else { Holder::Order };
     for item in order.items.iter_mut().filter(|item| item.allocated > 0) {
-        move_stock(world, context, Move::of_order(item.product, Action::Deallocate, item.allocated), cause)?;
+        let movement = Move::of_order(item.product, Action::Deallocate, item.allocated);
+        move_stock(world, context, Move { holder, ..movement }, cause)?;
         item.allocated = 0;
+    }
+    order.held_until = None;
+    Ok(())
+}
+
+/// Holds every item of an order whose product is managed now, until a deadline. A rule of the inventory: all items or none.
+///
+/// # Errors
+/// `INSUFFICIENT_STOCK`, naming nothing.
+pub fn hold_items(
+    world: &mut World<'_>,
+    context: &mut Context<'_>,
+    order: &mut Order,
+    until: Time,
+) -> Result<(), Rejection> {
+    let cause = Cause::order(Reason::Hold, order.id);
+    for item in &mut order.items {
+        if world.stock(item.product)?.managed {
+            let movement = Move::of_order(item.product, Action::Allocate, item.quantity);
+            move_stock(world, context, Move { holder: Holder::Hold, ..movement }, &cause)?;
+            item.allocated = item.quantity;
+        }
+    }
+    order.held_until = Some(until);
+    Ok(())
+}
+
+/// Turns what an unpaid order holds into units of an order that is being paid. There is no row of the log: no number that can
+/// be bought changes, and nobody else can have the units in between.
+///
+/// # Errors
+/// Only when the stock does not hold what the items say, which `verify` would report as well.
+pub fn pay_for_held_items(world: &mut World<'_>, context: &Context<'_>, order: &Order) -> Result<(), Rejection> {
+    if order.is_holding() { turn_into_hold(world, context, order, -1) } else { Ok(()) }
+}
+
+/// Turns what an order has allocated back into a hold, when paying it has failed.
+///
+/// # Errors
+/// Only when the stock does not hold what the items say, which `verify` would report as well.
+pub fn hold_items_again(world: &mut World<'_>, context: &Context<'_>, order: &Order) -> Result<(), Rejection> {
+    turn_into_hold(world, context, order, 1)
+}
+
+fn turn_into_hold(
+    world: &mut World<'_>,
+    context: &Context<'_>,
+    order: &Order,
+    direction: i32,
+) -> Result<(), Rejection> {
+    for item in order.items.iter().filter(|item| item.allocated > 0) {
+        let turn = |stock: &mut Stock| stock.turn_into_hold(direction * item.allocated);
+        world.edit_stock(item.product)?.change(context.now, context.public_stock, turn)?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod cart_items;
 mod check_out;
 mod create_cart;
 mod create_product;
+mod end_hold;
 mod fill_catalogue;
 mod import_row;
 mod ledger;
@@ -30,6 +31,7 @@ pub use cancel_order::CancelOrder;
 pub use check_out::CheckOut;
 pub use create_cart::CreateCart;
 pub use create_product::{CreateProduct, NewProduct, ProductInput};
+pub use end_hold::EndHold;
 pub use fill_catalogue::FillCatalogue;
 pub use import_row::{ImportRow, ImportedRow, RowResult, RowTask};
 pub use recover_payment::{ClaimPayment, DeferPayment};
@@ -56,6 +58,8 @@ pub struct Footprint {
     pub keys: Vec<KeyId>,
     /// Carts, with their items and the products of those.
     pub carts: Vec<CartId>,
+    /// The same, and the stock of the products may be changed.
+    pub carts_with_stock: Vec<CartId>,
     /// Orders, with their items, payments and shipments, and the stock of their products, which may be changed.
     pub orders: Vec<OrderId>,
     /// The same without the stock: nobody who holds a product has to be waited for.
@@ -84,6 +88,7 @@ impl Footprint {
         let Self {
             keys,
             carts,
+            carts_with_stock,
             orders,
             orders_without_stock,
             payments,
@@ -97,6 +102,7 @@ impl Footprint {
         } = other;
         self.keys.extend(keys);
         self.carts.extend(carts);
+        self.carts_with_stock.extend(carts_with_stock);
         self.orders.extend(orders);
         self.orders_without_stock.extend(orders_without_stock);
         self.payments.extend(payments);
@@ -146,6 +152,8 @@ pub trait Command: Send + 'static {
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<Self::Answer, Rejections>;
 }
 
+#[cfg(test)]
+mod holding;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]

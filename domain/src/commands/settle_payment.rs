@@ -11,7 +11,7 @@ use crate::rejection::{Code, Rejection, Rejections};
 use crate::transaction::Reason;
 use crate::world::World;
 
-use super::ledger::{Cause, release_items};
+use super::ledger::{Cause, hold_items_again, release_items};
 use super::{Command, Context, Footprint};
 
 /// Settles an open payment.
@@ -147,9 +147,15 @@ pub fn settle(
     if matches!(payment.status, Status::Declined | Status::Voided) {
         let reason = if payment.status == Status::Voided { Reason::PaymentVoided } else { Reason::PaymentFailed };
         let cause = Cause::order(reason, order.id);
-        release_items(world, context, &mut order, &cause)?;
+        if order.held_until.is_some_and(|until| until > context.now) {
+            hold_items_again(world, context, &order)?;
+        } else {
+            release_items(world, context, &mut order, &cause)?;
+        }
         payment.action = None;
         order.payment = PaymentStatus::Unpaid;
+    } else if !payment.status.is_open() {
+        order.held_until = None;
     }
     order.touch(context.now);
     let order_id = order.id;

@@ -15,7 +15,7 @@ use super::ledger::{Cause, Move, move_stock};
 use super::{Command, Context, Footprint};
 
 /// Ships a whole order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ShipOrder {
     order: OrderId,
     carrier: Option<String>,

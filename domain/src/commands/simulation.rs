@@ -26,6 +26,9 @@ const ALL_STEPS: usize = 300_000;
 /// Commands in each of them.
 const STEPS: usize = 2_000;
 
+/// How long a hold is: some steps.
+const HOLD: Duration = Duration::from_millis(600);
+
 /// Products in each of them: few, so that they are fought over.
 const PRODUCTS: u32 = 5;
 
@@ -66,6 +69,8 @@ struct Goods {
 struct Sale {
     lines: Vec<(usize, i32)>,
     held: Vec<i32>,
+    /// Until when it holds units without being paid, or again when paying fails.
+    held_until: Option<Time>,
     state: State,
 }
 
@@ -158,6 +163,13 @@ impl Simulation {
         self.sales.iter().map(|(_, sale)| of(sale)).sum()
     }
 
+    /// Units that orders hold although they are not paid.
+    fn held_unpaid(&self, product: usize) -> i32 {
+        let unpaid = self.sales.iter().map(|(_, sale)| sale).filter(|sale| sale.state == State::Unpaid);
+        let held = unpaid.flat_map(|sale| sale.lines.iter().zip(&sale.held));
+        held.filter(|((line, _), _)| *line == product).map(|(_, held)| *held).sum()
+    }
+
     fn available(&self, product: usize) -> i32 {
         self.goods[product].total - self.goods[product].manually_allocated - self.held_by_orders(product)
     }
@@ -167,7 +179,7 @@ impl Simulation {
     }
 
     fn step(&mut self) {
-        match self.dice.below(21) {
+        match self.dice.below(22) {
             0..=4 => self.check_out(),
             5..=8 => self.begin(),
             9..=12 => self.settle(),
@@ -176,6 +188,7 @@ impl Simulation {
             16..=17 => self.adjust(),
             18 => self.archive(),
             19 => self.import(),
+            20 => self.end_hold(),
             _ => self.manage(),
         }
         self.compare();
@@ -197,10 +210,15 @@ impl Simulation {
         let cart = self.decide(&create);
         assert_eq!(cart.is_ok(), should, "cart of {lines:?}: {cart:?}");
         let Ok(cart) = cart else { return };
-        let check_out = CheckOut::check(cart.id, None).expect("a sound check-out");
+        let hold = (self.dice.below(4) == 0).then_some(HOLD);
+        let check_out = CheckOut::check(cart.id, None).expect("a sound check-out").holding(hold);
         let order = self.decide(&check_out).expect("nothing changed").order.id;
         let held = vec![0; lines.len()];
-        self.sales.push((order, Sale { lines, held, state: State::Unpaid }));
+        let held_until = hold.map(|hold| self.now + hold);
+        self.sales.push((order, Sale { lines, held, held_until, state: State::Unpaid }));
+        if hold.is_some() {
+            self.hold(self.sales.len() - 1, State::Unpaid);
+        }
     }
 
     fn any_sale(&mut self) -> Option<usize> {
@@ -216,17 +234,23 @@ impl Simulation {
         let settles_without_call = self.dice.below(2) == 0;
         let gateway = "model".to_owned();
         let lease = Duration::from_secs(30);
-        let begin = BeginPayment { order, gateway, method: Method::Purchase, settles_without_call, lease, key: None };
-        let should = sale.state == State::Unpaid && sale.lines.iter().all(|line| self.can_sell(*line));
+        let (method, hold_time) = (Method::Purchase, HOLD);
+        let begin = BeginPayment { order, gateway, method, settles_without_call, lease, hold_time, key: None };
+        let missing = sale.lines.iter().zip(&sale.held).map(|((product, quantity), held)| (*product, quantity - held));
+        let should = sale.state == State::Unpaid && missing.clone().all(|line| self.can_sell(line));
         match self.decide(&begin) {
             Ok(Begun::Charge { payment, .. }) => {
                 assert!(should && !settles_without_call, "{sale:?}");
                 self.attempts.push((payment.id, i, true));
                 self.hold(i, State::Paying);
+                let extended = self.now + HOLD;
+                let until = &mut self.sales[i].1.held_until;
+                *until = until.map(|until| until.max(extended));
             }
             Ok(Begun::Answered(answer)) if answer.errors.is_empty() => {
                 assert!(should && settles_without_call, "{sale:?}");
                 self.hold(i, State::Paid);
+                self.sales[i].1.held_until = None;
             }
             Ok(Begun::Answered(_) | Begun::Kept(_)) => assert_eq!(sale.state, State::Paying),
             Err(refusal) => assert!(!should && sale.state != State::Paying, "{sale:?}: {refusal:?}"),
@@ -236,7 +260,11 @@ impl Simulation {
     fn hold(&mut self, i: usize, state: State) {
         let goods = &self.goods;
         let sale = &mut self.sales[i].1;
-        sale.held = sale.lines.iter().map(|(p, quantity)| if goods[*p].managed { *quantity } else { 0 }).collect();
+        for ((product, quantity), held) in sale.lines.iter().zip(&mut sale.held) {
+            if goods[*product].managed {
+                *held = *quantity;
+            }
+        }
         sale.state = state;
     }
 
@@ -260,8 +288,11 @@ impl Simulation {
             self.attempts[which].2 = false;
             let sale = &mut self.sales[i].1;
             sale.state = if is_charged { State::Paid } else { State::Unpaid };
-            if !is_charged {
-                sale.held.fill(0);
+            if is_charged || sale.held_until.is_none_or(|until| until <= self.now) {
+                sale.held_until = None;
+                if !is_charged {
+                    sale.held.fill(0);
+                }
             }
         }
     }
@@ -274,7 +305,20 @@ impl Simulation {
         assert_eq!(cancelled.is_ok(), matches!(sale.state, State::Unpaid | State::Paid), "{sale:?}: {cancelled:?}");
         if cancelled.is_ok() {
             self.sales[i].1.held.fill(0);
+            self.sales[i].1.held_until = None;
             self.sales[i].1.state = State::Cancelled;
+        }
+    }
+
+    fn end_hold(&mut self) {
+        let Some(i) = self.any_sale() else { return };
+        let (order, sale) = self.sales[i].clone();
+        let ended = self.decide(&EndHold(order)).expect("an order");
+        let is_over = sale.held_until.is_some_and(|until| until <= self.now);
+        assert_eq!(ended, sale.state == State::Unpaid && is_over, "{sale:?}");
+        if ended {
+            self.sales[i].1.held.fill(0);
+            self.sales[i].1.held_until = None;
         }
     }
 
@@ -381,6 +425,7 @@ impl Simulation {
             assert_eq!(stock.numbers.total, goods.total, "{goods:?} {stock:?}");
             assert_eq!(stock.manually_allocated, goods.manually_allocated, "{goods:?} {stock:?}");
             assert_eq!(stock.available(), self.available(i), "{goods:?} {stock:?}");
+            assert_eq!(stock.held, self.held_unpaid(i), "{goods:?} {stock:?}");
             assert!(stock.numbers.allocated >= 0 && stock.available() >= 0, "{stock:?}");
             let newest = self.folds.get(product).and_then(|rows| rows.last()).map(|row| row.after);
             assert_eq!(newest.unwrap_or(stock.numbers), stock.numbers, "the log ends where the stock is");

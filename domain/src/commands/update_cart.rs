@@ -22,7 +22,7 @@ pub struct CartChange {
 }
 
 /// Changes what is in a cart.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum UpdateCart {
     /// Adds to what the cart has; a product that comes several times counts together.
     Add(CartId, Vec<CartChange>),

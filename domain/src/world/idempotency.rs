@@ -158,7 +158,7 @@ impl<A, K: Into<A>> Once<A, K> {
 }
 
 /// A command under an idempotency key, or without one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Keyed<C> {
     /// The key, if one came.
     pub key: Option<Key>,

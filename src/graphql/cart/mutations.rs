@@ -90,7 +90,8 @@ impl CartMutations {
         )?;
         let command = UpdateCart::Add(id(&input.cart_id)?, changes(&input.items)?);
         let app = context.data_unchecked::<App>();
-        let added = app.writer.submit(Viewer::of(context), Keyed { key, command }).await;
+        let keyed = Keyed { key, command };
+        let added = app.holds.retry(|| app.writer.submit(Viewer::of(context), keyed.clone())).await;
         let cart = match refusable(added)? {
             Ok(Once::Now(cart)) => Some(cart),
             Ok(Once::Before(id)) => viewer::cart(context, id).await?,
@@ -114,12 +115,12 @@ fn changes(items: &[CartItemInput]) -> async_graphql::Result<Vec<CartChange>> {
     items.iter().map(|item| Ok(CartChange { product: id(&item.product_id)?, quantity: item.quantity })).collect()
 }
 
-async fn submit<C: Command<Answer = cart::Cart>>(
+async fn submit<C: Clone + Command<Answer = cart::Cart>>(
     context: &Context<'_>,
     command: C,
 ) -> async_graphql::Result<CartPayload> {
     let app = context.data_unchecked::<App>();
-    Ok(match refusable(app.writer.submit(Viewer::of(context), command).await)? {
+    Ok(match refusable(app.holds.retry(|| app.writer.submit(Viewer::of(context), command.clone())).await)? {
         Ok(cart) => CartPayload { cart: Some(cart.into()), user_errors: Vec::new() },
         Err(user_errors) => CartPayload { cart: None, user_errors },
     })

@@ -28,6 +28,9 @@ pub struct CheckOutInput {
     cart_id: ID,
     /// The customer of the order.
     customer: Option<CustomerInput>,
+    /// Whether the order holds its units for a time although it is not paid: true or false; as the shop does by default if
+    /// omitted. True is ignored by a shop that allows no holds; `Order.heldUntil` tells.
+    hold: Option<bool>,
     /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer.
     idempotency_key: Option<String>,
 }
@@ -113,7 +116,8 @@ pub struct OrderMutations;
 
 #[Object]
 impl OrderMutations {
-    /// Turns a cart into an unpaid order, after a last check of the available stock. It allocates nothing.
+    /// Turns a cart into an unpaid order, after a last check of the available stock. It allocates nothing, unless the
+    /// order is to hold its units: then they are allocated with the reason HOLD until `Order.heldUntil`.
     ///
     /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, PRODUCT_UNAVAILABLE, INSUFFICIENT_STOCK, CURRENCY_MISMATCH,
     /// AMOUNT_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
@@ -125,7 +129,8 @@ impl OrderMutations {
         let key = key_of(context, "checkOut", input.idempotency_key.as_ref(), &input.cart_id, &input)?;
         let customer = input.customer.as_ref().map(|customer| (customer.name.as_deref(), customer.email.as_str()));
         let command = CheckOut::check(id(&input.cart_id)?, customer);
-        submit(context, key, command.map_err(Error::Refused)).await
+        let hold = context.data_unchecked::<App>().holds.of_order(input.hold);
+        submit(context, key, command.map(|command| command.holding(hold)).map_err(Error::Refused)).await
     }
 
     /// Pays an order: allocates every item or none, then has the gateway charge. If the gateway does not answer in time, the
@@ -219,14 +224,17 @@ fn key_of<I: InputType>(
 }
 
 /// Submits a command and encodes its order. Only the answer to a repeated request is read from the database.
-async fn submit<C: Repeatable<Answer = OrderRecord, Kept = OrderId>>(
+async fn submit<C: Clone + Repeatable<Answer = OrderRecord, Kept = OrderId>>(
     context: &Context<'_>,
     key: Option<Key>,
     command: Result<C, Error>,
 ) -> async_graphql::Result<OrderPayload> {
     let app = context.data_unchecked::<App>();
     let result = match command {
-        Ok(command) => app.writer.submit(Viewer::of(context), Keyed { key, command }).await,
+        Ok(command) => {
+            let keyed = Keyed { key, command };
+            app.holds.retry(|| app.writer.submit(Viewer::of(context), keyed.clone())).await
+        }
         Err(refused) => Err(refused),
     };
     let order = match refusable(result)? {

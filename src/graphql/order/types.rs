@@ -71,6 +71,12 @@ impl Order {
         self.0.order.cancel_reason.map(Into::into)
     }
 
+    /// Until when the order holds its units although it is not paid. Null if it holds none so. While a payment is in progress:
+    /// until when it holds them again if that fails.
+    async fn held_until(&self) -> Option<DateTime> {
+        self.0.order.held_until.map(DateTime)
+    }
+
     /// All attempts to pay it, the first first.
     async fn payments(&self) -> Vec<Payment> {
         self.0.payments.iter().cloned().map(Payment).collect()

@@ -206,6 +206,10 @@ pub enum StockReason {
     OrderShipped,
     /// Units of a refunded item that were not shipped are released.
     Refunded,
+    /// Units are held for an order that is not paid yet. System only.
+    Hold,
+    /// What was held was not paid in time. System only.
+    HoldExpired,
 }
 
 /// Which rows of the log are wanted; what is not given, or is an empty list, is not filtered by.

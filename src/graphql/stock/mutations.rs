@@ -91,7 +91,10 @@ impl StockMutations {
         // A dry run has no effect that a key could protect.
         let key = key.filter(|_| !dry_run);
         let result = match decode(&input, dry_run)? {
-            Ok(command) => context.data_unchecked::<App>().writer.submit(viewer, Keyed { key, command }).await,
+            Ok(command) => {
+                let (app, keyed) = (context.data_unchecked::<App>(), Keyed { key, command });
+                app.holds.retry(|| app.writer.submit(viewer, keyed.clone())).await
+            }
             Err(refused) => Err(refused),
         };
         match refusable(result)? {

@@ -51,6 +51,11 @@ impl Stock {
         sees_all(context).then_some(self.0.numbers.allocated)
     }
 
+    /// Units of `allocated` that orders hold for a time although they are not paid yet. Null for those who see capped counts.
+    async fn held(&self, context: &Context<'_>) -> Option<i32> {
+        sees_all(context).then_some(self.0.held)
+    }
+
     /// What a shopper can expect.
     async fn availability(&self) -> Availability {
         self.0.availability().into()
