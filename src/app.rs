@@ -33,6 +33,8 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
     /// Maximum number of commands that wait for the writer.
     pub max_queued: usize,
     /// How long a command may wait for its turn; after that it is not executed.
@@ -43,8 +45,15 @@ impl Settings {
     /// Returns the settings of an app with these times, and everything else as it is unless it is set otherwise.
     #[must_use]
     pub fn of(times: PaymentTimeouts) -> Self {
-        let (holds, public_stock) = (HoldSettings::default(), PublicStock::Exact);
-        Self { times, holds, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+        Self {
+            times,
+            holds: HoldSettings::default(),
+            public_stock: PublicStock::Exact,
+            has_sandbox: false,
+            is_compatible_with_0_1: false,
+            max_queued: MAX_QUEUED,
+            max_wait: MAX_WAIT,
+        }
     }
 }
 
@@ -75,6 +84,8 @@ pub struct Shared {
     pub holds: Holds,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
     /// The source of the time.
     pub clock: Clock,
     /// Ends the process when a task ends that the server cannot do without.
@@ -88,7 +99,7 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, holds, public_stock, has_sandbox, max_queued, max_wait } = settings;
+        let Settings { times, holds, public_stock, has_sandbox, is_compatible_with_0_1, max_queued, max_wait } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -102,7 +113,9 @@ impl App {
         let (writer, task) =
             Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
-        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
+        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox, is_compatible_with_0_1 };
+        // An earlier release would allocate a second time what an order holds.
+        let holds = if is_compatible_with_0_1 { HoldSettings::never() } else { holds };
         let holds = Holds::new(probes.clone(), writer.clone(), clock.clone(), holds);
         let (payment_store, payment_writer) = (store.clone(), writer.clone());
         let payments =
@@ -120,6 +133,7 @@ impl App {
             payments,
             holds,
             public_stock,
+            is_compatible_with_0_1,
             clock,
             supervisor,
             tasks,

@@ -50,6 +50,12 @@ impl Default for HoldSettings {
 }
 
 impl HoldSettings {
+    /// Returns the settings with which no order holds its units.
+    #[must_use]
+    pub fn never() -> Self {
+        Self { holds: Holds::Never, ..Self::default() }
+    }
+
     /// Returns how long an order holds its units; `None` if it does not. `requested` is what its check-out says.
     #[must_use]
     pub fn of_order(&self, requested: Option<bool>) -> Option<Duration> {

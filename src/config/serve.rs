@@ -54,6 +54,11 @@ pub struct Serve {
     #[arg(long, env = "ONHAND_CART_DAYS", value_name = shown(&CART_DAYS), default_value_t = 30, value_parser = within(CART_DAYS), global = true)]
     pub cart_days: u32,
 
+    /// The release whose servers still run on the same database during a rolling upgrade. Nothing is then written that it cannot
+    /// read: authorizing, capturing, voiding, refunding and shipping in parts are refused. Unset once all servers are of this release.
+    #[arg(long, env = "ONHAND_COMPATIBLE_WITH", value_name = "RELEASE", global = true)]
+    pub compatible_with: Option<EarlierRelease>,
+
     /// How long paying may take.
     #[command(flatten)]
     pub payment: PaymentTimeouts,
@@ -61,6 +66,14 @@ pub struct Serve {
     /// Which orders hold their units before they are paid.
     #[command(flatten)]
     pub holds: HoldSettings,
+}
+
+/// A release whose servers may run beside those of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EarlierRelease {
+    /// Release 0.1.
+    #[value(name = "0.1")]
+    V0_1,
 }
 
 /// How a line of the log looks.

@@ -17,7 +17,7 @@ use crate::world::idempotency::Key;
 
 use super::*;
 
-const LEASE: Duration = Duration::from_secs(30);
+pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 /// How long orders hold units that say they do.
 pub(super) const HOLD: Duration = Duration::from_mins(15);
@@ -159,11 +159,16 @@ fn no_outcome_changes_a_payment_that_is_settled() {
             let order = shop.order(&[(bag, 2)]);
             let payment = shop.begin(order);
             assert!(matches!(shop.settle(payment, &first), Settled::Now(_)), "{first:?}");
-            let as_it_was = (shop.read(order).clone(), shop.payment(payment).clone(), shop.numbers(bag));
+            // Money that arrives late goes back by an operation of its own, which the payment counts.
+            let seen = |shop: &Shop| {
+                let order = Order { version: 0, ..shop.read(order).clone() };
+                let payment = Payment { refunded: 0, operations: 0, ..shop.payment(payment).clone() };
+                (order, payment, shop.numbers(bag))
+            };
+            let as_it_was = seen(&shop);
             let rows = shop.tables.log.rows().len();
             assert!(matches!(shop.settle(payment, &second), Settled::Before(_)), "{first:?}, then {second:?}");
-            let after = (shop.read(order).clone(), shop.payment(payment).clone(), shop.numbers(bag));
-            assert_eq!(after, as_it_was, "{first:?}, then {second:?}");
+            assert_eq!(seen(&shop), as_it_was, "{first:?}, then {second:?}");
             assert_eq!(shop.tables.log.rows().len(), rows, "{first:?}, then {second:?}");
         }
     }
