@@ -182,6 +182,17 @@ impl Order {
         Ok(())
     }
 
+    /// Cancels the order for good: what has not been shipped never will be. Its items hold nothing any more.
+    pub fn cancel(&mut self, reason: CancelReason, note: Option<String>, now: Time) {
+        for item in &mut self.items {
+            item.cancelled = item.quantity - item.shipped;
+        }
+        self.status = Status::Cancelled;
+        self.cancel_reason = Some(reason);
+        self.cancel_note = note;
+        self.touch(now);
+    }
+
     /// Marks a change at this moment.
     pub fn touch(&mut self, now: Time) {
         self.version = self.version.saturating_add(1);

@@ -17,4 +17,5 @@ pub mod sandbox_charge;
 pub mod shipment;
 pub mod shipment_item;
 pub mod stock;
+pub mod stock_demand;
 pub mod stock_transaction;

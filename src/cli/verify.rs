@@ -114,6 +114,7 @@ async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> R
         report.orders += page.orders.len() as u64;
         bar.inc(page.orders.len() as u64);
     }
+    report.add(snapshot.demand_differences().await?);
     report.add(snapshot.missing().await?);
     bar.finish_and_clear();
     Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::Time;
 use crate::actor::Actor;
 use crate::audit::{Fold, LogEntry, compare_order};
-use crate::id::{OperationId, OrderId, PaymentId, ProductId};
+use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
 use crate::order::CancelReason;
 use crate::payment::{Method, Outcome};
 use crate::product::Status;
@@ -19,6 +19,8 @@ use crate::transaction::{Reason, StockTransaction};
 use crate::world::Tables;
 
 use super::*;
+
+mod carts;
 
 /// Steps of all shops together, unless `ONHAND_STEPS` says otherwise: ten million take some minutes.
 const ALL_STEPS: usize = 300_000;
@@ -87,6 +89,8 @@ struct Simulation {
     goods: Vec<Goods>,
     sales: Vec<(OrderId, Sale)>,
     attempts: Vec<(PaymentId, usize, bool)>,
+    /// Carts that are filled and left, with what is in them as long as they are open.
+    carts: Vec<(CartId, Option<Vec<(usize, i32)>>)>,
     folds: BTreeMap<ProductId, Vec<StockTransaction>>,
     seen: usize,
 }
@@ -102,6 +106,7 @@ impl Simulation {
             goods: Vec::new(),
             sales: Vec::new(),
             attempts: Vec::new(),
+            carts: Vec::new(),
             folds: BTreeMap::new(),
             seen: 0,
         };
@@ -167,7 +172,7 @@ impl Simulation {
     }
 
     fn step(&mut self) {
-        match self.dice.below(21) {
+        match self.dice.below(24) {
             0..=4 => self.check_out(),
             5..=8 => self.begin(),
             9..=12 => self.settle(),
@@ -176,13 +181,20 @@ impl Simulation {
             16..=17 => self.adjust(),
             18 => self.archive(),
             19 => self.import(),
+            20 => drop(self.fill()),
+            21 => self.refill(),
+            22 => self.expire(),
             _ => self.manage(),
+        }
+        if self.dice.below(32) == 0 {
+            self.compare_demand();
         }
         self.compare();
     }
 
-    fn check_out(&mut self) {
-        let mut lines = Vec::new();
+    /// Some units of some products.
+    fn lines(&mut self) -> Vec<(usize, i32)> {
+        let mut lines = Vec::<(usize, i32)>::new();
         for _ in 0..=self.pick(3) {
             let product = self.pick(self.products.len());
             let quantity = 1 + self.up_to(3);
@@ -191,13 +203,18 @@ impl Simulation {
                 None => lines.push((product, quantity)),
             }
         }
-        let items = lines.iter().map(|(p, quantity)| CartChange { product: self.products[*p], quantity: *quantity });
-        let create = CreateCart { items: items.collect() };
-        let should = lines.iter().all(|line| self.can_sell(*line));
-        let cart = self.decide(&create);
-        assert_eq!(cart.is_ok(), should, "cart of {lines:?}: {cart:?}");
-        let Ok(cart) = cart else { return };
-        let check_out = CheckOut::check(cart.id, None).expect("a sound check-out");
+        lines
+    }
+
+    fn changes(&self, lines: &[(usize, i32)]) -> Vec<CartChange> {
+        lines.iter().map(|(p, quantity)| CartChange { product: self.products[*p], quantity: *quantity }).collect()
+    }
+
+    fn check_out(&mut self) {
+        let Some(which) = self.fill() else { return };
+        let cart = self.carts[which].0;
+        let lines = self.carts[which].1.take().unwrap_or_default();
+        let check_out = CheckOut::check(cart, None).expect("a sound check-out");
         let order = self.decide(&check_out).expect("nothing changed").order.id;
         let held = vec![0; lines.len()];
         self.sales.push((order, Sale { lines, held, state: State::Unpaid }));
@@ -389,6 +406,7 @@ impl Simulation {
 
     /// At the end the whole log is folded, and every order is compared with its rows.
     fn finish(self) {
+        self.compare_demand();
         let mut of_order = BTreeMap::<OrderId, Vec<LogEntry>>::new();
         for (product, rows) in &self.folds {
             let mut fold = Fold::default();
