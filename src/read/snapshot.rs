@@ -4,18 +4,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{order, order_item, payment, product, stock, stock_transaction};
+use entity::{order, order_item, payment, product, shipment, shipment_item, stock, stock_transaction};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     AccessMode, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IsolationLevel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, TransactionTrait,
+    IsolationLevel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, TransactionTrait,
 };
 
 use crate::database::bulk::among;
 use crate::database::error::Error;
 use domain::audit::LogEntry;
-use domain::id::{OrderId, ProductId};
+use domain::id::{OrderId, OrderItemId, ProductId};
 use domain::order::Order;
 use domain::payment::Payment;
 use domain::product::Product;
@@ -46,6 +46,8 @@ pub struct OrderPage {
     pub payments: HashMap<OrderId, Vec<Payment>>,
     /// Their rows of the log, by product and `sequence`.
     pub log: HashMap<OrderId, Vec<LogEntry>>,
+    /// What their shipments have of each item.
+    pub shipped: BTreeMap<OrderItemId, i64>,
 }
 
 impl Snapshot {
@@ -193,6 +195,7 @@ impl Snapshot {
             let payment = rows::payment(row)?;
             page.payments.entry(payment.order).or_default().push(payment);
         }
+        page.shipped = self.shipped(&ids).await?;
         let log = log_entries()
             .filter(among(backend, stock_transaction::Column::OrderId, &ids))
             .order_by_asc(stock_transaction::Column::ProductId)
@@ -204,6 +207,26 @@ impl Snapshot {
             }
         }
         Ok(page)
+    }
+}
+
+impl Snapshot {
+    /// What the shipments of these orders have of each item.
+    async fn shipped(&self, orders: &[Uuid]) -> Result<BTreeMap<OrderItemId, i64>, Error> {
+        use shipment_item::Column::{OrderItemId as Item, Quantity, ShipmentId};
+        let of_orders = shipment::Entity::find()
+            .select_only()
+            .column(shipment::Column::Id)
+            .filter(among(self.0.get_database_backend(), shipment::Column::OrderId, orders))
+            .into_query();
+        let query = shipment_item::Entity::find()
+            .select_only()
+            .column(Item)
+            .column_as(Quantity.sum(), "units")
+            .filter(ShipmentId.in_subquery(of_orders))
+            .group_by(Item);
+        let found: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;
+        Ok(found.into_iter().map(|(item, units)| (OrderItemId(item), units)).collect())
     }
 }
 

@@ -39,7 +39,7 @@ pub use import_row::{ImportRow, ImportedRow, RowResult, RowTask};
 pub use recover_payment::{ClaimPayment, DeferPayment};
 pub use sandbox::{CancelCharge, RecordCharge};
 pub use settle_payment::{Paid, PayAnswer, SettlePayment, Settled};
-pub use ship_order::ShipOrder;
+pub use ship_order::{ItemQuantity, ShipOrder};
 pub use update_cart::{CartChange, UpdateCart};
 pub use update_product::{ProductChanges, UpdateProduct};
 

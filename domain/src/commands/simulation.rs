@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::actor::Actor;
-use crate::audit::{Fold, LogEntry, compare_order};
+use crate::audit::{Fold, LogEntry, compare_order, compare_shipments};
 use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
 use crate::order::CancelReason;
 use crate::payment::{Method, Outcome};
@@ -21,6 +21,7 @@ use crate::world::Tables;
 use super::*;
 
 mod carts;
+mod parcels;
 
 /// Steps of all shops together, unless `ONHAND_STEPS` says otherwise: ten million take some minutes.
 const ALL_STEPS: usize = 300_000;
@@ -68,6 +69,7 @@ struct Goods {
 struct Sale {
     lines: Vec<(usize, i32)>,
     held: Vec<i32>,
+    shipped: Vec<i32>,
     state: State,
 }
 
@@ -216,8 +218,8 @@ impl Simulation {
         let lines = self.carts[which].1.take().unwrap_or_default();
         let check_out = CheckOut::check(cart, None).expect("a sound check-out");
         let order = self.decide(&check_out).expect("nothing changed").order.id;
-        let held = vec![0; lines.len()];
-        self.sales.push((order, Sale { lines, held, state: State::Unpaid }));
+        let (held, shipped) = (vec![0; lines.len()], vec![0; lines.len()]);
+        self.sales.push((order, Sale { lines, held, shipped, state: State::Unpaid }));
     }
 
     fn any_sale(&mut self) -> Option<usize> {
@@ -292,20 +294,6 @@ impl Simulation {
         if cancelled.is_ok() {
             self.sales[i].1.held.fill(0);
             self.sales[i].1.state = State::Cancelled;
-        }
-    }
-
-    fn ship(&mut self) {
-        let Some(i) = self.any_sale() else { return };
-        let (order, sale) = self.sales[i].clone();
-        let shipped = self.decide(&ShipOrder::check(order, None, None).expect("a sound request"));
-        assert_eq!(shipped.is_ok(), sale.state == State::Paid, "{sale:?}: {shipped:?}");
-        if shipped.is_ok() {
-            for ((product, _), held) in sale.lines.iter().zip(&sale.held) {
-                self.goods[*product].total -= held;
-            }
-            self.sales[i].1.held.fill(0);
-            self.sales[i].1.state = State::Shipped;
         }
     }
 
@@ -425,6 +413,7 @@ impl Simulation {
             let payments: Vec<_> = self.tables.payments.rows().map(|(_, p)| p).filter(|p| p.order == *id).collect();
             let rows = of_order.remove(id).unwrap_or_default();
             assert_eq!(compare_order(order, &payments, &rows), Vec::<String>::new());
+            assert_eq!(compare_shipments(order, &self.in_shipments(*id)), Vec::<String>::new());
         }
         assert!(of_order.is_empty());
     }
