@@ -30,6 +30,8 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
     /// Maximum number of commands that wait for the writer.
     pub max_queued: usize,
     /// How long a command may wait for its turn; after that it is not executed.
@@ -41,7 +43,14 @@ impl Settings {
     #[must_use]
     pub const fn of(times: PaymentTimeouts) -> Self {
         let public_stock = PublicStock::Exact;
-        Self { times, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+        Self {
+            times,
+            public_stock,
+            has_sandbox: false,
+            is_compatible_with_0_1: false,
+            max_queued: MAX_QUEUED,
+            max_wait: MAX_WAIT,
+        }
     }
 }
 
@@ -70,6 +79,8 @@ pub struct Shared {
     pub payments: Payments,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
     /// The source of the time.
     pub clock: Clock,
     /// Ends the process when a task ends that the server cannot do without.
@@ -83,7 +94,7 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox, max_queued, max_wait } = settings;
+        let Settings { times, public_stock, has_sandbox, is_compatible_with_0_1, max_queued, max_wait } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -97,7 +108,7 @@ impl App {
         let (writer, task) =
             Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
-        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
+        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox, is_compatible_with_0_1 };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
         let task = supervisor.watch("the writer", task);
         supervisor.watch("the announcer", joined(announcer));
@@ -111,6 +122,7 @@ impl App {
             feed_age,
             payments,
             public_stock,
+            is_compatible_with_0_1,
             clock,
             supervisor,
             tasks,

@@ -11,7 +11,7 @@ use super::demo;
 use super::runtime::Runtime;
 use super::signals::{Force, Shutdown};
 use crate::app::{App, Settings};
-use crate::config::{CommandLine, LimitSettings, Serve, SizeLimits};
+use crate::config::{CommandLine, EarlierRelease, LimitSettings, Serve, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
 use crate::writer::retention::{self, Lifetimes};
@@ -52,6 +52,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
         max_queued: limits.sizes.queued,
+        is_compatible_with_0_1: serve.compatible_with == Some(EarlierRelease::V0_1),
         ..Settings::of(serve.payment)
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };

@@ -34,7 +34,7 @@ pub use listen::{Host, ListenAddress};
 pub use origin::Origin;
 pub use payment::PaymentTimeouts;
 pub use removed::removed;
-pub use serve::{LogFormat, Serve};
+pub use serve::{EarlierRelease, LogFormat, Serve};
 pub use timeouts::Timeouts;
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
 

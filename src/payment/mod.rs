@@ -8,6 +8,7 @@
 //! | what a gateway is | [`gateway`] |
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
+//! | `capturePayment`, `voidPayment`, `refundPayment`: begin, ask, settle | [`operate`](Payments::operate), `operation_recovery` |
 //! | payments whose outcome is open: when they are polled, and when they are voided | [`recover`], `Step` in `recovery` |
 //! | results, whichever way they come | [`results::Results`] |
 //! | the rules: what a result does to the payment, the order and its units | `domain::commands`: [`BeginPayment`], [`SettlePayment`] |
@@ -19,6 +20,8 @@ pub mod gateway;
 pub mod sandbox;
 
 mod manual;
+mod operate;
+mod operation_recovery;
 mod pay;
 mod recovery;
 mod registry;
@@ -32,10 +35,12 @@ use crate::clock::Clock;
 use crate::config::PaymentTimeouts;
 use crate::read::Store;
 use crate::writer::Writer;
+use domain::rejection::Rejection;
 
 use registry::{GatewayContext, Gateways, Registration};
 use results::Results;
 
+pub use operate::{Operate, OperateRequest};
 pub use pay::{CallResult, PayRequest};
 pub use recovery::recover;
 pub use registry::EnabledGateway;
@@ -63,6 +68,8 @@ pub struct PaymentSettings {
     pub times: PaymentTimeouts,
     /// Whether gateways for development are enabled.
     pub has_development_gateways: bool,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
 }
 
 /// Makes payments: [`pay`](Self::pay) for `payOrder`, [`recover`] in the background. Cheap to clone.
@@ -75,6 +82,7 @@ pub struct Payments {
     results: Results,
     gateways: Gateways,
     times: PaymentTimeouts,
+    is_compatible_with_0_1: bool,
 }
 
 impl Payments {
@@ -89,7 +97,20 @@ impl Payments {
             results: results.clone(),
         };
         let gateways = Gateways::build(&context, settings.has_development_gateways);
-        Self { store, writer, clock, tasks, results, gateways, times: settings.times }
+        let PaymentSettings { times, is_compatible_with_0_1, .. } = settings;
+        Self { store, writer, clock, tasks, results, gateways, times, is_compatible_with_0_1 }
+    }
+
+    /// Refuses what release 0.1 could not read, while replicas of it may still run.
+    ///
+    /// # Errors
+    /// `INVALID_STATE`.
+    pub fn may_write_new_states(&self) -> Result<(), Rejection> {
+        if self.is_compatible_with_0_1 {
+            let message = "Not while the servers are being upgraded (ONHAND_COMPATIBLE_WITH=0.1). Nothing was changed.";
+            return Err(Rejection::invalid_state(message));
+        }
+        Ok(())
     }
 
     /// Returns the enabled gateway of this name, or the default gateway if none is named.

@@ -96,12 +96,14 @@ pub struct Wanted {
     pub documents: Limits,
     /// How long a command may wait for its turn.
     pub max_wait: Duration,
+    /// Whether servers of release 0.1 may run beside it.
+    pub compatible: bool,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
-        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT }
+        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT, compatible: false }
     }
 }
 
@@ -221,7 +223,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, transport, documents, max_wait } = wanted;
+        let Wanted { times, access, transport, documents, max_wait, compatible } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -236,6 +238,7 @@ impl Shop {
             times,
             public_stock: access.public_stock,
             has_sandbox: access.sandbox.unwrap_or(is_development),
+            is_compatible_with_0_1: compatible,
             max_queued: MAX_QUEUED,
             max_wait,
         };

@@ -36,25 +36,26 @@ pub struct ShipOrder {
 }
 
 impl ShipOrder {
-    /// Checks what can be checked without looking at the order.
+    /// Ships all that is left. Checks what can be checked without looking at the order.
     ///
     /// # Errors
-    /// A carrier or tracking number that is not acceptable; a list of items that is empty or names one twice.
-    pub fn check(
-        order: OrderId,
-        items: Option<Vec<ItemQuantity>>,
-        carrier: Option<&str>,
-        tracking_number: Option<&str>,
-    ) -> Result<Self, Rejections> {
-        if let Some(items) = &items {
-            must_be_named_once(items)?;
-        }
+    /// A carrier or tracking number that is not acceptable.
+    pub fn check(order: OrderId, carrier: Option<&str>, tracking_number: Option<&str>) -> Result<Self, Rejections> {
         Ok(Self {
             order,
-            items,
+            items: None,
             carrier: text::optional_line("carrier", carrier, text::MAX_REFERENCE_LENGTH)?,
             tracking_number: text::optional_line("trackingNumber", tracking_number, text::MAX_REFERENCE_LENGTH)?,
         })
+    }
+
+    /// Ships these items only.
+    ///
+    /// # Errors
+    /// A list that is empty or names an item twice.
+    pub fn with_items(self, items: Vec<ItemQuantity>) -> Result<Self, Rejections> {
+        must_be_named_once(&items)?;
+        Ok(Self { items: Some(items), ..self })
     }
 
     /// Returns how many units of each item are shipped.

@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, InputType, Object, SimpleObject};
 
 use crate::app::App;
 use crate::database::error::Error;
-use crate::graphql::error::{UserError, refusable, user_errors};
+use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::{MAX_IDS, at_most, fits, id, idempotency_key};
 use crate::graphql::{Viewer, viewer};
 use crate::payment::PayRequest;
@@ -16,6 +16,7 @@ use domain::order::OrderRecord;
 use domain::world::idempotency::{Key, Keyed, Once, Repeatable};
 
 use super::payment::{Payment, PaymentMethod};
+use super::payment_mutations::{OrderItemQuantityInput, encode};
 use super::types::{CancelReason, Order};
 
 /// Maximum length of a token, and of the name of a gateway, in characters.
@@ -49,7 +50,7 @@ pub struct PayOrderInput {
     /// The name of the gateway. Default: "manual", which records money taken elsewhere, for example in cash; staff only.
     /// "sandbox" does what its token says; development only.
     gateway: Option<String>,
-    /// How the gateway charges.
+    /// How the gateway charges. With AUTHORIZE the money is only reserved: capture or void the payment later.
     #[graphql(default_with = "PaymentMethod::Purchase")]
     method: PaymentMethod,
     /// What the gateway's own client library handed to the front end, for example "succeed" for "sandbox". At most 4,096
@@ -89,15 +90,6 @@ pub struct ShipOrderInput {
     idempotency_key: Option<String>,
 }
 
-/// Units of one item of an order.
-#[derive(Debug, InputObject)]
-pub struct OrderItemQuantityInput {
-    /// The item.
-    order_item_id: ID,
-    /// How many units.
-    quantity: i32,
-}
-
 /// The result of a mutation of an order.
 #[derive(Debug, SimpleObject)]
 pub struct OrderPayload {
@@ -107,15 +99,15 @@ pub struct OrderPayload {
     user_errors: Vec<UserError>,
 }
 
-/// The result of `payOrder`.
+/// The result of `payOrder`, `capturePayment`, `voidPayment` and `refundPayment`.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentPayload {
-    /// The payment. Null if none was begun.
-    payment: Option<Payment>,
+    /// The payment. Null if nothing was begun.
+    pub(super) payment: Option<Payment>,
     /// The order after the mutation. Null if there is no such order, or if it is not yours.
-    order: Option<Order>,
-    /// Why nothing was charged, or PAYMENT_IN_PROGRESS for another payment of the order. Empty if it was charged or is open.
-    user_errors: Vec<UserError>,
+    pub(super) order: Option<Order>,
+    /// Why no money moved, or PAYMENT_IN_PROGRESS for what is under way. Empty if it moved, or if a new payment is open.
+    pub(super) user_errors: Vec<UserError>,
 }
 
 /// Mutations of orders.
@@ -170,16 +162,7 @@ impl OrderMutations {
             by: who.into(),
         };
         Ok(match refusable(app.payments.pay(request).await)? {
-            Ok(paid) => {
-                // Those who may not use the order are told nothing of it, nor of the payment.
-                let payment = paid.payment().cloned();
-                let order = viewer::usable_order(context, Some(Arc::new(paid.record)));
-                PaymentPayload {
-                    payment: payment.filter(|_| order.is_some()).map(Payment),
-                    order: order.map(Order),
-                    user_errors: user_errors(paid.errors),
-                }
-            }
+            Ok(paid) => encode(context, paid),
             Err(user_errors) => {
                 let order = viewer::order(context, order).await?;
                 PaymentPayload { payment: None, order: order.map(Order), user_errors }
@@ -188,8 +171,8 @@ impl OrderMutations {
     }
 
     /// Cancels an order and releases exactly the units that it still holds; what was shipped stays shipped. An order that is wholly
-    /// shipped cannot be cancelled. It moves no money: what was taken for a paid order is sent back by a refund, also after the
-    /// order is cancelled.
+    /// shipped cannot be cancelled. It moves no money: `refundPayment` sends back what was taken for a paid order, before or after
+    /// it is cancelled.
     ///
     /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, PAYMENT_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED.
     async fn cancel_order(
@@ -216,8 +199,13 @@ impl OrderMutations {
         Viewer::of(context).must_be_staff()?;
         let key = key_of(context, "shipOrder", input.idempotency_key.as_ref(), &input.order_id, &input)?;
         let (carrier, number) = (input.carrier.as_deref(), input.tracking_number.as_deref());
-        let items = input.items.as_deref().map(quantities).transpose()?;
-        let command = ShipOrder::check(id(&input.order_id)?, items, carrier, number);
+        let mut command = ShipOrder::check(id(&input.order_id)?, carrier, number);
+        if let Some(items) = &input.items {
+            let items = quantities(items)?;
+            // Release 0.1 cannot read an order that is shipped in parts.
+            let may_ship = context.data_unchecked::<App>().payments.may_write_new_states();
+            command = may_ship.map_err(Into::into).and(command).and_then(|command| command.with_items(items));
+        }
         submit(context, key, command.map_err(Error::Refused)).await
     }
 }
@@ -239,7 +227,7 @@ fn key_of<I: InputType>(
     named: &ID,
     input: &I,
 ) -> async_graphql::Result<Option<Key>> {
-    idempotency_key(Viewer::of(context), mutation, key, Some(named), input)
+    idempotency_key(context, mutation, key, Some(named), input)
 }
 
 /// Submits a command and encodes its order. Only the answer to a repeated request is read from the database.
