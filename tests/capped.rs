@@ -171,6 +171,7 @@ async fn no_subscription_shows_more_than_the_cap() {
 async fn no_path_shows_the_log() {
     let Counter { shop, staff, ada, mug, order } = counter().await;
     let log = "transactions { nodes { quantity } }";
+    let (past, holders) = ("asOf(time: \"2999-12-31T00:00:00Z\") { total }", "allocations { nodes { quantity } }");
     let rows = "stockTransactions { nodes { quantity } }";
     let row = staff.data("{ stockTransactions { nodes { id } } }", json!({})).await;
     let row = row["stockTransactions"]["nodes"][0]["id"].clone();
@@ -179,6 +180,8 @@ async fn no_path_shows_the_log() {
     for (query, id) in [
         (format!("query($id: ID!) {{ stock(productId: $id) {{ {log} }} }}"), &mug),
         (format!("query($id: ID!) {{ stocks(productIds: [$id]) {{ {log} }} }}"), &mug),
+        (format!("query($id: ID!) {{ stock(productId: $id) {{ {past} }} }}"), &mug),
+        (format!("query($id: ID!) {{ product(by: {{ id: $id }}) {{ stock {{ {holders} }} }} }}"), &mug),
         (format!("query($id: ID!) {{ product(by: {{ id: $id }}) {{ stock {{ {log} }} }} }}"), &mug),
         (format!("query($id: ID!) {{ node(id: $id) {{ {node} }} }}"), &mug),
         (format!("query($id: ID!) {{ node(id: $id) {{ {node} }} }}"), &order["id"]),

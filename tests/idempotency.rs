@@ -142,7 +142,9 @@ async fn an_open_payment_answers_under_its_key_once_it_is_settled() {
 
 async fn round(shop: &Shop, cart_lifetime: Duration) {
     let lifetimes = Lifetimes::with_carts(cart_lifetime);
-    retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new()).await.expect("a round");
+    retention::round((&shop.app.writer, &shop.app.store), &shop.app.clock, &lifetimes, &CancellationToken::new())
+        .await
+        .expect("a round");
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn the_rights_that_the_page_grants_are_enough_to_serve() {
     everything_happens(&shop).await;
     let lifetimes = Lifetimes { change: Duration::ZERO, ..Lifetimes::with_carts(Duration::ZERO) };
     shop.advance(EXPIRED_CART_LIFETIME + KEY_LIFETIME);
-    retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new())
+    retention::round((&shop.app.writer, &shop.app.store), &shop.app.clock, &lifetimes, &CancellationToken::new())
         .await
         .expect("the rights to delete what is over");
     for forbidden in ["CREATE TABLE mine ()", "TRUNCATE stock", "DELETE FROM stock_transaction", "DROP TABLE cart"] {

@@ -16,6 +16,8 @@ enum Followed {
     Stock,
     /// Stock with something of the product: such results are each subscriber's own.
     OwnStock,
+    /// Only whether it can be bought: such results are each subscriber's own.
+    Availability,
     Order,
     Log,
 }
@@ -24,7 +26,7 @@ impl Followed {
     /// The steps in their order, and whether the present state is read by then.
     fn steps(self) -> Vec<(Point, bool)> {
         let (registered, read) = match self {
-            Self::Stock | Self::OwnStock => (Point::StockRegistered, Point::StockRead),
+            Self::Stock | Self::OwnStock | Self::Availability => (Point::StockRegistered, Point::StockRead),
             Self::Order => (Point::OrderRegistered, Point::OrderRead),
             Self::Log => (Point::LogRegistered, Point::LogRead),
         };
@@ -45,6 +47,9 @@ impl Followed {
         match self {
             Self::Stock => "subscription($id: ID!) { stockChanged(productIds: [$id]) { version } }",
             Self::OwnStock => "subscription($id: ID!) { stockChanged(productIds: [$id]) { version product { sku } } }",
+            Self::Availability => {
+                "subscription($id: ID!) { availabilityChanged(productIds: [$id]) { from to version } }"
+            }
             Self::Order => "subscription($id: ID!) { orderChanged(id: $id) { payment shipping } }",
             Self::Log => {
                 "subscription($id: ID!, $after: String) { stockTransactionAdded(filter: { productIds: [$id] }, after: $after) \
@@ -74,6 +79,11 @@ impl Followed {
         match (self, to) {
             (Self::Order, 2) => assert_eq!(by.pay(id).await, paid("SUCCEEDED", "PAID", &[])),
             (Self::Order, _) => assert!(codes(&by.ship(id).await).is_empty()),
+            (Self::Availability, _) => {
+                // Of its only unit; then it is there again.
+                let action = if to == 2 { "DECREMENT" } else { "INCREMENT" };
+                assert!(codes(&by.adjust(id, action, 1).await).is_empty());
+            }
             (Self::Stock | Self::OwnStock | Self::Log, _) => {
                 assert!(codes(&by.adjust(id, "INCREMENT", 1).await).is_empty());
             }
@@ -90,6 +100,11 @@ impl Followed {
         let told = socket.data("it").await;
         let number = match self {
             Self::Stock | Self::OwnStock => told["stockChanged"]["version"].as_i64(),
+            Self::Availability => {
+                let change = &told["availabilityChanged"];
+                assert_ne!(change["from"], change["to"], "{change}");
+                change["version"].as_i64()
+            }
             Self::Log => told["stockTransactionAdded"]["node"]["sequence"].as_i64(),
             Self::Order => {
                 let order = &told["orderChanged"];
@@ -163,6 +178,11 @@ async fn stock_that_changes_at_any_step_of_subscribing_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stock_that_nobody_else_follows_in_this_way_is_told() {
     at_each_step(Followed::OwnStock).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn availability_that_changes_at_any_step_of_subscribing_is_told() {
+    at_each_step(Followed::Availability).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

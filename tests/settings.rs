@@ -46,6 +46,7 @@ fn example(setting: &Arg, file: &Path) -> String {
         "allowed-origins" => "https://shop.example,https://other.example".to_owned(),
         "trusted-proxies" => "10.0.0.0/8,::1".to_owned(),
         "demo" | "sandbox" | "explore" => "true".to_owned(),
+        "unpaid-order-expiry" => "24h".to_owned(),
         "rate-staff" | "sockets-per-staff" => "1000".to_owned(),
         "secret" | "secret-previous" | "metrics-token" | "database-password" | "issuer" | "audience" => LONG.to_owned(),
         _ => {

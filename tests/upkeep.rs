@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::id::ProductId;
-use entity::{cart, cart_item, idempotency_key};
+use entity::{cart, cart_item, idempotency_key, stock_demand};
 use futures_util::future::join_all;
 use onhand::clock::Clock;
 use onhand::writer::retention::{self, EXPIRED_CART_LIFETIME, Lifetimes};
@@ -27,7 +27,9 @@ const REST_OF_MONTH: Duration = Duration::from_hours(29 * 24);
 const MANY: u64 = 3_001;
 
 async fn round(shop: &Shop, lifetimes: Lifetimes) {
-    retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new()).await.expect("a round");
+    retention::round((&shop.app.writer, &shop.app.store), &shop.app.clock, &lifetimes, &CancellationToken::new())
+        .await
+        .expect("a round");
 }
 
 async fn count<E: EntityTrait>(shop: &Shop) -> u64
@@ -60,6 +62,12 @@ async fn make_many(shop: &Shop, product: ProductId, status: &str) {
         keys.push(key.into_active_model());
     }
     let db = shop.database();
+    if status == "open" {
+        let in_carts = i64::try_from(MANY).expect("few");
+        let demand =
+            stock_demand::Model { product_id: product.0, batch: Uuid::new_v4(), in_carts, in_unpaid_orders: 0 };
+        stock_demand::Entity::insert(demand.into_active_model()).exec_without_returning(db).await.expect("a demand");
+    }
     cart::Entity::insert_many(carts).exec_without_returning(db).await.expect("carts");
     cart_item::Entity::insert_many(items).exec_without_returning(db).await.expect("items");
     idempotency_key::Entity::insert_many(keys).exec_without_returning(db).await.expect("keys");
@@ -146,6 +154,7 @@ async fn tables_stay_bounded_under_load() {
         .collect();
     make_many(&shop, mug.parse().expect("an id"), "open").await;
     let none = Lifetimes {
+        unpaid_order: None,
         open_cart: Duration::ZERO,
         expired_cart: Duration::ZERO,
         key: Duration::ZERO,
@@ -168,6 +177,8 @@ async fn tables_stay_bounded_under_load() {
         let row = shop.database().query_one_raw(statement).await.expect("an answer").expect("a row");
         assert_eq!(row.try_get::<i64>("", "left").expect("a count"), 0);
     }
+    let demand = stock_demand::Entity::find().filter(stock_demand::Column::Batch.ne(Uuid::nil()));
+    assert!(demand.count(shop.database()).await.expect("a count") <= 1, "what batches added is merged");
     assert_eq!(shop.stock(&mug).await.0, i64::try_from(made).expect("a count"), "nothing else went with them");
     Arc::try_unwrap(shop).unwrap_or_else(|_| panic!("everybody is done")).close().await;
 }
@@ -180,7 +191,7 @@ async fn the_key_of_an_open_payment_is_kept() {
     let input = json!({ "orderId": order, "gateway": "sandbox", "token": "never", "idempotencyKey": "K" });
     let open = shop.pay_with(input.clone()).await;
     assert_eq!(open["payment"]["status"], "IN_PROGRESS");
-    let none = Lifetimes { key: Duration::ZERO, ..Lifetimes::with_carts(MONTH) };
+    let none = Lifetimes { unpaid_order: None, key: Duration::ZERO, ..Lifetimes::with_carts(MONTH) };
     round(&shop, none).await;
     let again = shop.pay_with(input).await;
     assert_eq!((codes(&again), &again["payment"]["id"]), (vec!["PAYMENT_IN_PROGRESS"], &open["payment"]["id"]));
@@ -221,7 +232,7 @@ async fn the_key_of_an_open_payment_is_still_there_when_it_is_settled() {
     let input = json!({ "orderId": order, "gateway": "sandbox", "token": "error:declined", "idempotencyKey": "K" });
     let open = shop.pay_with(input.clone()).await;
     assert_eq!(open["payment"]["status"], "IN_PROGRESS");
-    let none = Lifetimes { key: Duration::ZERO, ..Lifetimes::with_carts(MONTH) };
+    let none = Lifetimes { unpaid_order: None, key: Duration::ZERO, ..Lifetimes::with_carts(MONTH) };
     round(&shop, none).await;
     assert_eq!(count::<idempotency_key::Entity>(&shop).await, 1);
     shop.advance(patient_times().pay_lease);

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::id::ProductId;
-use super::order::{Order, PaymentStatus, ShippingStatus, Status};
+use super::id::{OrderItemId, ProductId};
+use super::order::{Item, Order, PaymentStatus, ShippingStatus, Status};
 use super::payment::{Payment, Status as Attempt};
 use super::stock::{Action, Movement, Numbers, Stock};
 use super::transaction::StockTransaction;
@@ -152,6 +152,30 @@ pub fn compare_order(order: &Order, payments: &[&Payment], log: &[LogEntry]) -> 
     }
     if let Some(product) = of_product.keys().next() {
         differences.push(format!("{}: the log moves {product}, which it has no item of", order.id));
+    }
+    differences
+}
+
+/// Compares an order with what its shipments have of each item.
+#[must_use]
+pub fn compare_shipments(order: &Order, in_shipments: &BTreeMap<OrderItemId, i64>) -> Vec<String> {
+    let shipments_of = |item: &Item| in_shipments.get(&item.id).copied().unwrap_or_default();
+    let differ = order.items.iter().filter(|item| shipments_of(item) != i64::from(item.shipped));
+    let mut differences: Vec<String> = differ
+        .map(|item| {
+            let shipments = shipments_of(item);
+            format!("{}: {} shipped {}, the shipments have {shipments}", order.id, item.id, item.shipped)
+        })
+        .collect();
+    let has_shipped = order.items.iter().any(|item| item.shipped > 0);
+    let is_done = order.items.iter().all(|item| item.left_to_ship() == 0);
+    let is_right = match order.shipping {
+        ShippingStatus::Unfulfilled => !has_shipped,
+        ShippingStatus::PartiallyFulfilled => has_shipped,
+        ShippingStatus::Fulfilled => has_shipped && is_done,
+    };
+    if !is_right {
+        differences.push(format!("{}: is {}, which its items are not", order.id, order.shipping.as_str()));
     }
     differences
 }

@@ -11,6 +11,7 @@ pub mod client;
 mod codes;
 pub mod commands;
 mod confusables;
+pub mod demand;
 pub mod id;
 pub mod money;
 pub mod order;

@@ -224,6 +224,18 @@ impl Order {
         Ok(())
     }
 
+    /// Cancels the order for good: what has not been shipped never will be. Its items hold nothing any more.
+    pub fn cancel(&mut self, reason: CancelReason, note: Option<String>, now: Time) {
+        for item in &mut self.items {
+            item.cancelled = item.quantity - item.shipped;
+        }
+        self.status = Status::Cancelled;
+        self.cancel_reason = Some(reason);
+        self.cancel_note = note;
+        self.held_until = None;
+        self.touch(now);
+    }
+
     /// Tells how much of the goods has left, by the units of the items.
     #[must_use]
     pub fn shipped_so_far(&self) -> ShippingStatus {

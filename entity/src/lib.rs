@@ -19,4 +19,5 @@ pub mod sandbox_operation;
 pub mod shipment;
 pub mod shipment_item;
 pub mod stock;
+pub mod stock_demand;
 pub mod stock_transaction;

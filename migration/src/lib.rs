@@ -15,6 +15,7 @@ mod m20261126_000008_decline_code;
 mod m20261128_000011_log_filters;
 mod m20261128_000012_order_life;
 mod m20261128_000013_one_payment;
+mod m20261128_000014_demand;
 mod m20261128_000016_holds;
 
 /// Every change, in order.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000011_log_filters::Migration),
             Box::new(m20261128_000012_order_life::Migration),
             Box::new(m20261128_000013_one_payment::Migration),
+            Box::new(m20261128_000014_demand::Migration),
             Box::new(m20261128_000016_holds::Migration),
         ]
     }

@@ -11,10 +11,10 @@ use super::demo;
 use super::runtime::Runtime;
 use super::signals::{Force, Shutdown};
 use crate::app::{App, Settings};
-use crate::config::{CommandLine, EarlierRelease, LimitSettings, SizeLimits};
+use crate::config::{CommandLine, EarlierRelease, LimitSettings, Serve, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
-use crate::writer::retention;
+use crate::writer::retention::{self, Lifetimes};
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
 /// connections that are about to end.
@@ -65,7 +65,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         }
         let demo_products = if serve.demo.unwrap_or(is_development) { demo::fill(&app).await? } else { 0 };
         let explore = access.explore.unwrap_or(is_development);
-        supervise(&app, serve.cart_days, stop);
+        supervise(&app, serve, stop);
         let config = HttpConfig { authenticator, explore, documents: limits.documents, transport };
         let server = startup.serve(app, config)?;
         banner.started(line, Started { address, is_development, explore, demo_products });
@@ -83,9 +83,11 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
 }
 
 /// Starts what a server does besides answering. It stops when one of its tasks ends too early.
-fn supervise(app: &App, cart_days: u32, stop: &CancellationToken) {
-    let cart_lifetime = Duration::from_hours(u64::from(cart_days) * 24);
-    let retention = retention::run_retention(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
+fn supervise(app: &App, serve: &Serve, stop: &CancellationToken) {
+    let carts = Lifetimes::with_carts(Duration::from_hours(u64::from(serve.cart_days) * 24));
+    let lifetimes = Lifetimes { unpaid_order: serve.unpaid_order_expiry, ..carts };
+    let by = (app.writer.clone(), app.store.clone());
+    let retention = retention::run_retention(by, app.clock.clone(), lifetimes, stop.clone());
     app.supervisor.spawn("recovery", stop, payment::recover(app.payments.clone(), stop.clone()));
     app.supervisor.spawn("holds", stop, payment::holds::end_holds(app.holds.clone(), stop.clone()));
     app.supervisor.spawn("retention", stop, retention);

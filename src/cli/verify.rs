@@ -11,7 +11,7 @@ use super::progress;
 use crate::database::error::Error;
 use crate::database::{self, corruption, open_read_only};
 use crate::read::Snapshot;
-use domain::audit::{Fold, compare_holds, compare_order};
+use domain::audit::{Fold, compare_holds, compare_order, compare_shipments};
 use domain::id::ProductId;
 use domain::stock::Stock;
 
@@ -114,10 +114,12 @@ async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> R
             let payments: Vec<_> = page.payments.get(&order.id).into_iter().flatten().collect();
             let log = page.log.get(&order.id).map_or(&[][..], Vec::as_slice);
             report.add(compare_order(order, &payments, log));
+            report.add(compare_shipments(order, &page.shipped));
         }
         report.orders += page.orders.len() as u64;
         bar.inc(page.orders.len() as u64);
     }
+    report.add(snapshot.demand_differences().await?);
     report.add(snapshot.missing().await?);
     bar.finish_and_clear();
     Ok(())

@@ -1,6 +1,7 @@
 //! The settings of the server besides its limits: where it listens, for whom, and what it logs. It opens nothing.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -12,6 +13,8 @@ use super::values::{log_filter, shown, switch, within};
 
 /// Lifetimes of a cart that can be set, in days.
 const CART_DAYS: RangeInclusive<u32> = 1..=3_650;
+/// Lifetimes of an unpaid order that can be set.
+const ORDER_EXPIRY: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(30 * 24);
 
 /// Settings of the server.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +56,11 @@ pub struct Serve {
     /// Days without a change after which a cart expires. A week later it is deleted.
     #[arg(long, env = "ONHAND_CART_DAYS", value_name = shown(&CART_DAYS), default_value_t = 30, value_parser = within(CART_DAYS), global = true)]
     pub cart_days: u32,
+
+    /// Time without a change after which an unpaid order is cancelled, with the reason `EXPIRED`: since it was placed, or since
+    /// a payment of it failed. One whose payment is in progress never is. Without a value: never.
+    #[arg(long, env = "ONHAND_UNPAID_ORDER_EXPIRY", value_name = shown(&ORDER_EXPIRY), value_parser = within(ORDER_EXPIRY), global = true)]
+    pub unpaid_order_expiry: Option<Duration>,
 
     /// The release whose servers still run on the same database during a rolling upgrade. Nothing is then written that it cannot
     /// read: authorizing, capturing, voiding, refunding and shipping in parts are refused. Unset once all servers are of this release.

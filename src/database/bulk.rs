@@ -5,7 +5,7 @@
 
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::extension::postgres::PgFunc;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoActiveModel,
     Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter,
@@ -52,7 +52,8 @@ impl<'a> Bulk<'a> {
         Self { tx, together: Together::default() }
     }
 
-    fn is_postgres(&self) -> bool {
+    /// Whether many writers share the database.
+    pub fn is_postgres(&self) -> bool {
         self.tx.get_database_backend() == DbBackend::Postgres
     }
 
@@ -108,6 +109,35 @@ impl<'a> Bulk<'a> {
         E::Model: IntoActiveModel<E::ActiveModel>,
     {
         self.change::<E>(columns, rows, Together::put::<E>).await
+    }
+
+    /// Adds to these columns of rows that are there, on SQLite; otherwise, and on PostgreSQL, adds the rows, which nobody else
+    /// adds.
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub async fn add<E>(&mut self, columns: &[E::Column], rows: impl IntoIterator<Item = E::Model>) -> Result<(), DbErr>
+    where
+        E: EntityTrait,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+    {
+        if self.is_postgres() {
+            return self.insert::<E>(rows).await;
+        }
+        let mut rows: Vec<E::Model> = rows.into_iter().collect();
+        let sum = |column: &E::Column| {
+            let new = Expr::col((Alias::new("excluded"), *column));
+            (*column, Expr::col((E::default(), *column)).add(new))
+        };
+        let keys = || E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        while !rows.is_empty() {
+            let next = rows.split_off(group(DbBackend::Sqlite, rows.len(), E::Column::iter().count()));
+            let set = OnConflict::columns(keys()).values(columns.iter().map(sum)).to_owned();
+            let added = rows.into_iter().map(|row| row.into_active_model().reset_all());
+            E::insert_many(added).on_conflict(set).exec_without_returning(self.tx).await?;
+            rows = next;
+        }
+        Ok(())
     }
 
     async fn change<E>(

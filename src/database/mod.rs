@@ -5,6 +5,7 @@
 pub mod bounded;
 pub mod bulk;
 pub mod commit_token;
+pub mod demand;
 pub mod error;
 pub mod load;
 pub mod lock_conflicts;

@@ -1,5 +1,6 @@
-//! Deletes what is over: idempotency keys after their time, carts that nobody came back for, and what replicas have told
-//! each other. A statement takes a bounded number of rows, so that whoever sells never waits for more than one of them.
+//! Deletes what is over: idempotency keys after their time, carts a while after they expired, and what replicas have told each
+//! other; and merges what batches added to the demand. A statement takes a bounded number of rows, so that whoever sells never
+//! waits for more than one of them.
 //!
 //! On PostgreSQL it has a connection of its own and leaves out what somebody else holds; on SQLite the writer runs it
 //! between two batches, for there is only one connection that writes. No command decides about any of this: nothing that
@@ -15,7 +16,7 @@ use sea_orm::{
     ColumnTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::postgres::prune_changes;
+use super::postgres::{merge_demand, prune_changes, recount_demand};
 use domain::Time;
 use domain::cart::Status;
 
@@ -26,17 +27,9 @@ pub const MAX_BETWEEN_BATCHES: u64 = 512;
 /// Maximum number of rows in one statement that nobody waits for.
 const MAX_BESIDE_BATCHES: u64 = 2_000;
 
-/// An expired cart is marked where it stands, which is so much cheaper than deleting it with its items.
-const EXPIRED_FOR_ONE_DELETED: u64 = 4;
-
 /// What is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prune {
-    /// Open carts that nobody touched since. They become expired and stay readable.
-    ExpireCarts {
-        /// Touched last before this.
-        untouched_since: Time,
-    },
     /// Expired carts that nobody touched since, with their items. Carts that became orders stay.
     DeleteCarts {
         /// Touched last before this.
@@ -52,6 +45,10 @@ pub enum Prune {
         /// Longer ago than this, by the database's own clock.
         older_than: Duration,
     },
+    /// What batches added to the demand for products: it is merged (PostgreSQL).
+    MergeDemand,
+    /// What a release that does not count has written into carts and orders: it is added to the demand (PostgreSQL).
+    RecountDemand,
 }
 
 /// What one statement did.
@@ -72,33 +69,15 @@ impl Prune {
         let is_shared = db.get_database_backend() == DbBackend::Postgres;
         let most = if is_shared { MAX_BESIDE_BATCHES } else { MAX_BETWEEN_BATCHES };
         let (rows, most) = match self {
-            Self::ExpireCarts { untouched_since } => {
-                let most = EXPIRED_FOR_ONE_DELETED * most;
-                (expire_carts(db, untouched_since, most).await?, most)
-            }
             Self::DeleteCarts { untouched_since } => return delete_carts(db, untouched_since, most).await,
             Self::DeleteKeys { created_before } => (delete_keys(db, created_before, most).await?, most),
             Self::DeleteChanges { older_than } if is_shared => (prune_changes(db, older_than, most).await?, most),
-            Self::DeleteChanges { .. } => (0, most),
+            Self::MergeDemand if is_shared => (merge_demand(db, most).await?, most),
+            Self::RecountDemand if is_shared => (recount_demand(db).await.map(|()| 0)?, most),
+            Self::DeleteChanges { .. } | Self::MergeDemand | Self::RecountDemand => (0, most),
         };
         Ok(Pruned { rows, is_more: rows >= most })
     }
-}
-
-async fn expire_carts(db: &DatabaseConnection, untouched_since: Time, most: u64) -> Result<u64, DbErr> {
-    let old = Query::select()
-        .column(cart::Column::Id)
-        .from(cart::Entity)
-        .and_where(cart::Column::Status.eq(Status::Open.as_str()))
-        .and_where(cart::Column::UpdatedAt.lt(untouched_since))
-        .order_by(cart::Column::UpdatedAt, Order::Asc)
-        .limit(most)
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
-        .take();
-    let expired = cart::Entity::update_many()
-        .col_expr(cart::Column::Status, Expr::val(Status::Expired.as_str()))
-        .filter(Expr::col(cart::Column::Id).in_subquery(old));
-    Ok(expired.exec(db).await?.rows_affected)
 }
 
 /// An expired cart stays one, so nobody puts anything into it between the statements. A cart has many items or none, so

@@ -20,6 +20,7 @@ use domain::world::{Table, Tables};
 
 use super::bulk::{Bulk, MAX_IDS};
 use super::commit_token::Token;
+use super::demand;
 use super::load::Loaded;
 use super::rows;
 
@@ -150,6 +151,7 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     bulk.insert::<stock::Entity>(stocks.made().map(rows::stock_row)).await?;
     save_carts(&mut bulk, carts).await?;
     save_orders(&mut bulk, orders).await?;
+    demand::save(&mut bulk, &loaded.tables, token.new).await?;
     bulk.update::<payment::Entity>(&OF_PAYMENT, payments.updated().map(|(_, now)| rows::payment_row(now))).await?;
     // An order has one payment at a time.
     if updates_and_makes(payments) {
@@ -255,6 +257,7 @@ mod tests {
         }
         assert_eq!(left_out::<product::Entity>(&OF_PRODUCT), ["id", "created_at"]);
         assert_eq!(left_out::<stock::Entity>(&OF_STOCK), ["product_id"]);
+        assert_eq!(left_out::<entity::stock_demand::Entity>(&demand::OF_DEMAND), ["product_id", "batch"]);
         assert_eq!(left_out::<cart::Entity>(&OF_CART), ["id", "created_at"]);
         let order = ["id", "number", "cart_id", "owner", "customer_name", "customer_email", "total_amount"];
         assert_eq!(left_out::<order::Entity>(&OF_ORDER), [&order[..], &["total_currency", "placed_at"]].concat());

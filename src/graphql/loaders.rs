@@ -17,13 +17,15 @@ use tokio::task::yield_now;
 use crate::database::error::Error;
 use crate::live::Coalesced;
 use crate::read::Store;
+use domain::Time;
 use domain::cart::Cart;
+use domain::demand::Demand;
 use domain::id::{
     CartId, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, ShipmentId, StockId, StockTransactionId,
 };
 use domain::order::OrderRecord;
 use domain::product::ProductRecord;
-use domain::stock::Stock;
+use domain::stock::{Numbers, Stock};
 use domain::transaction::StockTransaction;
 
 use super::error::failure;
@@ -96,6 +98,14 @@ pub fn told(context: &Context<'_>, error: &Error) -> async_graphql::Error {
     }
 }
 
+/// The numbers of a product at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NumbersAt(pub ProductId, pub Time);
+
+/// The demand for a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DemandOf(pub ProductId);
+
 /// The order that a cart became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderOfCart(pub CartId);
@@ -155,6 +165,8 @@ macro_rules! loads {
 loads! {
     products: ProductId => ProductRecord, Store::products, |record: ProductRecord| Some((record.product.id, record));
     stocks: StockId => Stock, stocks, |stock: Stock| Some((stock.product.into(), stock));
+    demands: DemandOf => Demand, demands, Some;
+    numbers_at: NumbersAt => Numbers, numbers_at, Some;
     transactions: StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
     carts: CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
     orders: OrderId => Arc<OrderRecord>, Store::orders, |record: OrderRecord| Some((record.order.id, Arc::new(record)));
@@ -183,6 +195,17 @@ fn parts<K>(record: OrderRecord, keys: impl Fn(&OrderRecord) -> Vec<K>) -> Vec<(
 
 async fn stocks(store: &Store, keys: &[StockId]) -> Result<Vec<Stock>, Error> {
     store.stocks(&keys.iter().map(|key| ProductId::from(*key)).collect::<Vec<_>>()).await
+}
+
+async fn demands(store: &Store, keys: &[DemandOf]) -> Result<Vec<(DemandOf, Demand)>, Error> {
+    let found = store.demand(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await?;
+    Ok(found.into_iter().map(|(product, demand)| (DemandOf(product), demand)).collect())
+}
+
+async fn numbers_at(store: &Store, keys: &[NumbersAt]) -> Result<Vec<(NumbersAt, Numbers)>, Error> {
+    let moments: Vec<_> = keys.iter().map(|NumbersAt(product, time)| (*product, *time)).collect();
+    let found = store.numbers_at(&moments).await?;
+    Ok(found.into_iter().map(|((product, time), numbers)| (NumbersAt(product, time), numbers)).collect())
 }
 
 async fn orders_of_carts(store: &Store, keys: &[OrderOfCart]) -> Result<Vec<OrderRecord>, Error> {

@@ -77,6 +77,9 @@ fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
         .override_output_type_description::<Connection<product::Product>>("A page of products.")
         .override_output_type_description::<Connection<order::Order>>("A page of orders.")
         .override_output_type_description::<Connection<stock::StockTransaction>>("A page of the log.")
+        .override_output_type_description::<Connection<stock::StockAllocation>>(
+            "A page of orders that hold units of a product.",
+        )
 }
 
 /// The schema over an app, ready to execute. What is not to be explored tells nothing about itself.

@@ -45,6 +45,12 @@ const KEY_SET_FAILURES: &str = "onhand_key_set_failures_total";
 /// Lines of the log that were dropped.
 const LOG_LINES_DROPPED: &str = "onhand_log_lines_dropped_total";
 
+/// Carts that expired.
+const CARTS_EXPIRED: &str = "onhand_carts_expired_total";
+
+/// Unpaid orders that expired.
+const ORDERS_EXPIRED: &str = "onhand_orders_expired_total";
+
 codes! {
     /// Why a token is refused.
     TokenFault {
@@ -104,6 +110,8 @@ pub fn describe() {
     describe_counter!(KEY_SET_FAILURES, "How often the key set could not be read");
     describe_gauge!("onhand_database_connections", "Connections to the database, by pool and state: open, idle");
     describe_gauge!("onhand_database_waiting", "Statements that wait for a connection to PostgreSQL, by pool");
+    describe_counter!(CARTS_EXPIRED, "Carts that expired because nobody came back for them");
+    describe_counter!(ORDERS_EXPIRED, "Orders that were cancelled because nobody paid them");
     describe_counter!(LOG_LINES_DROPPED, "Lines of the log that were dropped because nobody read them");
     describe_gauge!("onhand_build_info", "Always 1; its label tells the version");
     describe_gauge!("process_open_fds", "Open files and sockets");
@@ -117,6 +125,8 @@ pub fn describe() {
         REFUNDS_FAILED,
         KEY_SET_FAILURES,
         LOG_LINES_DROPPED,
+        CARTS_EXPIRED,
+        ORDERS_EXPIRED,
         "onhand_events_sent_total",
         "onhand_states_merged_total",
         "onhand_slow_readers_total",
@@ -144,6 +154,16 @@ pub fn begin(codes: impl IntoIterator<Item = &'static str>, gateways: &[&'static
     for (gateway, result) in gateways.iter().flat_map(|gateway| results.iter().map(move |result| (*gateway, *result))) {
         counter!(GATEWAY_RESULTS, "gateway" => gateway, "result" => result).absolute(0);
     }
+}
+
+/// Counts carts that expired.
+pub fn carts_expired(count: usize) {
+    counter!(CARTS_EXPIRED).increment(count as u64);
+}
+
+/// Counts unpaid orders that expired.
+pub fn orders_expired(count: usize) {
+    counter!(ORDERS_EXPIRED).increment(count as u64);
 }
 
 /// Counts a token that was refused.

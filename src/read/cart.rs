@@ -4,11 +4,13 @@ use entity::{cart, cart_item};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect,
 };
 
 use crate::database::error::Error;
-use domain::cart::Cart;
+use domain::Time;
+use domain::cart::{Cart, Status};
 use domain::id::CartId;
 
 use super::nested::{decode, rows_as_json};
@@ -31,6 +33,21 @@ impl Store {
         let query = cart::Entity::find().filter(self.among(cart::Column::Id, &ids));
         let found = query.expr_as(items, ITEMS).into_model::<CartParts>().all(&self.db).await?;
         Ok(found.into_iter().map(|CartParts(cart, items)| rows::cart(cart, items)).collect::<Result<_, _>>()?)
+    }
+
+    /// Open carts that nobody touched since, those that were left longest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn untouched_carts(&self, since: Time, limit: u64) -> Result<Vec<CartId>, Error> {
+        let query = cart::Entity::find()
+            .select_only()
+            .column(cart::Column::Id)
+            .filter(cart::Column::Status.eq(Status::Open.as_str()))
+            .filter(cart::Column::UpdatedAt.lt(since))
+            .order_by_asc(cart::Column::UpdatedAt)
+            .limit(limit);
+        Ok(query.into_tuple().all(&self.db).await?.into_iter().map(CartId).collect())
     }
 }
 

@@ -86,6 +86,11 @@ impl Ends {
         ends
     }
 
+    /// Everything up to this moment, inclusive.
+    pub const fn until(at: Time) -> Self {
+        Self { oldest: None, newest: Some(End::moment(at)) }
+    }
+
     fn begin_at(&mut self, end: End) {
         // A moment begins before its first row.
         let is_later = |known: End| (end.at, end.row) >= (known.at, known.row);

@@ -3,7 +3,9 @@
 //! It never writes and never begins a transaction: that is the writer's. Lists are keyset pages; nothing is read
 //! without a bound.
 
+mod allocation;
 mod cart;
+mod demand;
 mod idempotency_key;
 mod log_range;
 mod log_stream;
@@ -17,6 +19,7 @@ mod scan;
 mod shipment;
 mod snapshot;
 mod stock;
+mod stock_history;
 mod transaction;
 
 use std::time::Duration;
@@ -32,6 +35,7 @@ use crate::database::{Databases, PoolUse};
 
 use scan::Scanner;
 
+pub use allocation::{Allocation, AllocationCursor};
 pub use log_stream::{LogPosition, LogRows};
 pub use order::{OrderCursor, OrderFilter};
 pub use page::{MAX_PAGE, Page, PageRequest};

@@ -5,8 +5,8 @@ use entity::{order, order_item, payment, payment_operation, shipment, shipment_i
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,24 @@ impl Store {
         let last = all.select_only().columns(SORTED.columns.iter().copied()).limit(1).offset(MAX_LOOKED_AT - 1);
         let last: Option<(Time, Uuid)> = last.into_tuple().one(&self.db).await?;
         Ok(page_up_to(found, request, last.map(|(at, id)| OrderCursor(at, OrderId(id))), OrderCursor::of))
+    }
+
+    /// Unpaid orders that did not change since, those that were left longest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn untouched_unpaid_orders(&self, since: Time, limit: u64) -> Result<Vec<OrderId>, Error> {
+        // Constants, so that a database knows that the partial index has all of them.
+        let is = |column: Column, code: &str| column.into_expr().eq(Expr::Constant(code.into()));
+        let query = order::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(is(Column::Payment, PaymentStatus::Unpaid.as_str()))
+            .filter(is(Column::Status, Status::Incomplete.as_str()))
+            .filter(Column::UpdatedAt.lt(since))
+            .order_by_asc(Column::UpdatedAt)
+            .limit(limit);
+        Ok(query.into_tuple().all(&self.db).await?.into_iter().map(OrderId).collect())
     }
 
     /// The orders that a query finds, in its order, each with everything that belongs to it. It is one statement: a

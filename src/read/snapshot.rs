@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{order, order_item, payment, product, stock, stock_transaction};
+use entity::{order, order_item, payment, product, shipment, shipment_item, stock, stock_transaction};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::database::bulk::among;
 use crate::database::error::Error;
 use domain::audit::LogEntry;
-use domain::id::{OrderId, ProductId};
+use domain::id::{OrderId, OrderItemId, ProductId};
 use domain::order::{Order, PaymentStatus};
 use domain::payment::Payment;
 use domain::product::Product;
@@ -46,6 +46,8 @@ pub struct OrderPage {
     pub payments: HashMap<OrderId, Vec<Payment>>,
     /// Their rows of the log, by product and `sequence`.
     pub log: HashMap<OrderId, Vec<LogEntry>>,
+    /// What their shipments have of each item.
+    pub shipped: BTreeMap<OrderItemId, i64>,
 }
 
 impl Snapshot {
@@ -214,6 +216,7 @@ impl Snapshot {
             let payment = rows::payment(row)?;
             page.payments.entry(payment.order).or_default().push(payment);
         }
+        page.shipped = self.shipped(&ids).await?;
         let log = log_entries()
             .filter(among(backend, stock_transaction::Column::OrderId, &ids))
             .order_by_asc(stock_transaction::Column::ProductId)
@@ -225,6 +228,26 @@ impl Snapshot {
             }
         }
         Ok(page)
+    }
+}
+
+impl Snapshot {
+    /// What the shipments of these orders have of each item.
+    async fn shipped(&self, orders: &[Uuid]) -> Result<BTreeMap<OrderItemId, i64>, Error> {
+        use shipment_item::Column::{OrderItemId as Item, Quantity, ShipmentId};
+        let of_orders = shipment::Entity::find()
+            .select_only()
+            .column(shipment::Column::Id)
+            .filter(among(self.0.get_database_backend(), shipment::Column::OrderId, orders))
+            .into_query();
+        let query = shipment_item::Entity::find()
+            .select_only()
+            .column(Item)
+            .column_as(Quantity.sum(), "units")
+            .filter(ShipmentId.in_subquery(of_orders))
+            .group_by(Item);
+        let found: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;
+        Ok(found.into_iter().map(|(item, units)| (OrderItemId(item), units)).collect())
     }
 }
 

@@ -7,6 +7,7 @@
 mod attempt;
 mod batch;
 mod connection;
+mod expiry;
 mod health;
 mod job;
 mod lock_waiter;

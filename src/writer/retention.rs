@@ -1,20 +1,25 @@
-//! What the server does by itself now and then: carts expire and are deleted, idempotency keys are forgotten, and so is
-//! what replicas told each other. Each round goes on until nothing is left that is over, a bounded statement at a time.
+//! What the server does by itself now and then: carts expire and are deleted, unpaid orders expire where that is wanted,
+//! idempotency keys are forgotten, and so is what replicas told each other; the demand is merged. Each round goes on until nothing is left that is over, a bounded statement at a time.
 //!
 //! One kind of rows that cannot be pruned, for want of a right, say, never keeps the others from it.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Prune, Writer};
+use super::{Prune, Writer, expiry};
 use crate::clock::Clock;
 use crate::database::error::Error;
 use crate::database::postgres::CHANGE_LIFETIME;
+use crate::read::Store;
 
 /// The pause between two rounds.
 const ROUND: Duration = Duration::from_secs(10);
+
+/// The pause between two recounts of the demand: only a release that does not count leaves anything to be put right.
+const RECOUNT: Duration = Duration::from_hours(1);
 
 /// How long an idempotency key stands for its answer.
 pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
@@ -27,6 +32,8 @@ pub const EXPIRED_CART_LIFETIME: Duration = Duration::from_hours(7 * 24);
 pub struct Lifetimes {
     /// An open cart that nobody touches.
     pub open_cart: Duration,
+    /// An unpaid order that does not change; `None` for ever.
+    pub unpaid_order: Option<Duration>,
     /// The same cart after it has expired.
     pub expired_cart: Duration,
     /// An idempotency key.
@@ -36,19 +43,36 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// The usual ones, with carts that expire after this.
+    /// The usual ones, with carts that expire after this, and unpaid orders that never do.
     #[must_use]
     pub const fn with_carts(open_cart: Duration) -> Self {
-        Self { open_cart, expired_cart: EXPIRED_CART_LIFETIME, key: KEY_LIFETIME, change: CHANGE_LIFETIME }
+        Self {
+            open_cart,
+            unpaid_order: None,
+            expired_cart: EXPIRED_CART_LIFETIME,
+            key: KEY_LIFETIME,
+            change: CHANGE_LIFETIME,
+        }
     }
 }
 
-/// Keeps up until it is told to stop. `cart_lifetime` is how long an untouched cart stays open.
-pub async fn run_retention(writer: Writer, clock: Clock, cart_lifetime: Duration, stop: CancellationToken) {
-    let lifetimes = Lifetimes::with_carts(cart_lifetime);
+/// Keeps up until it is told to stop.
+pub async fn run_retention(
+    (writer, store): (Writer, Store),
+    clock: Clock,
+    lifetimes: Lifetimes,
+    stop: CancellationToken,
+) {
+    let mut recounted: Option<Instant> = None;
     while !stop.is_cancelled() {
+        if recounted.is_none_or(|at| at.elapsed() >= RECOUNT) {
+            if let Err(error) = writer.prune(Prune::RecountDemand).await {
+                tracing::warn!(%error, "the demand could not be recounted; it is tried again in an hour");
+            }
+            recounted = Some(Instant::now());
+        }
         // What could not be done is logged there, and tried again by the next round.
-        let _ = round(&writer, &clock, &lifetimes, &stop).await;
+        let _ = round((&writer, &store), &clock, &lifetimes, &stop).await;
         tokio::select! {
             () = sleep(ROUND) => {}
             () = stop.cancelled() => {}
@@ -59,27 +83,37 @@ pub async fn run_retention(writer: Writer, clock: Clock, cart_lifetime: Duration
 /// One round: everything that is over, or as much of it as is done when it is told to stop.
 ///
 /// # Errors
-/// When something could not be pruned. Everything else was.
+/// When something could not be done. Everything else was.
 pub async fn round(
-    writer: &Writer,
+    by: (&Writer, &Store),
     clock: &Clock,
     lifetimes: &Lifetimes,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let untouched_since = clock.now() - lifetimes.open_cart;
+    let now = clock.now();
+    let untouched_since = now - lifetimes.open_cart;
     let mut ended = Ok(());
+    keep_error(&mut ended, &"expire carts", expiry::carts(by, untouched_since, stop).await);
+    if let Some(lifetime) = lifetimes.unpaid_order {
+        keep_error(&mut ended, &"expire orders", expiry::orders(by, now - lifetime, stop).await);
+    }
     for prune in [
-        Prune::ExpireCarts { untouched_since },
         Prune::DeleteCarts { untouched_since: untouched_since - lifetimes.expired_cart },
-        Prune::DeleteKeys { created_before: clock.now() - lifetimes.key },
+        Prune::DeleteKeys { created_before: now - lifetimes.key },
         Prune::DeleteChanges { older_than: lifetimes.change },
+        Prune::MergeDemand,
     ] {
-        if let Err(error) = exhaust(writer, prune, stop).await {
-            tracing::warn!(%error, ?prune, "upkeep could not be done; the next round tries again");
-            ended = Err(error);
-        }
+        keep_error(&mut ended, &prune, exhaust(by.0, prune, stop).await);
     }
     ended
+}
+
+/// Logs what could not be done, and keeps its error.
+fn keep_error(ended: &mut Result<(), Error>, what: &impl Debug, done: Result<(), Error>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, ?what, "upkeep could not be done; the next round tries again");
+        *ended = Err(error);
+    }
 }
 
 /// Prunes until a statement finds less than it may take.

@@ -299,6 +299,11 @@ impl Shop {
         self.databases.write.as_ref().unwrap_or(&self.databases.read)
     }
 
+    /// The databases of the server.
+    pub const fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
     /// A feed of its own on the shop's PostgreSQL.
     pub fn feed(&self) -> FeedConnection {
         let Kind::Postgres(postgres) = &self.databases.kind else { panic!("a file has no feed") };

@@ -2,7 +2,7 @@
 //! business.
 
 use crate::id::OrderId;
-use crate::order::{CancelReason, OrderRecord, PaymentStatus, Status};
+use crate::order::{CancelReason, OrderRecord, PaymentStatus};
 use crate::rejection::{Rejection, Rejections};
 use crate::text;
 use crate::transaction::Reason;
@@ -49,13 +49,7 @@ impl Command for CancelOrder {
         }
         let cause = Cause { note: self.note.clone(), ..Cause::order(Reason::OrderCancelled, order.id) };
         release_items(world, context, &mut order, &cause)?;
-        for item in &mut order.items {
-            item.cancelled = item.quantity - item.shipped;
-        }
-        order.status = Status::Cancelled;
-        order.cancel_reason = Some(self.reason);
-        order.cancel_note.clone_from(&self.note);
-        order.touch(context.now);
+        order.cancel(self.reason, self.note.clone(), context.now);
         world.put_order(order);
         Ok(world.order_record(self.order)?)
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::actor::Actor;
-use crate::audit::{Fold, LogEntry, compare_order};
-use crate::id::{OperationId, OrderId, PaymentId, ProductId};
+use crate::audit::{Fold, LogEntry, compare_order, compare_shipments};
+use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
 use crate::order::CancelReason;
 use crate::payment::{Method, Outcome};
 use crate::product::Status;
@@ -19,6 +19,9 @@ use crate::transaction::{Reason, StockTransaction};
 use crate::world::Tables;
 
 use super::*;
+
+mod carts;
+mod parcels;
 
 /// Steps of all shops together, unless `ONHAND_STEPS` says otherwise: ten million take some minutes.
 const ALL_STEPS: usize = 300_000;
@@ -71,6 +74,7 @@ struct Sale {
     held: Vec<i32>,
     /// Until when it holds units without being paid, or again when paying fails.
     held_until: Option<Time>,
+    shipped: Vec<i32>,
     state: State,
 }
 
@@ -92,6 +96,8 @@ struct Simulation {
     goods: Vec<Goods>,
     sales: Vec<(OrderId, Sale)>,
     attempts: Vec<(PaymentId, usize, bool)>,
+    /// Carts that are filled and left, with what is in them as long as they are open.
+    carts: Vec<(CartId, Option<Vec<(usize, i32)>>)>,
     folds: BTreeMap<ProductId, Vec<StockTransaction>>,
     seen: usize,
 }
@@ -107,6 +113,7 @@ impl Simulation {
             goods: Vec::new(),
             sales: Vec::new(),
             attempts: Vec::new(),
+            carts: Vec::new(),
             folds: BTreeMap::new(),
             seen: 0,
         };
@@ -179,7 +186,7 @@ impl Simulation {
     }
 
     fn step(&mut self) {
-        match self.dice.below(22) {
+        match self.dice.below(25) {
             0..=4 => self.check_out(),
             5..=8 => self.begin(),
             9..=12 => self.settle(),
@@ -188,14 +195,21 @@ impl Simulation {
             16..=17 => self.adjust(),
             18 => self.archive(),
             19 => self.import(),
-            20 => self.end_hold(),
+            20 => drop(self.fill()),
+            21 => self.refill(),
+            22 => self.expire(),
+            23 => self.end_hold(),
             _ => self.manage(),
+        }
+        if self.dice.below(32) == 0 {
+            self.compare_demand();
         }
         self.compare();
     }
 
-    fn check_out(&mut self) {
-        let mut lines = Vec::new();
+    /// Some units of some products.
+    fn lines(&mut self) -> Vec<(usize, i32)> {
+        let mut lines = Vec::<(usize, i32)>::new();
         for _ in 0..=self.pick(3) {
             let product = self.pick(self.products.len());
             let quantity = 1 + self.up_to(3);
@@ -204,18 +218,23 @@ impl Simulation {
                 None => lines.push((product, quantity)),
             }
         }
-        let items = lines.iter().map(|(p, quantity)| CartChange { product: self.products[*p], quantity: *quantity });
-        let create = CreateCart { items: items.collect() };
-        let should = lines.iter().all(|line| self.can_sell(*line));
-        let cart = self.decide(&create);
-        assert_eq!(cart.is_ok(), should, "cart of {lines:?}: {cart:?}");
-        let Ok(cart) = cart else { return };
+        lines
+    }
+
+    fn changes(&self, lines: &[(usize, i32)]) -> Vec<CartChange> {
+        lines.iter().map(|(p, quantity)| CartChange { product: self.products[*p], quantity: *quantity }).collect()
+    }
+
+    fn check_out(&mut self) {
+        let Some(which) = self.fill() else { return };
+        let cart = self.carts[which].0;
+        let lines = self.carts[which].1.take().unwrap_or_default();
         let hold = (self.dice.below(4) == 0).then_some(HOLD);
-        let check_out = CheckOut::check(cart.id, None).expect("a sound check-out").holding(hold);
+        let check_out = CheckOut::check(cart, None).expect("a sound check-out").holding(hold);
         let order = self.decide(&check_out).expect("nothing changed").order.id;
-        let held = vec![0; lines.len()];
+        let (held, shipped) = (vec![0; lines.len()], vec![0; lines.len()]);
         let held_until = hold.map(|hold| self.now + hold);
-        self.sales.push((order, Sale { lines, held, held_until, state: State::Unpaid }));
+        self.sales.push((order, Sale { lines, held, held_until, shipped, state: State::Unpaid }));
         if hold.is_some() {
             self.hold(self.sales.len() - 1, State::Unpaid);
         }
@@ -322,20 +341,6 @@ impl Simulation {
         }
     }
 
-    fn ship(&mut self) {
-        let Some(i) = self.any_sale() else { return };
-        let (order, sale) = self.sales[i].clone();
-        let shipped = self.decide(&ShipOrder::check(order, None, None).expect("a sound request"));
-        assert_eq!(shipped.is_ok(), sale.state == State::Paid, "{sale:?}: {shipped:?}");
-        if shipped.is_ok() {
-            for ((product, _), held) in sale.lines.iter().zip(&sale.held) {
-                self.goods[*product].total -= held;
-            }
-            self.sales[i].1.held.fill(0);
-            self.sales[i].1.state = State::Shipped;
-        }
-    }
-
     fn adjust(&mut self) {
         const ACTIONS: [Action; 5] =
             [Action::Increment, Action::Decrement, Action::Allocate, Action::Deallocate, Action::Set];
@@ -434,6 +439,7 @@ impl Simulation {
 
     /// At the end the whole log is folded, and every order is compared with its rows.
     fn finish(self) {
+        self.compare_demand();
         let mut of_order = BTreeMap::<OrderId, Vec<LogEntry>>::new();
         for (product, rows) in &self.folds {
             let mut fold = Fold::default();
@@ -452,6 +458,7 @@ impl Simulation {
             let payments: Vec<_> = self.tables.payments.rows().map(|(_, p)| p).filter(|p| p.order == *id).collect();
             let rows = of_order.remove(id).unwrap_or_default();
             assert_eq!(compare_order(order, &payments, &rows), Vec::<String>::new());
+            assert_eq!(compare_shipments(order, &self.in_shipments(*id)), Vec::<String>::new());
         }
         assert!(of_order.is_empty());
     }

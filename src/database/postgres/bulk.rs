@@ -196,6 +196,7 @@ mod tests {
     fn every_column_can_be_written() {
         all_have_arrays::<entity::product::Entity>();
         all_have_arrays::<entity::stock::Entity>();
+        all_have_arrays::<entity::stock_demand::Entity>();
         all_have_arrays::<entity::stock_transaction::Entity>();
         all_have_arrays::<entity::cart::Entity>();
         all_have_arrays::<entity::cart_item::Entity>();

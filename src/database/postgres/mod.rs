@@ -4,6 +4,7 @@
 
 mod address;
 mod bulk;
+mod demand;
 mod feed;
 mod keys;
 mod lineage;
@@ -32,6 +33,7 @@ use super::MAX_SCANS;
 use super::open::newer;
 
 pub use bulk::Together;
+pub use demand::{merge_demand, recount_demand};
 pub use feed::{CHANGE_LIFETIME, Change, Changed, FeedConnection, News, Poll, forget_other_clusters, prune_changes};
 pub use keys::keys_of;
 pub use lineage::log_lineage;

@@ -7,16 +7,16 @@ use async_graphql::{Context, ID, InputObject, InputType, Object, SimpleObject};
 use crate::app::App;
 use crate::database::error::Error;
 use crate::graphql::error::{UserError, refusable};
-use crate::graphql::keys::{fits, id, idempotency_key};
+use crate::graphql::keys::{MAX_IDS, at_most, fits, id, idempotency_key};
 use crate::graphql::{Viewer, viewer};
 use crate::payment::PayRequest;
-use domain::commands::{CancelOrder, CheckOut, ShipOrder};
+use domain::commands::{CancelOrder, CheckOut, ItemQuantity, ShipOrder};
 use domain::id::OrderId;
 use domain::order::OrderRecord;
 use domain::world::idempotency::{Key, Keyed, Once, Repeatable};
 
 use super::payment::{Payment, PaymentMethod};
-use super::payment_mutations::encode;
+use super::payment_mutations::{OrderItemQuantityInput, encode};
 use super::types::{CancelReason, Order};
 
 /// Maximum length of a token, and of the name of a gateway, in characters.
@@ -83,6 +83,8 @@ pub struct CancelOrderInput {
 pub struct ShipOrderInput {
     /// The order.
     order_id: ID,
+    /// What is shipped: 1 to 100 items of the order, each once. Everything that is left if omitted.
+    items: Option<Vec<OrderItemQuantityInput>>,
     /// The carrier, at most 200 characters, for example "DHL".
     carrier: Option<String>,
     /// The carrier's tracking number, at most 200 characters.
@@ -173,8 +175,9 @@ impl OrderMutations {
         })
     }
 
-    /// Cancels an order and releases exactly the units that it still holds. An order that is wholly shipped cannot be
-    /// cancelled. Money that was taken is not sent back.
+    /// Cancels an order and releases exactly the units that it still holds; what was shipped stays shipped. An order that is wholly
+    /// shipped cannot be cancelled. It moves no money: `refundPayment` sends back what was taken for a paid order, before or after
+    /// it is cancelled.
     ///
     /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, PAYMENT_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED.
     async fn cancel_order(
@@ -188,9 +191,11 @@ impl OrderMutations {
         submit(context, key, command.map_err(Error::Refused)).await
     }
 
-    /// Ships an order: takes all its allocated units out of the warehouse. Staff only.
+    /// Ships an order, all that is left of it or the units that `items` names: takes them out of the warehouse, and adds a
+    /// shipment. The order is PARTIALLY_FULFILLED until nothing is left to ship, and then FULFILLED. Staff only.
     ///
-    /// User errors: NOT_FOUND, INVALID_STATE, INVALID_INPUT, IDEMPOTENCY_KEY_REUSED.
+    /// User errors: NOT_FOUND (order, or item of it), INVALID_STATE, INVALID_QUANTITY (more than is left of an item),
+    /// INVALID_INPUT, IDEMPOTENCY_KEY_REUSED.
     async fn ship_order(
         &self,
         context: &Context<'_>,
@@ -199,9 +204,24 @@ impl OrderMutations {
         Viewer::of(context).must_be_staff()?;
         let key = key_of(context, "shipOrder", input.idempotency_key.as_ref(), &input.order_id, &input)?;
         let (carrier, number) = (input.carrier.as_deref(), input.tracking_number.as_deref());
-        let command = ShipOrder::check(id(&input.order_id)?, carrier, number);
+        let mut command = ShipOrder::check(id(&input.order_id)?, carrier, number);
+        if let Some(items) = &input.items {
+            let items = quantities(items)?;
+            // Release 0.1 cannot read an order that is shipped in parts.
+            let may_ship = context.data_unchecked::<App>().payments.may_write_new_states();
+            command = may_ship.map_err(Into::into).and(command).and_then(|command| command.with_items(items));
+        }
         submit(context, key, command.map_err(Error::Refused)).await
     }
+}
+
+/// Decodes the quantities of items of an order.
+///
+/// # Errors
+/// `BAD_ID`, `LIMIT_EXCEEDED`.
+fn quantities(items: &[OrderItemQuantityInput]) -> async_graphql::Result<Vec<ItemQuantity>> {
+    at_most("items", items.len(), MAX_IDS)?;
+    items.iter().map(|one| Ok(ItemQuantity { item: id(&one.order_item_id)?, quantity: one.quantity })).collect()
 }
 
 /// Returns the idempotency key of a mutation, which for a guest is unique within the cart or order that the input names.

@@ -12,10 +12,11 @@ use crate::faults::{self, Point};
 use crate::graphql::error::failure;
 use crate::graphql::keys::ids;
 use crate::graphql::{Viewer, cursor};
-use crate::live::{log_tail, stock_changes};
+use crate::live::{availability_changes, log_tail, stock_changes};
 use domain::id::ProductId;
 use domain::stock;
 
+use super::availability::AvailabilityChange;
 use super::log::{StockTransaction, StockTransactionFilter};
 use super::log_page::LogPage;
 use super::types::Stock;
@@ -53,6 +54,22 @@ impl StockSubscriptions {
         }
         let sees = Viewer::of(context).sees();
         Ok(stock_changes(app.store.clone(), &app.hub, products, sees).map(Stock).right_stream())
+    }
+
+    /// The present availability of each product first, with `from` null, then once for each crossing: when the product is out
+    /// of stock, low by its threshold, back in stock, or no longer tracked; never for each sale. A slow reader skips what was
+    /// left again meanwhile: `from` is always what this subscription said last. After a reconnect the first message says how it
+    /// is now. Unknown ids are skipped. At most 100 products.
+    async fn availability_changed(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whose availability. At most 100.")] product_ids: Vec<ID>,
+    ) -> async_graphql::Result<impl Stream<Item = AvailabilityChange> + use<>> {
+        faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
+        let app = context.data_unchecked::<App>();
+        let products: Vec<ProductId> = ids(&product_ids)?;
+        let sees = Viewer::of(context).sees();
+        Ok(availability_changes(app.store.clone(), &app.hub, products, sees).map(AvailabilityChange))
     }
 
     /// Every transaction, none merged, in order of `sequence` per product; after a cursor of this subscription, everything

@@ -6,6 +6,7 @@ use crate::graphql::Viewer;
 use crate::graphql::budget::Charged;
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::keys::{any_of, at_most};
+use crate::graphql::loaders::{DemandOf, NumbersAt, load};
 use crate::graphql::page::{Connection, PageArguments};
 use crate::graphql::product::{Product, product_of};
 use crate::graphql::scalars::DateTime;
@@ -14,7 +15,9 @@ use domain::id::StockId;
 use domain::product::ProductRecord;
 use domain::stock;
 
+use super::allocations::{StockAllocation, allocation_connection};
 use super::log::{MAX_FILTER, StockAction, StockTransaction, log_connection};
+use super::numbers::{StockDemand, StockNumbers};
 
 /// What is in the warehouse of one product.
 #[derive(Debug, Clone)]
@@ -99,6 +102,47 @@ impl Stock {
             log_connection(context, &filter, PageArguments { first, after, last, before }).await
         })
         .await
+    }
+
+    /// How many units shoppers want right now. They may exceed `available`: whoever pays first gets them. Null for those who
+    /// see capped counts.
+    async fn demand(&self, context: &Context<'_>) -> Nullable<StockDemand> {
+        nullable(async {
+            if !sees_all(context) {
+                return Ok(None);
+            }
+            let demand = load(context, DemandOf(self.0.product)).await?;
+            Ok(Some(demand.unwrap_or_default().into()))
+        })
+        .await
+    }
+
+    /// The numbers as they stood at a moment, inclusive: after the last transaction at that moment or before. Null before the
+    /// first transaction. Staff only.
+    async fn as_of(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The moment, for example 2026-01-31T12:00:00Z.")] time: DateTime,
+    ) -> Nullable<StockNumbers> {
+        nullable(async {
+            Viewer::of(context).must_be_staff()?;
+            Ok(load(context, NumbersAt(self.0.product, time.0)).await?.map(Into::into))
+        })
+        .await
+    }
+
+    /// The orders that hold units of this product, oldest first, in the order in which they were placed. Units that staff
+    /// allocated are held by no order. Staff only.
+    async fn allocations(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Nullable<Connection<StockAllocation>> {
+        let arguments = PageArguments { first, after, last, before };
+        nullable(allocation_connection(context, self.0.product, arguments)).await
     }
 }
 
