@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::PaymentTimeouts;
+use crate::config::{GatewaySettings, PaymentTimeouts};
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
@@ -22,7 +22,7 @@ use crate::writer::{Connection, MAX_QUEUED, MAX_WAIT, Publication, Writer, Write
 use domain::stock::PublicStock;
 
 /// The settings of an [`App`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// How long paying may take.
     pub times: PaymentTimeouts,
@@ -30,6 +30,8 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
+    /// Which gateways there are besides.
+    pub gateways: GatewaySettings,
     /// Maximum number of commands that wait for the writer.
     pub max_queued: usize,
     /// How long a command may wait for its turn; after that it is not executed.
@@ -39,9 +41,9 @@ pub struct Settings {
 impl Settings {
     /// Returns the settings of an app with these times, and everything else as it is unless it is set otherwise.
     #[must_use]
-    pub const fn of(times: PaymentTimeouts) -> Self {
-        let public_stock = PublicStock::Exact;
-        Self { times, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+    pub fn of(times: PaymentTimeouts) -> Self {
+        let (public_stock, gateways) = (PublicStock::Exact, GatewaySettings::default());
+        Self { times, public_stock, has_sandbox: false, gateways, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
     }
 }
 
@@ -83,7 +85,7 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox, max_queued, max_wait } = settings;
+        let Settings { times, public_stock, has_sandbox, gateways, max_queued, max_wait } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -97,7 +99,7 @@ impl App {
         let (writer, task) =
             Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
-        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
+        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox, gateways };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
         let task = supervisor.watch("the writer", task);
         supervisor.watch("the announcer", joined(announcer));

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use clap::{Args, ValueEnum};
 
+use super::gateways::GatewaySettings;
 use super::listen::{self, ListenAddress};
 use super::origin;
 use super::payment::PaymentTimeouts;
@@ -52,6 +53,10 @@ pub struct Serve {
     /// Days without a change after which a cart expires. A week later it is deleted.
     #[arg(long, env = "ONHAND_CART_DAYS", value_name = shown(&CART_DAYS), default_value_t = 30, value_parser = within(CART_DAYS), global = true)]
     pub cart_days: u32,
+
+    /// Which payment gateways there are.
+    #[command(flatten)]
+    pub gateways: GatewaySettings,
 
     /// How long paying may take.
     #[command(flatten)]

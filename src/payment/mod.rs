@@ -6,6 +6,7 @@
 //! | What | Where |
 //! |---|---|
 //! | what a gateway is | [`gateway`] |
+//! | what gateways over HTTP share: the client, signatures, notices and amounts | `client`, `signature`, `notices` |
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
 //! | payments whose outcome is open: when they are polled, and when they are voided | [`recover`], `Step` in `recovery` |
@@ -18,21 +19,30 @@
 pub mod gateway;
 pub mod sandbox;
 
+mod client;
+mod http;
 mod manual;
+mod notices;
 mod pay;
 mod recovery;
 mod registry;
 #[cfg(feature = "faults")]
 mod remote;
 mod results;
+mod signature;
+mod stripe;
+
+use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::PaymentTimeouts;
+use crate::config::{GatewaySettings, PaymentTimeouts};
+use crate::observability::metrics;
 use crate::read::Store;
 use crate::writer::Writer;
 
+use gateway::{Notice, Receipt};
 use registry::{GatewayContext, Gateways, Registration};
 use results::Results;
 
@@ -44,12 +54,11 @@ pub use registry::EnabledGateway;
 const REGISTRY: &[Registration] = &[
     manual::REGISTRATION,
     sandbox::REGISTRATION,
+    http::REGISTRATION,
+    stripe::REGISTRATION,
     #[cfg(feature = "faults")]
     remote::REGISTRATION,
 ];
-
-/// The name of the gateway that charges when a request names none.
-const DEFAULT_GATEWAY: &str = manual::REGISTRATION.name;
 
 /// Returns the name of every gateway of this release, enabled or not.
 pub fn gateway_names() -> impl Iterator<Item = &'static str> {
@@ -57,12 +66,14 @@ pub fn gateway_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// How payments are made on this server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct PaymentSettings {
     /// Timeouts of paying, and the pauses of recovery.
     pub times: PaymentTimeouts,
     /// Whether gateways for development are enabled.
     pub has_development_gateways: bool,
+    /// Which other gateways are enabled, and what they need.
+    pub gateways: GatewaySettings,
 }
 
 /// Makes payments: [`pay`](Self::pay) for `payOrder`, [`recover`] in the background. Cheap to clone.
@@ -74,6 +85,8 @@ pub struct Payments {
     tasks: TaskTracker,
     results: Results,
     gateways: Gateways,
+    default_gateway: &'static str,
+    publishable_key: Option<Arc<str>>,
     times: PaymentTimeouts,
 }
 
@@ -81,20 +94,39 @@ impl Payments {
     /// Builds the gateways that the settings enable. Payments are made in tasks of this tracker.
     #[must_use]
     pub fn new(store: Store, writer: Writer, clock: Clock, tasks: TaskTracker, settings: PaymentSettings) -> Self {
+        let PaymentSettings { times, has_development_gateways, gateways } = settings;
+        let default_gateway = gateways.default_name().as_str();
+        let publishable_key = gateways.stripe_publishable_key.as_deref().map(Arc::from);
         let results = Results::new(writer.clone());
         let context = GatewayContext {
             store: store.clone(),
             writer: writer.clone(),
             clock: clock.clone(),
             results: results.clone(),
+            settings: gateways,
+            times,
         };
-        let gateways = Gateways::build(&context, settings.has_development_gateways);
-        Self { store, writer, clock, tasks, results, gateways, times: settings.times }
+        let gateways = Gateways::build(&context, has_development_gateways);
+        Self { store, writer, clock, tasks, results, gateways, default_gateway, publishable_key, times }
     }
 
     /// Returns the enabled gateway of this name, or the default gateway if none is named.
     #[must_use]
     pub fn gateway(&self, name: Option<&str>) -> Option<&EnabledGateway> {
-        self.gateways.find(name.unwrap_or(DEFAULT_GATEWAY))
+        self.gateways.find(name.unwrap_or(self.default_gateway))
+    }
+
+    /// Returns the key with which pages use Stripe's own script, where orders can be paid through Stripe.
+    #[must_use]
+    pub fn publishable_key(&self) -> Option<&str> {
+        self.publishable_key.as_deref().filter(|_| self.gateways.find(stripe::REGISTRATION.name).is_some())
+    }
+
+    /// Hands a notice of a provider to its gateway.
+    pub async fn receive(&self, gateway: &str, notice: Notice<'_>) -> Receipt {
+        let Some(gateway) = self.gateways.find(gateway) else { return Receipt::NotSupported };
+        let receipt = gateway.gateway.receive(notice).await;
+        metrics::notice(gateway.name, receipt.as_str());
+        receipt
     }
 }

@@ -5,6 +5,7 @@ pub mod cluster;
 mod gateway;
 mod place;
 pub mod process;
+pub mod providers;
 mod proxy;
 mod socket;
 
@@ -16,7 +17,7 @@ use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::cli::verify;
 use onhand::clock::Clock;
-use onhand::config::{Access, PaymentTimeouts, Role};
+use onhand::config::{Access, GatewaySettings, PaymentTimeouts, Role};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
@@ -96,12 +97,15 @@ pub struct Wanted {
     pub documents: Limits,
     /// How long a command may wait for its turn.
     pub max_wait: Duration,
+    /// Which gateways there are besides the sandbox.
+    pub gateways: GatewaySettings,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
-        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT }
+        let gateways = GatewaySettings::default();
+        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT, gateways }
     }
 }
 
@@ -221,7 +225,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, transport, documents, max_wait } = wanted;
+        let Wanted { times, access, transport, documents, max_wait, gateways } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -235,7 +239,8 @@ impl Shop {
         let settings = Settings {
             times,
             public_stock: access.public_stock,
-            has_sandbox: access.sandbox.unwrap_or(is_development),
+            has_sandbox: gateways.has_sandbox(access.sandbox, is_development),
+            gateways,
             max_queued: MAX_QUEUED,
             max_wait,
         };
