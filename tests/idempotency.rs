@@ -202,7 +202,12 @@ async fn a_batch_never_reads_the_keys_of_others() {
     let adjust = |scope: String, key: String| {
         let change = StockChange { product: mug, action: Action::Increment, quantity: 1, expected_version: None };
         let command = AdjustStock::check(vec![change], Reason::Correction, None, None, false).expect("a sound change");
-        let key = Key { id: KeyId { scope, key }, mutation: "adjustStock", fingerprint: String::new() };
+        let key = Key {
+            id: KeyId { scope, key },
+            mutation: "adjustStock",
+            fingerprint: String::new(),
+            other_fingerprint: None,
+        };
         let writer = shop.app.writer.clone();
         tokio::spawn(async move { writer.submit(&Actor::System, Keyed { key: Some(key), command }).await })
     };

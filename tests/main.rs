@@ -83,6 +83,7 @@ mod stories;
 mod suggestions;
 mod tidy;
 mod tokens;
+mod upgrades;
 mod upkeep;
 mod verifying;
 mod waiting;

@@ -77,7 +77,7 @@ async fn a_charge_that_arrives_after_recovery_has_released_takes_no_money() {
     let id: PaymentId = payment(&shop, &order).await.id;
     let journal = shop.app.store.charge(id).await.expect("a database").expect("the gateway heard of it");
     assert_eq!(journal.fate, Fate::Cancelled);
-    let charge = RecordCharge { payment: id, fate: Fate::Charged, after: Duration::ZERO, amount: 1_000 };
+    let charge = RecordCharge { payment: id, fate: Fate::Charged, after: Duration::ZERO, amount: 1_000, token: None };
     let late = shop.app.writer.submit(&Actor::System, charge).await.expect("an answer");
     assert_eq!(late.fate, Fate::Cancelled, "nothing is charged under this id any more");
     let outcome = Outcome::Charged { reference: None };

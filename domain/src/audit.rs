@@ -103,26 +103,37 @@ impl Fold {
 #[must_use]
 pub fn compare_order(order: &Order, payments: &[&Payment], log: &[LogEntry]) -> Vec<String> {
     let mut differences = compare_states(order, payments);
-    let mut of_product = BTreeMap::<ProductId, (i64, i64)>::new();
+    let mut of_product = BTreeMap::<ProductId, (i64, i64, i64)>::new();
     for row in log {
-        let (held, shipped) = of_product.entry(row.product).or_default();
+        let (held, shipped, returned) = of_product.entry(row.product).or_default();
         if row.action == Action::Allocate && *shipped > 0 {
             differences.push(format!("{}: allocated again after it was shipped", order.id));
         }
         *held += i64::from(row.allocated_delta);
-        *shipped -= i64::from(row.total_delta);
+        if row.action == Action::Increment {
+            *returned += i64::from(row.total_delta);
+        } else {
+            *shipped -= i64::from(row.total_delta);
+        }
         if *held < 0 {
             differences.push(format!("{}: more of {} was released than it held", order.id, row.product));
         }
     }
     for item in &order.items {
-        let (held, shipped) = of_product.remove(&item.product).unwrap_or_default();
+        let (held, shipped, returned) = of_product.remove(&item.product).unwrap_or_default();
         if held != i64::from(item.allocated) {
             differences.push(format!("{}: {} holds {}, the log says {held}", order.id, item.id, item.allocated));
         }
         // What was not managed when it was paid leaves without a row.
         if shipped != 0 && shipped != i64::from(item.shipped) {
             differences.push(format!("{}: {} shipped {}, the log says {shipped}", order.id, item.id, item.shipped));
+        }
+        if returned > shipped {
+            differences.push(format!("{}: more of {} came back than was shipped", order.id, item.id));
+        }
+        if returned != i64::from(item.returned) {
+            let (item, says) = (item.id, item.returned);
+            differences.push(format!("{}: of {item} {says} came back, the log says {returned}", order.id));
         }
         if item.allocated < 0 || item.allocated + item.shipped + item.cancelled > item.quantity {
             differences.push(format!("{}: {} has more units than were ordered", order.id, item.id));
@@ -138,14 +149,20 @@ fn compare_states(order: &Order, payments: &[&Payment]) -> Vec<String> {
     let mut differences = Vec::new();
     let open = payments.iter().filter(|payment| payment.status.is_open()).count();
     let succeeded = payments.iter().filter(|payment| payment.status == Attempt::Succeeded).count();
+    let authorized = payments.iter().filter(|payment| payment.status == Attempt::Authorized).count();
     let right = match order.payment {
-        PaymentStatus::Unpaid => (0, 0),
-        PaymentStatus::InProgress => (1, 0),
-        PaymentStatus::Paid => (0, 1),
+        PaymentStatus::Unpaid => (0, 0, 0),
+        PaymentStatus::InProgress => (1, 0, 0),
+        PaymentStatus::Authorized => (0, 0, 1),
+        PaymentStatus::Paid | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => (0, 1, 0),
     };
-    if (open, succeeded) != right {
-        let state = order.payment.as_str();
-        differences.push(format!("{}: is {state} with {open} open and {succeeded} succeeded payments", order.id));
+    if (open, succeeded, authorized) != right {
+        let (state, also) = (order.payment.as_str(), if authorized == 0 { "" } else { ", and authorized ones" });
+        differences.push(format!("{}: is {state} with {open} open and {succeeded} succeeded payments{also}", order.id));
+    }
+    if (order.status == Status::Processing) != (order.payment == PaymentStatus::Authorized) {
+        let (status, payment) = (order.status.as_str(), order.payment.as_str());
+        differences.push(format!("{}: is {status} and {payment}", order.id));
     }
     let may_hold = order.payment != PaymentStatus::Unpaid
         && order.status != Status::Cancelled

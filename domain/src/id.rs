@@ -110,6 +110,10 @@ id_kinds! {
     OrderItemId = "item",
     /// A payment. It is also the key under which the gateway is asked.
     PaymentId = "payment",
+    /// A capture, a void or a refund of a payment. It is also the key under which the gateway is asked.
+    PaymentOperationId = "operation_of_payment",
+    /// A refund, as clients see it. It carries the UUID of its operation.
+    RefundId = "refund",
     /// A shipment.
     ShipmentId = "shipment",
 }
@@ -123,6 +127,12 @@ impl From<ProductId> for StockId {
 impl From<StockId> for ProductId {
     fn from(stock: StockId) -> Self {
         Self(stock.0)
+    }
+}
+
+impl From<PaymentOperationId> for RefundId {
+    fn from(operation: PaymentOperationId) -> Self {
+        Self(operation.0)
     }
 }
 

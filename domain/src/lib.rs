@@ -15,6 +15,7 @@ pub mod id;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod payment_operation;
 pub mod product;
 pub mod quantity;
 pub mod random;

@@ -7,6 +7,7 @@ use super::Time;
 use super::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId};
 use super::money::Money;
 use super::payment::Payment;
+use super::payment_operation::PaymentOperation;
 use super::rejection::{Code, Rejection};
 use super::shipment::Shipment;
 use crate::codes;
@@ -16,6 +17,8 @@ codes! {
     Status {
         /// Not paid.
         Incomplete = "incomplete",
+        /// The money is authorized and not captured.
+        Processing = "processing",
         /// Paid.
         Complete = "complete",
         /// For good.
@@ -30,8 +33,14 @@ codes! {
         Unpaid = "unpaid",
         /// Units are allocated and the gateway has not answered for certain.
         InProgress = "in_progress",
+        /// The money is reserved and can be captured.
+        Authorized = "authorized",
         /// The money is taken.
         Paid = "paid",
+        /// A part of the money was sent back.
+        PartiallyRefunded = "partially_refunded",
+        /// All of the money was sent back.
+        Refunded = "refunded",
     }
 }
 
@@ -40,7 +49,9 @@ codes! {
     ShippingStatus {
         /// Nothing has left the warehouse.
         Unfulfilled = "unfulfilled",
-        /// Everything has.
+        /// Some of it has.
+        PartiallyFulfilled = "partially_fulfilled",
+        /// Nothing is left to ship.
         Fulfilled = "fulfilled",
     }
 }
@@ -89,6 +100,8 @@ pub struct Item {
     pub shipped: i32,
     /// Units that never will.
     pub cancelled: i32,
+    /// Shipped units that came back into stock.
+    pub returned: i32,
 }
 
 impl Item {
@@ -138,39 +151,60 @@ impl Order {
     /// Refuses unless a payment may begin.
     ///
     /// # Errors
-    /// `INVALID_STATE` when it is cancelled or paid, `PAYMENT_IN_PROGRESS` while another attempt runs.
+    /// `INVALID_STATE` when it is cancelled, authorized or paid, `PAYMENT_IN_PROGRESS` while another attempt runs.
     pub fn must_be_payable(&self) -> Result<(), Rejection> {
         self.must_not_be_cancelled()?;
         match self.payment {
             PaymentStatus::Unpaid => Ok(()),
             PaymentStatus::InProgress => Err(payment_in_progress()),
-            PaymentStatus::Paid => Err(Rejection::invalid_state("The order is paid already.")),
+            PaymentStatus::Authorized => {
+                Err(Rejection::invalid_state("The payment of the order is authorized already."))
+            }
+            PaymentStatus::Paid | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => {
+                Err(Rejection::invalid_state("The order is paid already."))
+            }
         }
     }
 
     /// Refuses unless the order may be cancelled.
     ///
     /// # Errors
-    /// `INVALID_STATE` when it is cancelled or shipped, `PAYMENT_IN_PROGRESS` while its payment's outcome is open.
+    /// `INVALID_STATE` when it is cancelled, shipped or authorized, `PAYMENT_IN_PROGRESS` while its payment's outcome is open.
     pub fn must_be_cancellable(&self) -> Result<(), Rejection> {
         self.must_not_be_cancelled()?;
         if self.shipping == ShippingStatus::Fulfilled {
             return Err(Rejection::invalid_state("The order is shipped already."));
         }
-        if self.payment == PaymentStatus::InProgress { Err(payment_in_progress()) } else { Ok(()) }
+        match self.payment {
+            PaymentStatus::InProgress => Err(payment_in_progress()),
+            PaymentStatus::Authorized => {
+                Err(Rejection::invalid_state("The payment of the order is authorized: void it first."))
+            }
+            PaymentStatus::Unpaid
+            | PaymentStatus::Paid
+            | PaymentStatus::PartiallyRefunded
+            | PaymentStatus::Refunded => Ok(()),
+        }
     }
 
     /// Refuses unless the order may be shipped.
     ///
     /// # Errors
-    /// `INVALID_STATE` when it is cancelled, not paid, or shipped already.
+    /// `INVALID_STATE` when it is cancelled, not paid, refunded, or when nothing is left to ship.
     pub fn must_be_shippable(&self) -> Result<(), Rejection> {
         self.must_not_be_cancelled()?;
-        if self.payment != PaymentStatus::Paid {
-            return Err(Rejection::invalid_state("The order is not paid."));
+        match self.payment {
+            PaymentStatus::Authorized | PaymentStatus::Paid | PaymentStatus::PartiallyRefunded => {}
+            PaymentStatus::Unpaid | PaymentStatus::InProgress => {
+                return Err(Rejection::invalid_state("The order is not paid."));
+            }
+            PaymentStatus::Refunded => return Err(Rejection::invalid_state("The order was refunded.")),
         }
         if self.shipping == ShippingStatus::Fulfilled {
             return Err(Rejection::invalid_state("The order is shipped already."));
+        }
+        if self.items.iter().all(|item| item.left_to_ship() == 0) {
+            return Err(Rejection::invalid_state("Nothing of the order is left to ship."));
         }
         Ok(())
     }
@@ -182,6 +216,18 @@ impl Order {
         Ok(())
     }
 
+    /// Tells how much of the goods has left, by the units of the items.
+    #[must_use]
+    pub fn shipped_so_far(&self) -> ShippingStatus {
+        if self.items.iter().all(|item| item.shipped == 0) {
+            ShippingStatus::Unfulfilled
+        } else if self.items.iter().all(|item| item.left_to_ship() == 0) {
+            ShippingStatus::Fulfilled
+        } else {
+            ShippingStatus::PartiallyFulfilled
+        }
+    }
+
     /// Marks a change at this moment.
     pub fn touch(&mut self, now: Time) {
         self.version = self.version.saturating_add(1);
@@ -189,7 +235,7 @@ impl Order {
     }
 }
 
-/// An order with its payments and shipments, all as they stood at one moment.
+/// An order with its payments, their operations, and its shipments, all as they stood at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRecord {
     /// The order with its items.
@@ -198,15 +244,23 @@ pub struct OrderRecord {
     pub payments: Vec<Payment>,
     /// All shipments, oldest first.
     pub shipments: Vec<Shipment>,
+    /// All operations on its payments, oldest first.
+    pub operations: Vec<PaymentOperation>,
 }
 
 impl OrderRecord {
-    /// Puts an order together with its payments and shipments, which may come in any order.
+    /// Puts an order together with its payments, shipments and operations, which may come in any order.
     #[must_use]
-    pub fn new(order: Order, mut payments: Vec<Payment>, mut shipments: Vec<Shipment>) -> Self {
+    pub fn new(
+        order: Order,
+        mut payments: Vec<Payment>,
+        mut shipments: Vec<Shipment>,
+        mut operations: Vec<PaymentOperation>,
+    ) -> Self {
         payments.sort_by_key(|payment| (payment.created_at, payment.id));
         shipments.sort_by_key(|shipment| (shipment.shipped_at, shipment.id));
-        Self { order, payments, shipments }
+        operations.sort_by_key(|operation| (operation.created_at, operation.id));
+        Self { order, payments, shipments, operations }
     }
 
     /// Returns one of its payments.

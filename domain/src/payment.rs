@@ -17,6 +17,8 @@ codes! {
     Method {
         /// Take the money at once.
         Purchase = "purchase",
+        /// Reserve the money, to be captured or voided later.
+        Authorize = "authorize",
     }
 }
 
@@ -27,6 +29,8 @@ codes! {
         InProgress = "in_progress",
         /// The shopper has to do something before a deadline; units are allocated.
         RequiresAction = "requires_action",
+        /// The money is reserved; units are allocated until it is captured and they are shipped, or until it is voided.
+        Authorized = "authorized",
         /// The money is taken.
         Succeeded = "succeeded",
         /// The gateway took nothing.
@@ -60,6 +64,11 @@ pub struct Action {
 /// How a gateway's answer ends, or does not end, a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
+    /// The money is reserved, and can be captured.
+    Authorized {
+        /// The gateway's own reference.
+        reference: Option<String>,
+    },
     /// The money is taken.
     Charged {
         /// The gateway's own reference.
@@ -137,6 +146,10 @@ pub struct Payment {
     pub recovery: Recovery,
     /// The idempotency key it was begun under.
     pub key: Option<KeyId>,
+    /// What was refunded or is being refunded, in minor units. A refund counts from its beginning until it fails.
+    pub refunded: i64,
+    /// How many operations were begun on it.
+    pub operations: i32,
     /// When it began.
     pub created_at: Time,
     /// When it last changed.
@@ -148,7 +161,7 @@ impl Payment {
     #[must_use]
     pub fn refusal(&self) -> Option<Rejection> {
         match self.status {
-            Status::InProgress | Status::RequiresAction | Status::Succeeded => None,
+            Status::InProgress | Status::RequiresAction | Status::Authorized | Status::Succeeded => None,
             Status::Declined => {
                 let code = self.decline_code.unwrap_or(Code::PaymentDeclined);
                 Some(Rejection::new(code, self.decline_reason.clone().unwrap_or_default()))

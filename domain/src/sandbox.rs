@@ -13,6 +13,8 @@ codes! {
     Fate {
         /// It is taken at `due_at`.
         Charged = "charged",
+        /// It is reserved at `due_at`.
+        Authorized = "authorized",
         /// It is declined at `due_at`.
         Declined = "declined",
         /// It stays pending forever.
@@ -35,6 +37,8 @@ pub struct Charge {
     pub amount: i64,
     /// How many times it was asked for.
     pub requests: i32,
+    /// What it was asked with: it says what becomes of captures and refunds.
+    pub token: Option<String>,
     /// When it was first asked for.
     pub created_at: Time,
 }
@@ -44,7 +48,7 @@ impl Charge {
     #[must_use]
     pub fn standing(&self, now: Time) -> Fate {
         match self.fate {
-            Fate::Charged | Fate::Declined if now < self.due_at => Fate::Pending,
+            Fate::Charged | Fate::Authorized | Fate::Declined if now < self.due_at => Fate::Pending,
             fate => fate,
         }
     }

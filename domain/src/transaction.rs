@@ -38,6 +38,8 @@ codes! {
         OrderCancelled = "order_cancelled",
         /// An order was shipped. Given by the system only.
         OrderShipped = "order_shipped",
+        /// Units of a refunded item that were not shipped. Given by the system only.
+        Refunded = "refunded",
     }
 }
 
@@ -53,6 +55,7 @@ impl Reason {
                 | Self::PaymentVoided
                 | Self::OrderCancelled
                 | Self::OrderShipped
+                | Self::Refunded
         )
     }
 }

@@ -23,6 +23,8 @@ pub struct Model {
     pub allocated: i32,
     pub shipped: i32,
     pub cancelled: i32,
+    /// Shipped units that came back into stock.
+    pub returned: i32,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

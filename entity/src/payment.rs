@@ -37,6 +37,10 @@ pub struct Model {
     /// The idempotency key it was begun under.
     pub key_scope: Option<String>,
     pub key: Option<String>,
+    /// Minor units that were refunded or are being refunded.
+    pub refunded: i64,
+    /// How many operations were begun on it.
+    pub operations: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

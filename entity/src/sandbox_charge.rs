@@ -16,6 +16,8 @@ pub struct Model {
     pub amount: i64,
     /// How often the charge was asked for.
     pub requests: i32,
+    /// What it was asked with: it says what becomes of captures and refunds.
+    pub token: Option<String>,
     pub created_at: DateTimeUtc,
 }
 

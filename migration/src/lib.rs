@@ -13,6 +13,8 @@ mod m20261126_000003_commit_token;
 mod m20261126_000004_search;
 mod m20261126_000008_decline_code;
 mod m20261128_000011_log_filters;
+mod m20261128_000012_order_life;
+mod m20261128_000013_one_payment;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000004_search::Migration),
             Box::new(m20261126_000008_decline_code::Migration),
             Box::new(m20261128_000011_log_filters::Migration),
+            Box::new(m20261128_000012_order_life::Migration),
+            Box::new(m20261128_000013_one_payment::Migration),
         ]
     }
 }

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entity::{cart, cart_item, order, order_item, payment, product, sandbox_charge, shipment, shipment_item, stock};
+use entity::{
+    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, shipment, shipment_item,
+    stock,
+};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
@@ -225,11 +228,30 @@ impl Loader<'_> {
             }
             tables.orders.load(order.id, order);
         }
+        let mut operated = Vec::new();
         for row in self.plain::<payment::Entity>(payment::Column::OrderId, &ids).await? {
             let payment = rows::payment(row)?;
+            if payment.operations > 0 {
+                operated.push(payment.order.0);
+            }
             tables.payments.load(payment.id, payment);
         }
+        self.operations(tables, operated).await?;
         self.shipments(tables, &shipped).await
+    }
+
+    /// All operations on the payments of these orders.
+    async fn operations(&self, tables: &mut Tables, orders: Vec<Uuid>) -> Result<(), DbErr> {
+        let orders = ids(orders);
+        if orders.is_empty() {
+            return Ok(());
+        }
+        for row in self.plain::<payment_operation::Entity>(payment_operation::Column::OrderId, &orders).await? {
+            let Some(payment) = tables.payments.get(&PaymentId(row.payment_id)) else { continue };
+            let operation = rows::operation(row, payment.amount.currency)?;
+            tables.operations.load(operation.id, operation);
+        }
+        Ok(())
     }
 
     async fn shipments(&self, tables: &mut Tables, orders: &[Uuid]) -> Result<(), DbErr> {

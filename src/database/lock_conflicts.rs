@@ -178,6 +178,7 @@ mod tests {
             allocated: 0,
             shipped: 0,
             cancelled: 0,
+            returned: 0,
         };
         let order = Order {
             id: ORDER,
@@ -210,6 +211,8 @@ mod tests {
             action: None,
             recovery: Recovery { leased_until: now, next_poll_at: now, polls: 0 },
             key: Some(key()),
+            refunded: 0,
+            operations: 0,
             created_at: now,
             updated_at: now,
         };

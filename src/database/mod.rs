@@ -17,6 +17,7 @@ pub mod sqlite;
 
 mod keys;
 mod open;
+mod payment_rows;
 
 pub use bounded::PoolUse;
 pub use open::{Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};

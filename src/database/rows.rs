@@ -2,8 +2,7 @@
 //! express is an error and never guessed at.
 
 use entity::{
-    cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, shipment, shipment_item,
-    stock, stock_transaction,
+    cart, cart_item, idempotency_key, order, order_item, product, shipment, shipment_item, stock, stock_transaction,
 };
 use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;
@@ -13,18 +12,17 @@ use domain::cart::{Cart, Item as CartItem};
 use domain::id::{CartId, OperationId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockTransactionId};
 use domain::money::{Currency, Money};
 use domain::order::{Customer, Item, Order};
-use domain::payment::{Action, KeyId, Payment, Recovery};
+use domain::payment::KeyId;
 use domain::product::Product;
-use domain::sandbox::Charge;
 use domain::shipment::{self as domain_shipment, Shipment};
 use domain::stock::{Movement, Numbers, Stock};
 use domain::text;
 use domain::transaction::StockTransaction;
 use domain::world::idempotency::{Kept, KeyRecord};
 
-type Decoded<T> = Result<T, DbErr>;
+pub(super) type Decoded<T> = Result<T, DbErr>;
 
-fn known<T>(value: Option<T>, what: &str, found: &str) -> Decoded<T> {
+pub(super) fn known<T>(value: Option<T>, what: &str, found: &str) -> Decoded<T> {
     value.ok_or_else(|| DbErr::Type(format!("{found:?} is no {what} that this release knows")))
 }
 
@@ -34,8 +32,11 @@ macro_rules! code {
         known(Kind::parse(&$text), stringify!($kind), &$text)
     }};
 }
+pub(super) use code;
 
-fn money(amount: i64, currency: &str) -> Decoded<Money> {
+pub use super::payment_rows::{charge, charge_row, operation, operation_row, payment, payment_row};
+
+pub(super) fn money(amount: i64, currency: &str) -> Decoded<Money> {
     Ok(Money { amount, currency: known(Currency::from_code(currency), "currency", currency)? })
 }
 
@@ -222,6 +223,7 @@ pub fn order(row: order::Model, mut items: Vec<order_item::Model>) -> Decoded<Or
         allocated: item.allocated,
         shipped: item.shipped,
         cancelled: item.cancelled,
+        returned: item.returned,
     };
     Ok(Order {
         id: OrderId(row.id),
@@ -277,63 +279,9 @@ pub fn order_rows(order: &Order) -> (order::Model, Vec<order_item::Model>) {
         allocated: item.allocated,
         shipped: item.shipped,
         cancelled: item.cancelled,
+        returned: item.returned,
     });
     (row, items.collect())
-}
-
-pub fn payment(row: payment::Model) -> Decoded<Payment> {
-    let action = row.action_kind.zip(row.action_expires_at).map(|(kind, expires_at)| Action {
-        kind,
-        url: row.action_url,
-        client_secret: row.action_secret,
-        expires_at,
-    });
-    Ok(Payment {
-        id: PaymentId(row.id),
-        order: OrderId(row.order_id),
-        gateway: row.gateway,
-        method: code!(domain::payment::Method, row.method)?,
-        status: code!(domain::payment::Status, row.status)?,
-        amount: money(row.amount, &row.currency)?,
-        reference: row.reference,
-        decline_reason: row.decline_reason,
-        decline_code: match row.decline_code {
-            Some(code) => Some(code!(domain::rejection::Code, code)?),
-            None => None,
-        },
-        action,
-        recovery: Recovery { leased_until: row.leased_until, next_poll_at: row.look_at, polls: row.looks },
-        key: row.key_scope.zip(row.key).map(|(scope, key)| KeyId { scope, key }),
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    })
-}
-
-pub fn payment_row(payment: &Payment) -> payment::Model {
-    let action = payment.action.as_ref();
-    payment::Model {
-        id: payment.id.0,
-        order_id: payment.order.0,
-        gateway: payment.gateway.clone(),
-        method: payment.method.as_str().to_owned(),
-        status: payment.status.as_str().to_owned(),
-        amount: payment.amount.amount,
-        currency: payment.amount.currency.code().to_owned(),
-        reference: payment.reference.clone(),
-        decline_reason: payment.decline_reason.clone(),
-        decline_code: payment.decline_code.map(|code| code.as_str().to_owned()),
-        action_kind: action.map(|action| action.kind.clone()),
-        action_url: action.and_then(|action| action.url.clone()),
-        action_secret: action.and_then(|action| action.client_secret.clone()),
-        action_expires_at: action.map(|action| action.expires_at),
-        leased_until: payment.recovery.leased_until,
-        look_at: payment.recovery.next_poll_at,
-        looks: payment.recovery.polls,
-        key_scope: payment.key.as_ref().map(|key| key.scope.clone()),
-        key: payment.key.as_ref().map(|key| key.key.clone()),
-        created_at: payment.created_at,
-        updated_at: payment.updated_at,
-    }
 }
 
 pub fn shipment(row: shipment::Model, mut items: Vec<shipment_item::Model>) -> Shipment {
@@ -394,28 +342,6 @@ pub fn key_row(key: &KeyRecord) -> Decoded<idempotency_key::Model> {
         answer: answer.map_err(|error| DbErr::Custom(format!("an answer cannot be kept: {error}")))?,
         created_at: key.created_at,
     })
-}
-
-pub fn charge(row: &sandbox_charge::Model) -> Decoded<Charge> {
-    Ok(Charge {
-        payment: PaymentId(row.payment_id),
-        fate: code!(domain::sandbox::Fate, row.fate)?,
-        due_at: row.due_at,
-        amount: row.amount,
-        requests: row.requests,
-        created_at: row.created_at,
-    })
-}
-
-pub fn charge_row(charge: &Charge) -> sandbox_charge::Model {
-    sandbox_charge::Model {
-        payment_id: charge.payment.0,
-        fate: charge.fate.as_str().to_owned(),
-        due_at: charge.due_at,
-        amount: charge.amount,
-        requests: charge.requests,
-        created_at: charge.created_at,
-    }
 }
 
 /// Groups rows by the id of what they belong to.

@@ -5,16 +5,17 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    cart, cart_item, idempotency_key, order, order_item, payment, product, sandbox_charge, shipment, shipment_item,
-    stock, stock_transaction,
+    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge, shipment,
+    shipment_item, stock, stock_transaction,
 };
 use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;
 
 use crate::faults::Transaction;
 use domain::cart::Cart;
-use domain::id::{CartId, OrderId};
+use domain::id::{CartId, OrderId, PaymentOperationId};
 use domain::order::Order;
+use domain::payment_operation::PaymentOperation;
 use domain::world::{Table, Tables};
 
 use super::bulk::{Bulk, MAX_IDS};
@@ -66,11 +67,13 @@ const OF_ORDER: [order::Column; 7] = {
 };
 
 /// What can change of a line of an order.
-const OF_ORDER_ITEM: [order_item::Column; 3] =
-    [order_item::Column::Allocated, order_item::Column::Shipped, order_item::Column::Cancelled];
+const OF_ORDER_ITEM: [order_item::Column; 4] = {
+    use order_item::Column as C;
+    [C::Allocated, C::Shipped, C::Cancelled, C::Returned]
+};
 
 /// What can change of a payment.
-const OF_PAYMENT: [payment::Column; 12] = {
+const OF_PAYMENT: [payment::Column; 14] = {
     use payment::Column as C;
     [
         C::Status,
@@ -84,8 +87,16 @@ const OF_PAYMENT: [payment::Column; 12] = {
         C::LeasedUntil,
         C::LookAt,
         C::Looks,
+        C::Refunded,
+        C::Operations,
         C::UpdatedAt,
     ]
+};
+
+/// What can change of an operation.
+const OF_OPERATION: [payment_operation::Column; 7] = {
+    use payment_operation::Column as C;
+    [C::Status, C::Reference, C::FailureReason, C::LeasedUntil, C::LookAt, C::Looks, C::UpdatedAt]
 };
 
 /// What can change of an idempotency key.
@@ -107,7 +118,8 @@ const OF_CHARGE: [sandbox_charge::Column; 4] = {
 /// its footprint does not name.
 pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(), DbErr> {
     // What is taken is saved with the products that have it.
-    let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = &loaded.tables;
+    let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, operations, keys, charges } =
+        &loaded.tables;
     must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
     must_be_locked(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
     let mut bulk = Bulk::new(tx);
@@ -127,6 +139,7 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
         bulk.send().await?;
     }
     bulk.insert::<payment::Entity>(payments.made().map(rows::payment_row)).await?;
+    save_operations(&mut bulk, operations).await?;
     // A shipment never changes.
     let (shipments, items): (Vec<_>, Vec<_>) = shipments.made().map(rows::shipment_rows).unzip();
     bulk.insert::<shipment::Entity>(shipments).await?;
@@ -145,6 +158,20 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
 /// Whether rows of a table change and others are new: together these may take a unique value from those.
 fn updates_and_makes<K: Ord + Clone, V: Clone + PartialEq>(table: &Table<K, V>) -> bool {
     table.updated().next().is_some() && table.made().next().is_some()
+}
+
+/// A payment has one running operation at a time.
+async fn save_operations(
+    bulk: &mut Bulk<'_>,
+    operations: &Table<PaymentOperationId, PaymentOperation>,
+) -> Result<(), DbErr> {
+    let changed: Vec<_> = operations.updated().map(|(_, now)| rows::operation_row(now)).collect::<Result<_, _>>()?;
+    bulk.update::<payment_operation::Entity>(&OF_OPERATION, changed).await?;
+    if updates_and_makes(operations) {
+        bulk.send().await?;
+    }
+    let made: Vec<_> = operations.made().map(rows::operation_row).collect::<Result<_, _>>()?;
+    bulk.insert::<payment_operation::Entity>(made).await
 }
 
 /// A cart whose items changed is written with all of them, which may be fewer than before.
@@ -215,7 +242,9 @@ mod tests {
         assert_eq!(left_out::<order_item::Entity>(&OF_ORDER_ITEM), item);
         let payment = ["id", "order_id", "gateway", "method", "amount", "currency", "key_scope", "key", "created_at"];
         assert_eq!(left_out::<payment::Entity>(&OF_PAYMENT), payment);
+        let operation = ["id", "order_id", "payment_id", "kind", "amount", "restock", "actor", "key_scope", "key"];
+        assert_eq!(left_out::<payment_operation::Entity>(&OF_OPERATION), [&operation[..], &["created_at"]].concat());
         assert_eq!(left_out::<idempotency_key::Entity>(&OF_KEY), ["scope", "key"]);
-        assert_eq!(left_out::<sandbox_charge::Entity>(&OF_CHARGE), ["payment_id", "created_at"]);
+        assert_eq!(left_out::<sandbox_charge::Entity>(&OF_CHARGE), ["payment_id", "token", "created_at"]);
     }
 }

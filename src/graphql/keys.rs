@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use async_graphql::{ID, InputType};
+use async_graphql::{ID, InputType, Value};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -17,6 +17,9 @@ use super::{Code, Viewer};
 
 /// Most ids in one list.
 pub const MAX_IDS: usize = 100;
+
+/// Fields that inputs of release 0.1 did not have yet, with their mutations. They are null unless they are given.
+const LATER_FIELDS: [(&str, &str); 2] = [("shipOrder", "items"), ("checkOut", "hold")];
 
 /// An id of the kind that is wanted here.
 ///
@@ -84,13 +87,63 @@ pub fn idempotency_key<I: InputType>(
         let message = format!("An idempotency key has 1 to {MAX_KEY_LENGTH} characters and no control characters.");
         return Err(Code::BadUserInput.error(message));
     }
-    // Input objects write their fields in the order of the schema, so equal inputs make equal texts.
-    let digest = Sha256::digest(input.to_value().to_string());
-    let fingerprint = URL_SAFE_NO_PAD.encode(digest);
+    let input = input.to_value();
+    let (fingerprint, other_fingerprint) = (fingerprint(&given(&input)), Some(fingerprint(&earlier(mutation, &input))));
     let scope = match &viewer.actor {
         Actor::Guest => format!("guest:{}", thing.map_or("", |id| id.as_str())),
         actor => format!("subject:{}", actor.log_name()),
     };
     let id = KeyId { scope, key: key.clone() };
-    Ok(Some(Key { id, mutation, fingerprint }))
+    Ok(Some(Key { id, mutation, fingerprint, other_fingerprint }))
+}
+
+/// Input objects write their fields in the order of the schema, so equal inputs make equal texts.
+fn fingerprint(input: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(input.to_string()))
+}
+
+/// An input without the fields that are absent or null: a field that a later release adds does not change its fingerprint.
+fn given(input: &Value) -> Value {
+    match input {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| **value != Value::Null);
+            Value::Object(fields.map(|(name, value)| (name.clone(), given(value))).collect())
+        }
+        Value::List(values) => Value::List(values.iter().map(given).collect()),
+        value => value.clone(),
+    }
+}
+
+/// An input as release 0.1 wrote it for its fingerprint: every field that release had, also those that are null.
+fn earlier(mutation: &str, input: &Value) -> Value {
+    let Value::Object(fields) = input else { return input.clone() };
+    let is_later = |name: &str, value: &Value| *value == Value::Null && LATER_FIELDS.contains(&(mutation, name));
+    let fields = fields.iter().filter(|(name, value)| !is_later(name, value));
+    Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::value;
+
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_not_given_does_not_change_a_fingerprint() {
+        let with = value!({ "orderId": "o", "items": null, "customer": { "name": null, "email": "e" }, "all": [{ "a": null }] });
+        let without = value!({ "orderId": "o", "customer": { "email": "e" }, "all": [{}] });
+        assert_eq!(fingerprint(&given(&with)), fingerprint(&given(&without)));
+        let other = value!({ "orderId": "o", "items": [], "customer": { "email": "e" }, "all": [{}] });
+        assert_ne!(fingerprint(&given(&with)), fingerprint(&given(&other)));
+    }
+
+    #[test]
+    fn the_release_before_wrote_all_its_fields() {
+        let input = value!({ "orderId": "o", "items": null, "carrier": null });
+        let before = value!({ "orderId": "o", "carrier": null });
+        assert_eq!(earlier("shipOrder", &input), before);
+        assert_eq!(earlier("cancelOrder", &input), input, "it is a matter of the mutation");
+        let items = value!({ "orderId": "o", "items": [], "carrier": null });
+        assert_eq!(earlier("shipOrder", &items), items, "what that release could not be asked is another input");
+    }
 }

@@ -180,6 +180,8 @@ codes! {
         Open = "open",
         /// The money was taken.
         Charged = "charged",
+        /// The money was reserved.
+        Authorized = "authorized",
         /// The gateway declined.
         Declined = "declined",
         /// The gateway refused the request itself.
@@ -197,6 +199,7 @@ impl CallResult {
             None => Self::Silent,
             Some(ChargeAnswer::Open) => Self::Open,
             Some(ChargeAnswer::Certain(outcome)) => match outcome {
+                Outcome::Authorized { .. } => Self::Authorized,
                 Outcome::Charged { .. } => Self::Charged,
                 Outcome::Declined { .. } => Self::Declined,
                 Outcome::Refused { .. } => Self::Refused,

@@ -183,6 +183,8 @@ mod tests {
             action,
             recovery: Recovery { leased_until: begun, next_poll_at: begun, polls: 1 },
             key: None,
+            refunded: 0,
+            operations: 0,
             created_at: begun,
             updated_at: begun,
         }

@@ -1,7 +1,7 @@
 //! Orders with everything that belongs to them.
 
 use entity::order::Column;
-use entity::{order, order_item, payment, shipment, shipment_item};
+use entity::{order, order_item, payment, payment_operation, shipment, shipment_item};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{
@@ -180,6 +180,13 @@ fn with_parts(query: Select<order::Entity>, backend: DbBackend) -> Select<order:
         .expr_as(rows_as_json::<payment::Entity>(backend, of_order(payment::Column::OrderId.into_expr())), PAYMENTS)
         .expr_as(rows_as_json::<shipment::Entity>(backend, of_order(shipment::Column::OrderId.into_expr())), SHIPMENTS)
         .expr_as(rows_as_json::<shipment_item::Entity>(backend, in_shipments), SHIPMENT_ITEMS)
+        .expr_as(
+            rows_as_json::<payment_operation::Entity>(
+                backend,
+                of_order(payment_operation::Column::OrderId.into_expr()),
+            ),
+            OPERATIONS,
+        )
 }
 
 /// Columns of [`with_parts`].
@@ -187,6 +194,7 @@ const ITEMS: &str = "items";
 const PAYMENTS: &str = "payments";
 const SHIPMENTS: &str = "shipments";
 const SHIPMENT_ITEMS: &str = "shipment_items";
+const OPERATIONS: &str = "operations";
 
 /// The rows that make an [`OrderRecord`].
 struct OrderParts {
@@ -195,6 +203,7 @@ struct OrderParts {
     payments: Vec<payment::Model>,
     shipments: Vec<shipment::Model>,
     shipment_items: Vec<shipment_item::Model>,
+    operations: Vec<payment_operation::Model>,
 }
 
 impl FromQueryResult for OrderParts {
@@ -205,6 +214,7 @@ impl FromQueryResult for OrderParts {
             payments: decode(row, PAYMENTS)?,
             shipments: decode(row, SHIPMENTS)?,
             shipment_items: decode(row, SHIPMENT_ITEMS)?,
+            operations: decode(row, OPERATIONS)?,
         })
     }
 }
@@ -217,6 +227,9 @@ impl OrderParts {
             let items = items.remove(&row.id).unwrap_or_default();
             rows::shipment(row, items)
         });
-        Ok(OrderRecord::new(rows::order(self.order, self.items)?, payments, shipments.collect()))
+        let (order, shipments) = (rows::order(self.order, self.items)?, shipments.collect());
+        let operations = self.operations.into_iter().map(|row| rows::operation(row, order.total.currency));
+        let operations = operations.collect::<Result<_, _>>()?;
+        Ok(OrderRecord::new(order, payments, shipments, operations))
     }
 }

@@ -117,6 +117,8 @@ impl BeginPayment {
             action: None,
             recovery: Recovery { leased_until: until, next_poll_at: until, polls: 0 },
             key: self.key.as_ref().map(|key| key.id.clone()),
+            refunded: 0,
+            operations: 0,
             created_at: context.now,
             updated_at: context.now,
         }

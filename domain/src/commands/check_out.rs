@@ -58,6 +58,7 @@ impl CheckOut {
                 allocated: 0,
                 shipped: 0,
                 cancelled: 0,
+                returned: 0,
             });
         }
         Ok(Order {

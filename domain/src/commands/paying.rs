@@ -326,7 +326,13 @@ fn check_out_and_paying_see_what_was_withdrawn_sold_or_priced_anew_in_between() 
 fn a_charge_that_comes_after_it_was_voided_takes_nothing() {
     let mut shop = Shop::new();
     let payment = PaymentId(shop.random.ordered_uuid(shop.now));
-    let charge = |after: Duration| RecordCharge { payment, fate: crate::sandbox::Fate::Charged, after, amount: 100 };
+    let charge = |after: Duration| RecordCharge {
+        payment,
+        fate: crate::sandbox::Fate::Charged,
+        after,
+        amount: 100,
+        token: None,
+    };
     assert_eq!(shop.does(&CancelCharge(payment)), crate::sandbox::Fate::Cancelled, "it never came");
     let late = shop.does(&charge(Duration::ZERO));
     assert_eq!(late.standing(shop.now), crate::sandbox::Fate::Cancelled);
@@ -343,7 +349,7 @@ fn nothing_is_kept_under_a_key_before_the_payment_has_ended() {
         let bag = shop.product("BAG", 5);
         let order = shop.order(&[(bag, 2)]);
         let id = KeyId { scope: "guest".to_owned(), key: "K".to_owned() };
-        let key = Key { id: id.clone(), mutation: "payOrder", fingerprint: String::new() };
+        let key = Key { id: id.clone(), mutation: "payOrder", fingerprint: String::new(), other_fingerprint: None };
         let pay = BeginPayment { key: Some(key), ..begin(order) };
         let Begun::Charge { payment, .. } = shop.does(&pay) else { panic!("nobody has paid") };
         let kept = |shop: &Shop| shop.tables.keys.get(&id).expect("a key").answer.clone();

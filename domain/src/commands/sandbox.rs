@@ -21,6 +21,8 @@ pub struct RecordCharge {
     pub after: Duration,
     /// The amount, in minor units.
     pub amount: i64,
+    /// What it was asked with.
+    pub token: Option<String>,
 }
 
 impl Command for RecordCharge {
@@ -37,6 +39,7 @@ impl Command for RecordCharge {
             due_at: context.now + self.after,
             amount: self.amount,
             requests: 0,
+            token: self.token.clone(),
             created_at: context.now,
         };
         let charge = world.charge(self.payment).unwrap_or(&fresh);
@@ -65,11 +68,12 @@ impl Command for CancelCharge {
             due_at: context.now,
             amount: 0,
             requests: 0,
+            token: None,
             created_at: context.now,
         };
         let charge = world.charge(self.0).cloned().unwrap_or(never_came);
         let standing = charge.standing(context.now);
-        if standing != Fate::Pending {
+        if !matches!(standing, Fate::Pending | Fate::Authorized) {
             return Ok(standing);
         }
         world.put_charge(Charge { fate: Fate::Cancelled, ..charge });

@@ -84,7 +84,7 @@ impl Command for SettlePayment {
             Outcome::Declined { .. } | Outcome::Refused { .. } | Outcome::Voided => {
                 Footprint { payments: vec![self.payment], ..Footprint::default() }
             }
-            Outcome::Charged { .. } | Outcome::ActionRequired(_) => {
+            Outcome::Authorized { .. } | Outcome::Charged { .. } | Outcome::ActionRequired(_) => {
                 Footprint { payments_without_stock: vec![self.payment], ..Footprint::default() }
             }
         }
@@ -122,6 +122,13 @@ pub fn settle(
             payment.action = Some(action);
             // No call is running any more, and the shopper may act at any moment: recovery may poll at once.
             payment.recovery = Recovery { leased_until: context.now, next_poll_at: context.now, ..payment.recovery };
+        }
+        Outcome::Authorized { reference } => {
+            payment.status = Status::Authorized;
+            payment.reference = reference;
+            payment.action = None;
+            order.payment = PaymentStatus::Authorized;
+            order.status = OrderStatus::Processing;
         }
         Outcome::Charged { reference } => {
             payment.status = Status::Succeeded;

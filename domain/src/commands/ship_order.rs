@@ -2,7 +2,7 @@
 //! movement, so that available does not move and no badge flickers.
 
 use crate::id::{OrderId, ShipmentId};
-use crate::order::{OrderRecord, ShippingStatus};
+use crate::order::OrderRecord;
 use crate::rejection::Rejections;
 use crate::shipment::{Item, Shipment};
 use crate::stock::Action;
@@ -65,7 +65,7 @@ impl Command for ShipOrder {
             tracking_number: self.tracking_number.clone(),
             shipped_at: context.now,
         };
-        order.shipping = ShippingStatus::Fulfilled;
+        order.shipping = order.shipped_so_far();
         order.touch(context.now);
         world.put_order(order);
         world.put_shipment(shipment);

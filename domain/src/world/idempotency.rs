@@ -95,6 +95,8 @@ pub struct Key {
     pub mutation: &'static str,
     /// Fingerprint of the input: equal inputs have equal fingerprints.
     pub fingerprint: String,
+    /// The fingerprint of the same input as the other one of two releases that run beside each other makes it.
+    pub other_fingerprint: Option<String>,
 }
 
 impl Key {
@@ -104,12 +106,16 @@ impl Key {
     /// `IDEMPOTENCY_KEY_REUSED` when it came with another mutation or another input.
     pub fn record<'a>(&self, world: &'a World<'_>) -> Result<Option<&'a KeyRecord>, Rejection> {
         match world.key(&self.id) {
-            Some(record) if record.mutation != self.mutation || record.fingerprint != self.fingerprint => {
+            Some(record) if record.mutation != self.mutation || !self.has_fingerprint(&record.fingerprint) => {
                 let message = "This idempotency key was used before with another input.";
                 Err(Rejection::new(Code::IdempotencyKeyReused, message).at(["idempotencyKey"]))
             }
             found => Ok(found),
         }
+    }
+
+    fn has_fingerprint(&self, stored: &str) -> bool {
+        stored == self.fingerprint || self.other_fingerprint.as_deref() == Some(stored)
     }
 
     /// Returns the record of this key before there is an answer.

@@ -143,11 +143,13 @@ impl World<'_> {
     /// # Errors
     /// `NOT_FOUND`.
     pub fn order_record(&self, id: OrderId) -> Result<OrderRecord, Rejection> {
-        let Tables { orders, payments, shipments, .. } = &*self.tables;
+        let Tables { orders, payments, shipments, operations, .. } = &*self.tables;
         let order = orders.get(&id).ok_or_else(|| Rejection::not_found("order"))?.clone();
         let payments = payments.rows().map(|(_, payment)| payment).filter(|payment| payment.order == id);
         let shipments = shipments.rows().map(|(_, shipment)| shipment).filter(|shipment| shipment.order == id);
-        Ok(OrderRecord::new(order, payments.cloned().collect(), shipments.cloned().collect()))
+        let operations = operations.rows().map(|(_, operation)| operation).filter(|operation| operation.order == id);
+        let (payments, shipments) = (payments.cloned().collect(), shipments.cloned().collect());
+        Ok(OrderRecord::new(order, payments, shipments, operations.cloned().collect()))
     }
 
     /// Stages an order, new or changed.

@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cart::Cart;
-use crate::id::{CartId, OrderId, PaymentId, ProductId, ShipmentId};
+use crate::id::{CartId, OrderId, PaymentId, PaymentOperationId, ProductId, ShipmentId};
 use crate::order::Order;
 use crate::payment::{KeyId, Payment};
+use crate::payment_operation::PaymentOperation;
 use crate::product::Product;
 use crate::sandbox::Charge;
 use crate::shipment::Shipment;
@@ -74,6 +75,8 @@ pub struct Tables {
     pub payments: Table<PaymentId, Payment>,
     /// All shipments of those orders.
     pub shipments: Table<ShipmentId, Shipment>,
+    /// Operations on those payments.
+    pub operations: Table<PaymentOperationId, PaymentOperation>,
     /// Idempotency keys.
     pub keys: Table<KeyId, KeyRecord>,
     /// Charges in the sandbox's journal.
@@ -89,7 +92,8 @@ impl Tables {
     /// Returns whether the batch has anything to save.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        let Self { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        let Self { products, taken: _, stocks, log, carts, orders, payments, shipments, operations, keys, charges } =
+            self;
         !log.kept.is_empty()
             || products.has_changes()
             || stocks.has_changes()
@@ -97,13 +101,14 @@ impl Tables {
             || orders.has_changes()
             || payments.has_changes()
             || shipments.has_changes()
+            || operations.has_changes()
             || keys.has_changes()
             || charges.has_changes()
     }
 
     /// Makes what the last command staged part of the batch.
     pub fn keep(&mut self) {
-        let Self { products, taken, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        let Self { products, taken, stocks, log, carts, orders, payments, shipments, operations, keys, charges } = self;
         log.keep();
         products.keep();
         taken.keep();
@@ -112,13 +117,14 @@ impl Tables {
         orders.keep();
         payments.keep();
         shipments.keep();
+        operations.keep();
         keys.keep();
         charges.keep();
     }
 
     /// Forgets what the last command staged.
     pub fn undo(&mut self) {
-        let Self { products, taken, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        let Self { products, taken, stocks, log, carts, orders, payments, shipments, operations, keys, charges } = self;
         log.undo();
         products.undo();
         taken.undo();
@@ -127,6 +133,7 @@ impl Tables {
         orders.undo();
         payments.undo();
         shipments.undo();
+        operations.undo();
         keys.undo();
         charges.undo();
     }

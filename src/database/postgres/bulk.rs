@@ -202,6 +202,8 @@ mod tests {
         all_have_arrays::<entity::order::Entity>();
         all_have_arrays::<entity::order_item::Entity>();
         all_have_arrays::<entity::payment::Entity>();
+        all_have_arrays::<entity::payment_operation::Entity>();
+        all_have_arrays::<entity::sandbox_operation::Entity>();
         all_have_arrays::<entity::shipment::Entity>();
         all_have_arrays::<entity::shipment_item::Entity>();
         all_have_arrays::<entity::idempotency_key::Entity>();

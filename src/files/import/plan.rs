@@ -129,6 +129,6 @@ impl<'a> Plan<'a> {
             }
         }
         let id = KeyId { scope: SCOPE.to_owned(), key: format!("{}{line}", self.prefix) };
-        Ok((task, Key { id, mutation, fingerprint: format!("{:x}", digest.finalize()) }))
+        Ok((task, Key { id, mutation, fingerprint: format!("{:x}", digest.finalize()), other_fingerprint: None }))
     }
 }

@@ -61,6 +61,11 @@ impl OrderItem {
         self.0.cancelled
     }
 
+    /// Shipped units that came back into stock with a refund.
+    async fn returned_quantity(&self) -> i32 {
+        self.0.returned
+    }
+
     /// What the units that were ordered cost.
     async fn subtotal(&self) -> Money {
         // Check-out refuses an order whose sum leaves the range, so no item of one can.

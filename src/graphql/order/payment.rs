@@ -71,6 +71,8 @@ impl Payment {
 pub enum PaymentMethod {
     /// The money is taken at once.
     Purchase,
+    /// The money is reserved, to be captured or voided later.
+    Authorize,
 }
 
 /// The state of a payment.
@@ -81,6 +83,8 @@ pub enum PaymentStatus {
     InProgress,
     /// The shopper has to act, as `action` says; the units stay allocated until its deadline.
     RequiresAction,
+    /// The money is reserved and can be captured; the units stay allocated.
+    Authorized,
     /// The money was taken.
     Succeeded,
     /// Nothing was taken; the units were released.

@@ -125,6 +125,8 @@ pub struct Customer {
 pub enum OrderStatus {
     /// Until it is paid.
     Incomplete,
+    /// While the money is authorized and not captured.
+    Processing,
     /// Once it is paid.
     Complete,
     /// For good.
@@ -139,8 +141,14 @@ pub enum OrderPaymentStatus {
     Unpaid,
     /// Stock is allocated and the gateway has not answered for certain.
     InProgress,
+    /// The money is reserved and can be captured or voided.
+    Authorized,
     /// The money is taken.
     Paid,
+    /// A part of the money was refunded.
+    PartiallyRefunded,
+    /// All of the money was refunded.
+    Refunded,
 }
 
 /// The goods of an order.
@@ -149,7 +157,9 @@ pub enum OrderPaymentStatus {
 pub enum OrderShippingStatus {
     /// Nothing has left the warehouse.
     Unfulfilled,
-    /// Everything has.
+    /// Some of it has.
+    PartiallyFulfilled,
+    /// Nothing is left to ship.
     Fulfilled,
 }
 

@@ -204,6 +204,8 @@ pub enum StockReason {
     OrderCancelled,
     /// An order was shipped. Given by the system only, refused as input of adjustStock.
     OrderShipped,
+    /// Units of a refunded item that were not shipped are released.
+    Refunded,
 }
 
 /// Which rows of the log are wanted; what is not given, or is an empty list, is not filtered by.

@@ -97,7 +97,13 @@ impl Gateway for Sandbox {
         let Some((fate, after)) = behaviour.fate() else {
             return pending().await;
         };
-        let record = RecordCharge { payment: payment.id, fate, after, amount: payment.amount.amount };
+        let record = RecordCharge {
+            payment: payment.id,
+            fate,
+            after,
+            amount: payment.amount.amount,
+            token: token.map(str::to_owned),
+        };
         match self.writer.submit(&Actor::System, record).await {
             Ok(charge) => self.answer(behaviour, &charge).await,
             Err(_) => ChargeAnswer::Open,
@@ -127,6 +133,7 @@ fn refused(reason: String) -> ChargeAnswer {
 fn state(payment: PaymentId, fate: Fate) -> ChargeState {
     match fate {
         Fate::Charged => ChargeState::Ended(Outcome::Charged { reference: Some(format!("sandbox-{payment}")) }),
+        Fate::Authorized => ChargeState::Ended(Outcome::Authorized { reference: Some(format!("sandbox-{payment}")) }),
         Fate::Declined => ChargeState::Ended(Outcome::Declined { reason: "The card was declined.".to_owned() }),
         Fate::Cancelled => ChargeState::Ended(Outcome::Voided),
         Fate::Pending => ChargeState::Pending,
