@@ -7,7 +7,7 @@ use url::Url;
 
 use domain::Time;
 use domain::money::Money;
-use domain::payment::{Action, Outcome, Payment};
+use domain::payment::{Action, Method, Outcome, Payment};
 
 use crate::payment::gateway::{ChargeState, Operation, OperationAnswer};
 use crate::payment::notices::{agrees, text};
@@ -143,8 +143,13 @@ impl Answer {
                 Some(action) => Outcome::ActionRequired(action),
                 None => return misunderstood(payment, "an action without an address and a secret"),
             },
-            State::Charged => return ChargeState::Pending,
-            State::Authorized => return misunderstood(payment, "authorized, which was not asked for"),
+            State::Authorized if payment.method != Method::Authorize => {
+                return misunderstood(payment, "authorized, which was not asked for");
+            }
+            State::Authorized if self.agrees(payment, payment.amount) => {
+                Outcome::Authorized { reference: self.reference() }
+            }
+            State::Charged | State::Authorized => return ChargeState::Pending,
             State::Captured | State::Refunded => return misunderstood(payment, "a capture or a refund"),
         };
         ChargeState::Ended(outcome)
@@ -209,7 +214,7 @@ fn misunderstood(payment: &Payment, what: &'static str) -> ChargeState {
 #[cfg(test)]
 mod tests {
     use domain::id::{OrderId, PaymentId};
-    use domain::payment::{Method, Recovery, Status};
+    use domain::payment::{Recovery, Status};
     use serde_json::{Value, json};
     use uuid::Uuid;
 
@@ -230,6 +235,8 @@ mod tests {
             action: None,
             recovery: Recovery { leased_until: begun, next_poll_at: begun, polls: 1 },
             key: None,
+            refunded: 0,
+            operations: 0,
             created_at: begun,
             updated_at: begun,
         }
@@ -258,6 +265,19 @@ mod tests {
         ] {
             assert_eq!(charged(amount, currency), ChargeState::Pending);
         }
+    }
+
+    #[test]
+    fn only_what_was_to_be_authorized_is() {
+        let answer =
+            json!({ "payment": payment().id.to_string(), "state": "authorized", "amount": 1_000, "currency": "EUR" });
+        let answer: Answer = serde_json::from_value(answer).expect("an answer");
+        let authorize = Payment { method: Method::Authorize, ..payment() };
+        let authorized = ChargeState::Ended(Outcome::Authorized { reference: None });
+        assert_eq!(answer.charge_state(&authorize, Time::UNIX_EPOCH), authorized);
+        assert_eq!(answer.charge_state(&payment(), Time::UNIX_EPOCH), ChargeState::Pending);
+        let other = Payment { amount: Money::price(900, "EUR").expect("an amount"), ..authorize };
+        assert_eq!(answer.charge_state(&other, Time::UNIX_EPOCH), ChargeState::Pending);
     }
 
     #[test]

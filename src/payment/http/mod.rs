@@ -33,7 +33,7 @@ const SIGNATURE: &str = "onhand-signature";
 pub(super) const REGISTRATION: Registration = Registration {
     name: NAME,
     capabilities: Capabilities {
-        methods: &[Method::Purchase],
+        methods: &[Method::Purchase, Method::Authorize],
         settles_without_call: false,
         is_staff_only: false,
         is_for_development: false,

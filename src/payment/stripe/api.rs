@@ -54,6 +54,9 @@ pub struct Intent {
     /// What was charged, as Stripe counts it.
     #[serde(default)]
     pub amount_received: i64,
+    /// What can be captured.
+    #[serde(default)]
+    pub amount_capturable: i64,
     /// In lower case.
     pub currency: String,
     /// What the front end goes on with.

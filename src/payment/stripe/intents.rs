@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use domain::money::Money;
-use domain::payment::{Action, Outcome, Payment, Status};
+use domain::payment::{Action, Method, Outcome, Payment, Status};
 
 use super::amount::{from_stripe, to_stripe};
 use super::api::{Answer, Failure, Intent, is_id, reason};
@@ -24,7 +24,7 @@ impl Stripe {
         let form = [
             ("amount", amount.as_str()),
             ("currency", &currency),
-            ("capture_method", "automatic"),
+            ("capture_method", if payment.method == Method::Authorize { "manual" } else { "automatic" }),
             ("payment_method_types[0]", "card"),
             (&of_payment, &id),
             (&of_order, &order),
@@ -89,6 +89,12 @@ impl Stripe {
         match intent.status.as_str() {
             "succeeded" if self.agrees(payment, payment.amount, intent.amount_received, &intent.currency) => {
                 ChargeState::Ended(Outcome::Charged { reference: Some(intent.id.clone()) })
+            }
+            "requires_capture"
+                if payment.method == Method::Authorize
+                    && self.agrees(payment, payment.amount, intent.amount_capturable, &intent.currency) =>
+            {
+                ChargeState::Ended(Outcome::Authorized { reference: Some(intent.id.clone()) })
             }
             "canceled" => ChargeState::Ended(match &intent.last_payment_error {
                 // The answer to the charge was lost, and the shopper should know why it failed.

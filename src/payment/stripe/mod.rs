@@ -57,7 +57,7 @@ const SEARCH_LAG: Duration = Duration::from_mins(5);
 pub(super) const REGISTRATION: Registration = Registration {
     name: NAME,
     capabilities: Capabilities {
-        methods: &[Method::Purchase],
+        methods: &[Method::Purchase, Method::Authorize],
         settles_without_call: false,
         is_staff_only: false,
         is_for_development: false,
