@@ -32,6 +32,8 @@ pub struct Settings {
     pub has_sandbox: bool,
     /// Which gateways there are besides.
     pub gateways: GatewaySettings,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
     /// Maximum number of commands that wait for the writer.
     pub max_queued: usize,
     /// How long a command may wait for its turn; after that it is not executed.
@@ -42,8 +44,15 @@ impl Settings {
     /// Returns the settings of an app with these times, and everything else as it is unless it is set otherwise.
     #[must_use]
     pub fn of(times: PaymentTimeouts) -> Self {
-        let (public_stock, gateways) = (PublicStock::Exact, GatewaySettings::default());
-        Self { times, public_stock, has_sandbox: false, gateways, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+        Self {
+            times,
+            public_stock: PublicStock::Exact,
+            has_sandbox: false,
+            gateways: GatewaySettings::default(),
+            is_compatible_with_0_1: false,
+            max_queued: MAX_QUEUED,
+            max_wait: MAX_WAIT,
+        }
     }
 }
 
@@ -72,6 +81,8 @@ pub struct Shared {
     pub payments: Payments,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
     /// The source of the time.
     pub clock: Clock,
     /// Ends the process when a task ends that the server cannot do without.
@@ -85,7 +96,8 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox, gateways, max_queued, max_wait } = settings;
+        let Settings { times, public_stock, has_sandbox, gateways, is_compatible_with_0_1, max_queued, max_wait } =
+            settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -99,7 +111,8 @@ impl App {
         let (writer, task) =
             Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
-        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox, gateways };
+        let has_development_gateways = has_sandbox;
+        let payment_settings = PaymentSettings { times, has_development_gateways, gateways, is_compatible_with_0_1 };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
         let task = supervisor.watch("the writer", task);
         supervisor.watch("the announcer", joined(announcer));
@@ -113,6 +126,7 @@ impl App {
             feed_age,
             payments,
             public_stock,
+            is_compatible_with_0_1,
             clock,
             supervisor,
             tasks,

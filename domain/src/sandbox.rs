@@ -5,7 +5,8 @@
 //! sandbox remembers across a crash what it did.
 
 use super::Time;
-use super::id::PaymentId;
+use super::id::{PaymentId, PaymentOperationId};
+use super::payment_operation::Kind;
 use crate::codes;
 
 codes! {
@@ -51,5 +52,46 @@ impl Charge {
             Fate::Charged | Fate::Authorized | Fate::Declined if now < self.due_at => Fate::Pending,
             fate => fate,
         }
+    }
+}
+
+codes! {
+    /// How a capture or a refund ends.
+    OperationFate {
+        /// It is done at `due_at`.
+        Done = "done",
+        /// It was refused.
+        Refused = "refused",
+        /// It is not done yet.
+        Pending = "pending",
+    }
+}
+
+/// A capture or a refund in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChargeOperation {
+    /// The operation, which is its idempotency key.
+    pub id: PaymentOperationId,
+    /// The payment whose charge it is about.
+    pub payment: PaymentId,
+    /// What is done.
+    pub kind: Kind,
+    /// How it ends.
+    pub fate: OperationFate,
+    /// When that takes effect.
+    pub due_at: Time,
+    /// The amount, in minor units.
+    pub amount: i64,
+    /// How many times it was asked for.
+    pub requests: i32,
+    /// When it was first asked for.
+    pub created_at: Time,
+}
+
+impl ChargeOperation {
+    /// Returns the state of the operation at this time.
+    #[must_use]
+    pub fn standing(&self, now: Time) -> OperationFate {
+        if now < self.due_at { OperationFate::Pending } else { self.fate }
     }
 }

@@ -11,7 +11,7 @@ use super::demo;
 use super::runtime::Runtime;
 use super::signals::{Force, Shutdown};
 use crate::app::{App, Settings};
-use crate::config::{CommandLine, LimitSettings, SizeLimits};
+use crate::config::{CommandLine, EarlierRelease, LimitSettings, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
 use crate::writer::retention;
@@ -53,6 +53,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
         has_sandbox: serve.gateways.has_sandbox(access.sandbox, is_development),
         gateways: serve.gateways.clone(),
         max_queued: limits.sizes.queued,
+        is_compatible_with_0_1: serve.compatible_with == Some(EarlierRelease::V0_1),
         ..Settings::of(serve.payment)
     };
     let Some(runtime) = Runtime::start(&line.database_url, settings, stop).await? else { return Ok(()) };

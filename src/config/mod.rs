@@ -37,7 +37,7 @@ pub use origin::Origin;
 pub use payment::PaymentTimeouts;
 pub use removed::removed;
 pub use secrets::Secret;
-pub use serve::{LogFormat, Serve};
+pub use serve::{EarlierRelease, LogFormat, Serve};
 pub use timeouts::Timeouts;
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
 

@@ -58,9 +58,22 @@ pub struct Serve {
     #[command(flatten)]
     pub gateways: GatewaySettings,
 
+    /// The release whose servers still run on the same database during a rolling upgrade. Nothing is then written that it cannot
+    /// read: authorizing, capturing, voiding, refunding and shipping in parts are refused. Unset once all servers are of this release.
+    #[arg(long, env = "ONHAND_COMPATIBLE_WITH", value_name = "RELEASE", global = true)]
+    pub compatible_with: Option<EarlierRelease>,
+
     /// How long paying may take.
     #[command(flatten)]
     pub payment: PaymentTimeouts,
+}
+
+/// A release whose servers may run beside those of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EarlierRelease {
+    /// Release 0.1.
+    #[value(name = "0.1")]
+    V0_1,
 }
 
 /// How a line of the log looks.

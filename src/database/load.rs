@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
-    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, shipment, shipment_item,
-    stock,
+    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation,
+    shipment, shipment_item, stock, stock_transaction,
 };
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ModelTrait, Order, QueryFilter, QueryOrder,
     QuerySelect, Value,
@@ -18,9 +18,10 @@ use sea_orm::{
 
 use crate::faults::{self, Breach, Transaction};
 use domain::commands::Footprint;
-use domain::id::{OrderId, PaymentId, ProductId};
+use domain::id::{OrderId, PaymentId, PaymentOperationId, ProductId};
 use domain::order::ShippingStatus;
 use domain::payment::KeyId;
+use domain::stock::Action;
 use domain::world::{Tables, Unique};
 
 use super::bulk::{MAX_IDS, among};
@@ -51,6 +52,8 @@ pub struct Loaded {
     pub conflicts: LockConflicts,
     /// The orders of the payments that commands named, held or not.
     pub orders_of_payments: BTreeMap<PaymentId, OrderId>,
+    /// The keys of operations that commands named.
+    pub keys_of_operations: BTreeMap<PaymentOperationId, KeyId>,
     /// Stock records that may be changed.
     pub stocks: BTreeSet<Uuid>,
     /// Products that may be changed.
@@ -80,6 +83,8 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
         orders_without_stock,
         payments,
         payments_without_stock,
+        returns_of,
+        operations,
         products,
         catalogue,
         seen,
@@ -96,6 +101,14 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
         names.extend(payment.key.as_ref().map(key_name));
         keys.extend(payment.key);
     }
+    // Nor does an operation its key.
+    let named = ids(operations.iter().map(|id| id.0));
+    for row in loader.plain::<payment_operation::Entity>(payment_operation::Column::Id, &named).await? {
+        let key = row.key_scope.zip(row.key).map(|(scope, key)| KeyId { scope, key });
+        names.extend(key.as_ref().map(key_name));
+        loaded.keys_of_operations.extend(key.clone().map(|key| (PaymentOperationId(row.id), key)));
+        keys.extend(key);
+    }
     let with_stock: BTreeSet<Uuid> = orders.into_iter().chain(loaded.orders_of(&payments)).map(|id| id.0).collect();
     let without_stock = orders_without_stock.into_iter().chain(loaded.orders_of(&payments_without_stock));
     let orders = ids(without_stock.map(|id| id.0).chain(with_stock.iter().copied()));
@@ -111,10 +124,16 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
     loader.products(&mut loaded, &seen).await?;
     loader.stocks(&mut loaded, &seen).await?;
     loader.taken(&mut loaded.tables, skus, slugs).await?;
+    let of_returns = ids(loaded.orders_of(&returns_of).map(|id| id.0));
+    loader.shipped(&mut loaded.tables, &of_returns).await?;
     let charges = ids(charges.iter().map(|id| id.0));
     for row in loader.plain::<sandbox_charge::Entity>(sandbox_charge::Column::PaymentId, &charges).await? {
         let charge = rows::charge(&row)?;
         loaded.tables.charges.load(charge.payment, charge);
+    }
+    for row in loader.plain::<sandbox_operation::Entity>(sandbox_operation::Column::PaymentId, &charges).await? {
+        let operation = rows::charge_operation(&row)?;
+        loaded.tables.charge_operations.load(operation.id, operation);
     }
     Ok(loaded)
 }
@@ -250,6 +269,27 @@ impl Loader<'_> {
             let Some(payment) = tables.payments.get(&PaymentId(row.payment_id)) else { continue };
             let operation = rows::operation(row, payment.amount.currency)?;
             tables.operations.load(operation.id, operation);
+        }
+        Ok(())
+    }
+
+    /// How many units of each product were shipped for these orders, by the log.
+    async fn shipped(&self, tables: &mut Tables, orders: &[Uuid]) -> Result<(), DbErr> {
+        use stock_transaction::Column;
+        for ids in orders.chunks(MAX_IDS) {
+            let query = stock_transaction::Entity::find()
+                .select_only()
+                .columns([Column::OrderId, Column::ProductId])
+                .column_as(Expr::col(Column::Quantity).sum(), "shipped")
+                .filter(among(self.tx.get_database_backend(), Column::OrderId, ids))
+                .filter(Column::Action.eq(Action::Ship.as_str()))
+                .group_by(Column::OrderId)
+                .group_by(Column::ProductId);
+            let found: Vec<(Uuid, Uuid, i64)> = query.into_tuple().all(self.tx).await?;
+            let shipped = found.into_iter().map(|(order, product, units)| {
+                ((OrderId(order), ProductId(product)), i32::try_from(units).unwrap_or(i32::MAX))
+            });
+            tables.shipped.extend(shipped);
         }
         Ok(())
     }

@@ -48,6 +48,8 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         orders_without_stock,
         payments,
         payments_without_stock,
+        returns_of: _,
+        operations,
         products,
         catalogue,
         seen,
@@ -55,7 +57,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         slugs: _,
         charges: _,
     } = footprint;
-    let Loaded { tables, conflicts, orders_of_payments: _, stocks: _, catalogue: _ } = loaded;
+    let Loaded { tables, conflicts, orders_of_payments: _, keys_of_operations, stocks: _, catalogue: _ } = loaded;
     let mut found = BTreeSet::new();
     let mut check = |held: &BTreeSet<Uuid>, id: Uuid| {
         if held.contains(&id) {
@@ -91,7 +93,8 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         check(&conflicts.orders, id.0);
     }
     let payments = payments.iter().chain(payments_without_stock).filter_map(|id| tables.payments.get(id));
-    let keys = payments.filter_map(|payment| payment.key.as_ref()).map(key_name);
+    let of_operations = operations.iter().filter_map(|id| keys_of_operations.get(id));
+    let keys = payments.filter_map(|payment| payment.key.as_ref()).chain(of_operations).map(key_name);
     let names = advisory_names(footprint).into_iter().chain(keys).filter(|name| conflicts.names.contains(name));
     found.extend(names.map(|name| u128::from(name.cast_unsigned())));
     found
@@ -110,6 +113,8 @@ pub fn advisory_names(footprint: &Footprint) -> BTreeSet<i64> {
         orders_without_stock: _,
         payments: _,
         payments_without_stock: _,
+        returns_of: _,
+        operations: _,
         products: _,
         catalogue: _,
         seen: _,

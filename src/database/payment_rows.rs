@@ -1,14 +1,14 @@
 //! Rows of payments, of operations on them and of the sandbox's journal as values of the domain, and back. As in
 //! [`rows`](super::rows), nothing is decided or guessed here.
 
-use entity::{payment, payment_operation, sandbox_charge};
+use entity::{payment, payment_operation, sandbox_charge, sandbox_operation};
 use sea_orm::DbErr;
 
 use domain::id::{OrderId, PaymentId, PaymentOperationId};
 use domain::money::{Currency, Money};
 use domain::payment::{Action, KeyId, Payment, Recovery};
 use domain::payment_operation::PaymentOperation;
-use domain::sandbox::Charge;
+use domain::sandbox::{Charge, ChargeOperation};
 
 use super::rows::{Decoded, code, known, money};
 
@@ -137,5 +137,31 @@ pub fn charge_row(charge: &Charge) -> sandbox_charge::Model {
         requests: charge.requests,
         token: charge.token.clone(),
         created_at: charge.created_at,
+    }
+}
+
+pub fn charge_operation(row: &sandbox_operation::Model) -> Decoded<ChargeOperation> {
+    Ok(ChargeOperation {
+        id: PaymentOperationId(row.operation_id),
+        payment: PaymentId(row.payment_id),
+        kind: code!(domain::payment_operation::Kind, row.kind)?,
+        fate: code!(domain::sandbox::OperationFate, row.fate)?,
+        due_at: row.due_at,
+        amount: row.amount,
+        requests: row.requests,
+        created_at: row.created_at,
+    })
+}
+
+pub fn charge_operation_row(operation: &ChargeOperation) -> sandbox_operation::Model {
+    sandbox_operation::Model {
+        operation_id: operation.id.0,
+        payment_id: operation.payment.0,
+        kind: operation.kind.as_str().to_owned(),
+        fate: operation.fate.as_str().to_owned(),
+        due_at: operation.due_at,
+        amount: operation.amount,
+        requests: operation.requests,
+        created_at: operation.created_at,
     }
 }

@@ -34,7 +34,9 @@ macro_rules! code {
 }
 pub(super) use code;
 
-pub use super::payment_rows::{charge, charge_row, operation, operation_row, payment, payment_row};
+pub use super::payment_rows::{
+    charge, charge_operation, charge_operation_row, charge_row, operation, operation_row, payment, payment_row,
+};
 
 pub(super) fn money(amount: i64, currency: &str) -> Decoded<Money> {
     Ok(Money { amount, currency: known(Currency::from_code(currency), "currency", currency)? })

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge, shipment,
-    shipment_item, stock, stock_transaction,
+    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge,
+    sandbox_operation, shipment, shipment_item, stock, stock_transaction,
 };
 use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;
@@ -111,6 +111,9 @@ const OF_CHARGE: [sandbox_charge::Column; 4] = {
     [C::Fate, C::DueAt, C::Amount, C::Requests]
 };
 
+/// What can change of an operation of the sandbox.
+const OF_CHARGE_OPERATION: [sandbox_operation::Column; 1] = [sandbox_operation::Column::Requests];
+
 /// Saves everything that changed, and the commit token.
 ///
 /// # Errors
@@ -118,8 +121,21 @@ const OF_CHARGE: [sandbox_charge::Column; 4] = {
 /// its footprint does not name.
 pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(), DbErr> {
     // What is taken is saved with the products that have it.
-    let Tables { products, taken: _, stocks, log, carts, orders, payments, shipments, operations, keys, charges } =
-        &loaded.tables;
+    let Tables {
+        products,
+        taken: _,
+        stocks,
+        log,
+        carts,
+        orders,
+        payments,
+        shipments,
+        operations,
+        shipped: _,
+        keys,
+        charges,
+        charge_operations,
+    } = &loaded.tables;
     must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
     must_be_locked(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
     let mut bulk = Bulk::new(tx);
@@ -150,6 +166,9 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     bulk.put::<idempotency_key::Entity>(&OF_KEY, changed).await?;
     bulk.update::<sandbox_charge::Entity>(&OF_CHARGE, charges.updated().map(|(_, now)| rows::charge_row(now))).await?;
     bulk.insert::<sandbox_charge::Entity>(charges.made().map(rows::charge_row)).await?;
+    let (changed, made) = (charge_operations.updated().map(|(_, now)| now), charge_operations.made());
+    bulk.update::<sandbox_operation::Entity>(&OF_CHARGE_OPERATION, changed.map(rows::charge_operation_row)).await?;
+    bulk.insert::<sandbox_operation::Entity>(made.map(rows::charge_operation_row)).await?;
     let stocks = stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
     let orders = orders.changes().map(|order| ("order", order.id.0, order.version));
     bulk.finish(&stocks.chain(orders).collect::<Vec<_>>(), token).await

@@ -64,6 +64,14 @@ named! {
         PayCharged = "pay.charged",
         /// The outcome is committed; nobody was told. Key: the order.
         PaySettled = "pay.settled",
+        /// A capture, void or refund is begun; the gateway was not called. Key: the order.
+        OperationBegun = "operation.begun",
+        /// The gateway has answered to an operation; nothing of it is recorded. Key: the order.
+        OperationAnswered = "operation.answered",
+        /// The outcome of an operation is committed; nobody was told. Key: the order.
+        OperationSettled = "operation.settled",
+        /// Recovery has claimed an operation and not asked the gateway yet. Key: the order.
+        OperationClaimed = "operation.claimed",
         /// Recovery has claimed a payment and not asked the gateway yet. Key: the order.
         RecoveryClaimed = "recovery.claimed",
         /// Recovery has the gateway's word; nothing of it is recorded. Key: the order.

@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use async_graphql::{ID, InputType, Value};
+use async_graphql::{Context, ID, InputType, Value};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::app::App;
 use domain::actor::Actor;
 use domain::id::IdError;
 use domain::payment::KeyId;
@@ -75,7 +76,7 @@ pub fn fits(name: &str, text: &str, most: usize) -> async_graphql::Result<()> {
 /// # Errors
 /// `BAD_USER_INPUT` for a key that is empty, too long, or has control characters.
 pub fn idempotency_key<I: InputType>(
-    viewer: &Viewer,
+    context: &Context<'_>,
     mutation: &'static str,
     key: Option<&String>,
     thing: Option<&ID>,
@@ -88,8 +89,13 @@ pub fn idempotency_key<I: InputType>(
         return Err(Code::BadUserInput.error(message));
     }
     let input = input.to_value();
-    let (fingerprint, other_fingerprint) = (fingerprint(&given(&input)), Some(fingerprint(&earlier(mutation, &input))));
-    let scope = match &viewer.actor {
+    let (mut fingerprint, mut other) = (fingerprint(&given(&input)), fingerprint(&earlier(mutation, &input)));
+    if context.data_unchecked::<App>().is_compatible_with_0_1 {
+        // A server of that release may be asked next.
+        std::mem::swap(&mut fingerprint, &mut other);
+    }
+    let other_fingerprint = Some(other);
+    let scope = match &Viewer::of(context).actor {
         Actor::Guest => format!("guest:{}", thing.map_or("", |id| id.as_str())),
         actor => format!("subject:{}", actor.log_name()),
     };

@@ -18,7 +18,9 @@ use crate::database::error::Error;
 use crate::live::Coalesced;
 use crate::read::Store;
 use domain::cart::Cart;
-use domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId};
+use domain::id::{
+    CartId, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, ShipmentId, StockId, StockTransactionId,
+};
 use domain::order::OrderRecord;
 use domain::product::ProductRecord;
 use domain::stock::Stock;
@@ -106,6 +108,10 @@ pub struct OrderOfItem(pub OrderItemId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderOfPayment(pub PaymentId);
 
+/// The order that an operation on a payment belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OrderOfOperation(pub PaymentOperationId);
+
 /// The order that a shipment belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderOfShipment(pub ShipmentId);
@@ -161,6 +167,9 @@ loads! {
     orders_of_payments: OrderOfPayment => Arc<OrderRecord>, orders_of_payments, |record| {
         parts(record, |record| record.payments.iter().map(|payment| OrderOfPayment(payment.id)).collect())
     };
+    orders_of_operations: OrderOfOperation => Arc<OrderRecord>, orders_of_operations, |record| {
+        parts(record, |record| record.operations.iter().map(|operation| OrderOfOperation(operation.id)).collect())
+    };
     orders_of_shipments: OrderOfShipment => Arc<OrderRecord>, orders_of_shipments, |record| {
         parts(record, |record| record.shipments.iter().map(|shipment| OrderOfShipment(shipment.id)).collect())
     };
@@ -186,6 +195,10 @@ async fn orders_of_items(store: &Store, keys: &[OrderOfItem]) -> Result<Vec<Orde
 
 async fn orders_of_payments(store: &Store, keys: &[OrderOfPayment]) -> Result<Vec<OrderRecord>, Error> {
     store.orders_of_payments(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
+}
+
+async fn orders_of_operations(store: &Store, keys: &[OrderOfOperation]) -> Result<Vec<OrderRecord>, Error> {
+    store.orders_of_operations(&keys.iter().map(|key| key.0).collect::<Vec<_>>()).await
 }
 
 async fn orders_of_shipments(store: &Store, keys: &[OrderOfShipment]) -> Result<Vec<OrderRecord>, Error> {

@@ -50,7 +50,13 @@ pub struct QueryRoot(
 /// Everything that can be changed. Every mutation takes one input and answers with its own payload.
 #[derive(Debug, MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(product::ProductMutations, stock::StockMutations, cart::CartMutations, order::OrderMutations);
+pub struct MutationRoot(
+    product::ProductMutations,
+    stock::StockMutations,
+    cart::CartMutations,
+    order::OrderMutations,
+    order::PaymentMutations,
+);
 
 /// Everything that can be followed.
 #[derive(Debug, MergedSubscription, Default)]

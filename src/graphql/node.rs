@@ -6,14 +6,16 @@ use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
 
 use domain::id::{
-    CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId, split,
+    CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, RefundId, ShipmentId,
+    StockId, StockTransactionId, split,
 };
+use domain::payment_operation::{Kind, PaymentOperation};
 
 use super::cart::Cart;
 use super::error::{Nullable, nullable};
 use super::keys::{MAX_IDS, at_most};
-use super::loaders::{OrderOfItem, OrderOfPayment, OrderOfShipment, load};
-use super::order::{Order, OrderItem, Payment, Shipment};
+use super::loaders::{OrderOfItem, OrderOfOperation, OrderOfPayment, OrderOfShipment, load};
+use super::order::{Order, OrderItem, Payment, Refund, Shipment};
 use super::product::Product;
 use super::stock::{Stock, StockTransaction};
 use super::{Code, Viewer, viewer};
@@ -36,12 +38,14 @@ pub enum Node {
     OrderItem(OrderItem),
     /// A payment.
     Payment(Payment),
+    /// A refund.
+    Refund(Refund),
     /// A shipment.
     Shipment(Shipment),
 }
 
 /// What can be found by its id.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     ProductId::KIND,
     StockId::KIND,
     StockTransactionId::KIND,
@@ -49,6 +53,7 @@ const KINDS: [&str; 8] = [
     OrderId::KIND,
     OrderItemId::KIND,
     PaymentId::KIND,
+    RefundId::KIND,
     ShipmentId::KIND,
 ];
 
@@ -106,8 +111,14 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
         PaymentId::KIND => {
             let payment = PaymentId(uuid);
             let of = load(context, OrderOfPayment(payment)).await?.filter(|of| who.owns(&of.order));
-            let found = of.and_then(|of| of.payments.iter().find(|it| it.id == payment).cloned());
-            found.map(|it| Node::Payment(Payment(it)))
+            let found = of.and_then(|of| Some((of.payments.iter().find(|it| it.id == payment).cloned()?, of)));
+            found.map(|(payment, of)| Node::Payment(Payment { payment, of }))
+        }
+        RefundId::KIND => {
+            let refund = PaymentOperationId(uuid);
+            let of = load(context, OrderOfOperation(refund)).await?.filter(|of| who.owns(&of.order));
+            let is_it = |it: &&PaymentOperation| it.id == refund && it.kind == Kind::Refund;
+            of.and_then(|of| of.operations.iter().find(is_it).cloned()).map(|it| Node::Refund(Refund(it)))
         }
         ShipmentId::KIND => {
             let shipment = ShipmentId(uuid);

@@ -36,6 +36,9 @@ const GATEWAY_MISMATCHES: &str = "onhand_gateway_mismatches_total";
 /// Notices that payment providers pushed to this server.
 const NOTICES: &str = "onhand_payment_notices_total";
 
+/// Refunds that failed for good.
+const REFUNDS_FAILED: &str = "onhand_refunds_failed_total";
+
 /// The age of the feed between replicas.
 const FEED_AGE: &str = "onhand_feed_age_seconds";
 
@@ -90,6 +93,7 @@ pub fn describe() {
     describe_counter!(GATEWAY_RESULTS, "How calls of gateways ended, by gateway and result");
     describe_counter!(GATEWAY_MISMATCHES, "Amounts that gateways told and that were not asked for, by gateway");
     describe_counter!(NOTICES, "Notices of payment providers, by gateway and by what became of them");
+    describe_counter!(REFUNDS_FAILED, "Refunds that a gateway refused for good: the money is still due");
     describe_counter!(REQUESTS, "Queries and mutations, by kind");
     describe_counter!(REFUSALS, "Errors of both kinds, by code");
     describe_gauge!(CONNECTIONS, "Open TCP connections, those of websockets among them");
@@ -118,6 +122,7 @@ pub fn describe() {
         gauge!(name).set(0.0);
     }
     for name in [
+        REFUNDS_FAILED,
         KEY_SET_FAILURES,
         LOG_LINES_DROPPED,
         "onhand_events_sent_total",
@@ -226,6 +231,11 @@ pub fn batch(commands: usize, took: Duration) {
 /// Counts a call of a gateway, by its result.
 pub fn gateway(name: &str, result: &'static str) {
     counter!(GATEWAY_RESULTS, "gateway" => name.to_owned(), "result" => result).increment(1);
+}
+
+/// Counts a refund that failed for good.
+pub fn refund_failed() {
+    counter!(REFUNDS_FAILED).increment(1);
 }
 
 /// Counts an operation with one answer, whatever the transport.

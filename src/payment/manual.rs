@@ -13,7 +13,7 @@ use super::registry::Registration;
 pub(super) const REGISTRATION: Registration = Registration {
     name: "manual",
     capabilities: Capabilities {
-        methods: &[Method::Purchase],
+        methods: &[Method::Purchase, Method::Authorize],
         settles_without_call: true,
         is_staff_only: true,
         is_for_development: false,

@@ -9,6 +9,7 @@
 //! | what gateways over HTTP share: the client, signatures, notices and amounts | `client`, `signature`, `notices` |
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
+//! | `capturePayment`, `voidPayment`, `refundPayment`: begin, ask, settle | [`operate`](Payments::operate), `operation_recovery` |
 //! | payments whose outcome is open: when they are polled, and when they are voided | [`recover`], `Step` in `recovery` |
 //! | results, whichever way they come | [`results::Results`] |
 //! | the rules: what a result does to the payment, the order and its units | `domain::commands`: [`BeginPayment`], [`SettlePayment`] |
@@ -23,6 +24,8 @@ mod client;
 mod http;
 mod manual;
 mod notices;
+mod operate;
+mod operation_recovery;
 mod pay;
 mod recovery;
 mod registry;
@@ -41,11 +44,13 @@ use crate::config::{GatewaySettings, PaymentTimeouts};
 use crate::observability::metrics;
 use crate::read::Store;
 use crate::writer::Writer;
+use domain::rejection::Rejection;
 
 use gateway::{Notice, Receipt};
 use registry::{GatewayContext, Gateways, Registration};
 use results::Results;
 
+pub use operate::{Operate, OperateRequest};
 pub use pay::{CallResult, PayRequest};
 pub use recovery::recover;
 pub use registry::EnabledGateway;
@@ -74,6 +79,8 @@ pub struct PaymentSettings {
     pub has_development_gateways: bool,
     /// Which other gateways are enabled, and what they need.
     pub gateways: GatewaySettings,
+    /// Whether nothing is written that release 0.1 cannot read.
+    pub is_compatible_with_0_1: bool,
 }
 
 /// Makes payments: [`pay`](Self::pay) for `payOrder`, [`recover`] in the background. Cheap to clone.
@@ -88,13 +95,14 @@ pub struct Payments {
     default_gateway: &'static str,
     publishable_key: Option<Arc<str>>,
     times: PaymentTimeouts,
+    is_compatible_with_0_1: bool,
 }
 
 impl Payments {
     /// Builds the gateways that the settings enable. Payments are made in tasks of this tracker.
     #[must_use]
     pub fn new(store: Store, writer: Writer, clock: Clock, tasks: TaskTracker, settings: PaymentSettings) -> Self {
-        let PaymentSettings { times, has_development_gateways, gateways } = settings;
+        let PaymentSettings { times, has_development_gateways, gateways, is_compatible_with_0_1 } = settings;
         let default_gateway = gateways.default_name().as_str();
         let publishable_key = gateways.stripe_publishable_key.as_deref().map(Arc::from);
         let results = Results::new(writer.clone());
@@ -107,7 +115,30 @@ impl Payments {
             times,
         };
         let gateways = Gateways::build(&context, has_development_gateways);
-        Self { store, writer, clock, tasks, results, gateways, default_gateway, publishable_key, times }
+        Self {
+            store,
+            writer,
+            clock,
+            tasks,
+            results,
+            gateways,
+            default_gateway,
+            publishable_key,
+            times,
+            is_compatible_with_0_1,
+        }
+    }
+
+    /// Refuses what release 0.1 could not read, while replicas of it may still run.
+    ///
+    /// # Errors
+    /// `INVALID_STATE`.
+    pub fn may_write_new_states(&self) -> Result<(), Rejection> {
+        if self.is_compatible_with_0_1 {
+            let message = "Not while the servers are being upgraded (ONHAND_COMPATIBLE_WITH=0.1). Nothing was changed.";
+            return Err(Rejection::invalid_state(message));
+        }
+        Ok(())
     }
 
     /// Returns the enabled gateway of this name, or the default gateway if none is named.

@@ -54,6 +54,9 @@ impl Payments {
         if !gateway.capabilities.methods.contains(&request.method) {
             return Err(unsupported_method(gateway.name).into());
         }
+        if request.method == Method::Authorize {
+            self.may_write_new_states()?;
+        }
         gateway.gateway.check_token(request.token.as_deref())?;
         let begin = BeginPayment {
             order: request.order,
@@ -87,7 +90,7 @@ impl Payments {
     }
 
     /// Reads the order of an answer that was kept, with its payments.
-    async fn read(&self, kept: PayAnswer) -> Result<Paid, Error> {
+    pub(super) async fn read(&self, kept: PayAnswer) -> Result<Paid, Error> {
         let PayAnswer { payment, order, errors } = kept;
         Ok(Paid { record: self.order(order).await?, payment, errors })
     }
@@ -190,6 +193,8 @@ codes! {
         Voided = "voided",
         /// The shopper has to act.
         Action = "action",
+        /// Money was refunded.
+        Refunded = "refunded",
     }
 }
 

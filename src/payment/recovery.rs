@@ -22,10 +22,10 @@ use super::Payments;
 use super::gateway::{ChargeState, Gateway};
 
 /// Maximum number of payments that are looked up in one round.
-const MAX_ROUND: u64 = 100;
+pub(super) const MAX_ROUND: u64 = 100;
 
 /// Maximum number of payments that are looked up at the same time.
-const MAX_CONCURRENT: usize = 16;
+pub(super) const MAX_CONCURRENT: usize = 16;
 
 /// Maximum pause between two rounds; `pay_retry` if that is shorter.
 const MAX_ROUND_PAUSE: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ const MAX_ROUND_PAUSE: Duration = Duration::from_secs(1);
 const OTHER_SETTINGS: u32 = 4;
 
 /// Each of the two calls of recovery, and what follows them, has one part of the lease.
-const LEASE_PARTS: u32 = 3;
+pub(super) const LEASE_PARTS: u32 = 3;
 
 /// Recovers open payments until it is stopped.
 pub async fn recover(payments: Payments, stop: CancellationToken) {
@@ -42,6 +42,9 @@ pub async fn recover(payments: Payments, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = payments.recover_due().await {
             tracing::warn!(%error, "recovery could not read the open payments");
+        }
+        if let Err(error) = payments.repeat_due_operations().await {
+            tracing::warn!(%error, "recovery could not read the open operations");
         }
         tokio::select! {
             () = sleep(pause) => {}
@@ -87,7 +90,7 @@ impl Payments {
 
     /// The longest that any process claims a payment for, with room for others' settings: a lease that ends later was given
     /// by a clock that was wrong.
-    fn longest_lease(&self) -> Duration {
+    pub(super) fn longest_lease(&self) -> Duration {
         self.times.pay_lease.max(self.times.pay_retry_max).saturating_mul(OTHER_SETTINGS)
     }
 
@@ -114,11 +117,15 @@ impl Payments {
 
     /// Defers the next poll of a payment by twice the pause before, within `pay_retry` and `pay_retry_max`.
     async fn defer(&self, payment: &Payment) -> Result<(), Error> {
-        let doubled = 1_u32.checked_shl(payment.recovery.polls.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
-        let pause = self.times.pay_retry.saturating_mul(doubled).min(self.times.pay_retry_max);
-        let until = self.clock.now() + pause;
+        let until = self.clock.now() + self.pause_after(payment.recovery.polls);
         let defer = DeferPayment { payment: payment.id, lease: payment.recovery.leased_until, until };
         self.writer.submit(&Actor::System, defer).await
+    }
+
+    /// The pause after so many polls.
+    pub(super) fn pause_after(&self, polls: i32) -> Duration {
+        let doubled = 1_u32.checked_shl(polls.unsigned_abs().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.times.pay_retry.saturating_mul(doubled).min(self.times.pay_retry_max)
     }
 }
 

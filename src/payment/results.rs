@@ -15,10 +15,10 @@ use domain::id::PaymentId;
 use domain::payment::{Outcome, Status};
 
 /// Maximum number of attempts to settle a payment when the writer cannot take it. After that it is left to recovery.
-const MAX_SETTLE_ATTEMPTS: u32 = 5;
+pub(super) const MAX_SETTLE_ATTEMPTS: u32 = 5;
 
 /// Pause between two attempts to settle a payment.
-const SETTLE_RETRY_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const SETTLE_RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Takes results and settles payments. Gateways get one to report results that come outside of a call. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ impl Results {
             match self.writer.submit(by, SettlePayment { payment, outcome: outcome.clone() }).await {
                 Ok(settled) => {
                     if is_charged_after_release(&outcome, &settled) {
-                        tracing::error!(%payment, "money arrived after its units were released: refund it");
+                        tracing::error!(%payment, "money arrived after its units were released: it is refunded");
                     }
                     return Some(settled);
                 }

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use entity::{payment, sandbox_charge};
+use entity::{payment, payment_operation, sandbox_charge};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::database::error::Error;
 use crate::database::rows;
 use domain::Time;
-use domain::id::PaymentId;
+use domain::id::{PaymentId, PaymentOperationId};
 use domain::order::OrderRecord;
 use domain::payment::Status;
+use domain::payment_operation::Status as Running;
 use domain::sandbox::Charge;
 
 use super::Store;
@@ -33,6 +34,38 @@ impl Store {
             .order_by_asc(payment::Column::LookAt)
             .limit(limit);
         Ok(query.all(&self.db).await?.into_iter().map(|row| PaymentId(row.id)).collect())
+    }
+
+    /// Operations that recovery may repeat now, with their payments, as for payments.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_operations(
+        &self,
+        now: Time,
+        longest: Duration,
+        limit: u64,
+    ) -> Result<Vec<(PaymentOperationId, PaymentId)>, Error> {
+        use payment_operation::Column;
+        let is_over = |column: Column| column.lte(now).or(column.gt(now + longest));
+        let query = payment_operation::Entity::find()
+            .filter(Column::Status.eq(Running::InProgress.as_str()))
+            .filter(is_over(Column::LookAt))
+            .filter(is_over(Column::LeasedUntil))
+            .order_by_asc(Column::LookAt)
+            .limit(limit);
+        let found = query.all(&self.db).await?;
+        Ok(found.into_iter().map(|row| (PaymentOperationId(row.id), PaymentId(row.payment_id))).collect())
+    }
+
+    /// The orders that these operations on payments belong to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn orders_of_operations(&self, operations: &[PaymentOperationId]) -> Result<Vec<OrderRecord>, Error> {
+        use payment_operation::Column;
+        let ids = operations.iter().map(|id| id.0);
+        self.records(parents::<payment_operation::Entity>(Column::OrderId, Column::Id, ids)).await
     }
 
     /// The orders that these payments belong to.

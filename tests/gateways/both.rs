@@ -10,24 +10,6 @@ use super::{SOON, Sale, Till, answered, silent};
 use crate::support::providers::{Fate, Late, Lie, Mishap, StandIn};
 use crate::support::{Wanted, codes, eventually, paid, with_tokens};
 
-macro_rules! stories {
-    ($($story:ident),* $(,)?) => {
-        mod http {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $story() {
-                super::$story::<crate::support::providers::PaymentService>().await;
-            })*
-        }
-
-        mod stripe {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $story() {
-                super::$story::<crate::support::providers::StripeStandIn>().await;
-            })*
-        }
-    };
-}
-
 stories!(
     shoppers_pay_and_are_declined,
     whatever_goes_wrong_while_charging_ends_right,
@@ -40,7 +22,6 @@ stories!(
     a_charge_that_arrives_late_takes_nothing,
     only_signed_notices_are_read,
     many_buyers_on_a_bad_day_are_never_oversold,
-    money_is_reserved_and_not_taken,
 );
 
 async fn shoppers_pay_and_are_declined<S: StandIn>() {
@@ -174,7 +155,7 @@ async fn lost_notices_are_made_up_for<S: StandIn>() {
     till.shop.close().await;
 }
 
-/// The deadline voids the charge first. A provider that takes the money all the same is told of in the log.
+/// The deadline voids the charge first. What a provider takes all the same is sent back.
 async fn nobody_acts<S: StandIn>() {
     let till = Till::<S>::open(answered()).await;
     let sale = till.sale("MUG").await;
@@ -185,6 +166,8 @@ async fn nobody_acts<S: StandIn>() {
     assert!(!till.adds_up(&sale, "nobody acted").await);
     till.provider.charge_anyway(&sale.order);
     assert_eq!(till.provider.push(&sale.order).await, 200);
+    eventually("the money goes back", async || till.provider.taken(&sale.order) == 0).await;
+    assert_eq!(till.provider.charges(&sale.order), 1);
     assert_eq!(till.payment(&sale).await, "UNPAID");
     assert_eq!(till.shop.stock(&sale.product).await, (1, 0, 1), "its unit is somebody else's");
     till.shop.close().await;
@@ -214,41 +197,6 @@ async fn a_charge_that_arrives_late_takes_nothing<S: StandIn>() {
         assert_eq!(till.pay(&sale, Fate::Succeed).await.order, "PAID", "it can be paid again");
         assert!(till.adds_up(&sale, step).await);
     }
-    till.shop.close().await;
-}
-
-/// Also when the answer is lost, or comes after a notice. Another amount reserves nothing.
-async fn money_is_reserved_and_not_taken<S: StandIn>() {
-    let till = Till::<S>::open(silent()).await;
-    let authorize = async |sale: &Sale| {
-        let input = json!({ "orderId": sale.order, "gateway": S::GATEWAY, "method": "AUTHORIZE",
-            "token": S::token(Fate::Succeed) });
-        till.shop.pay_with(input).await;
-    };
-    let is_reserved = async |sale: &Sale, what: &str| {
-        till.becomes(sale, "AUTHORIZED").await;
-        assert_eq!((till.provider.taken(&sale.order), till.provider.charges(&sale.order)), (0, 0), "{what}");
-        till.is_allocated_once(sale).await;
-    };
-    let answered = till.sale("ANSWERED").await;
-    authorize(&answered).await;
-    is_reserved(&answered, "answered").await;
-    assert_eq!(till.provider.push(&answered.order).await, 200);
-    is_reserved(&answered, "pushed").await;
-    let lost = till.sale("LOST").await;
-    till.provider.desk().plan(S::CHARGING.last().expect("a step"), Mishap::SilentAfter);
-    authorize(&lost).await;
-    till.advance(SOON);
-    is_reserved(&lost, "lost").await;
-    let other = till.sale("OTHER").await;
-    till.provider.lie(Some(Lie::Amount));
-    authorize(&other).await;
-    till.advance(SOON);
-    let before = till.provider.desk().count(S::LOOKING);
-    eventually("recovery asks", async || till.provider.desk().count(S::LOOKING) >= before + 2).await;
-    till.is_held(&other, "another amount").await;
-    till.provider.lie(None);
-    is_reserved(&other, "the amount").await;
     till.shop.close().await;
 }
 

@@ -1,18 +1,38 @@
 //! The gateways `http` and `stripe`, against servers that speak their wires and misbehave: whatever goes wrong, at most one
 //! charge of an order keeps money, and units are held exactly as long as money was or may be taken.
 
+/// Plays each story with each provider.
+macro_rules! stories {
+    ($($story:ident),* $(,)?) => {
+        mod http {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                super::$story::<crate::support::providers::PaymentService>().await;
+            })*
+        }
+
+        mod stripe {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                super::$story::<crate::support::providers::StripeStandIn>().await;
+            })*
+        }
+    };
+}
+
 mod both;
 mod http;
+mod operations;
 mod package;
 mod stripe;
 
 use std::time::Duration;
 
 use onhand::config::PaymentTimeouts;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::providers::{Fate, StandIn};
-use crate::support::{Paid, Shop, Wanted, eventually, patient_times, short, short_times};
+use crate::support::{Paid, Shop, Wanted, codes, eventually, patient_times, short, short_times};
 
 /// So long after a payment began a search at Stripe is not late any more, and the lease of the attempt is over.
 const SOON: Duration = Duration::from_mins(6);
@@ -60,6 +80,24 @@ impl<S: StandIn> Till<S> {
     async fn pay(&self, sale: &Sale, fate: Fate) -> Paid {
         let input = json!({ "orderId": sale.order, "gateway": S::GATEWAY, "token": S::token(fate) });
         short(&self.shop.pay_with(input).await)
+    }
+
+    /// Pays as `payOrder`'s method says. Returns the id of the payment.
+    async fn authorize(&self, sale: &Sale) -> String {
+        let input = json!({ "orderId": sale.order, "gateway": S::GATEWAY, "method": "AUTHORIZE",
+            "token": S::token(Fate::Succeed) });
+        let payload = self.shop.pay_with(input).await;
+        payload["payment"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
+    }
+
+    /// Captures, voids or refunds. Returns the codes of the user errors.
+    async fn operate(&self, mutation: &str, input: Value) -> Vec<String> {
+        let kind = mutation[..1].to_ascii_uppercase() + &mutation[1..];
+        let query = format!(
+            "mutation($input: {kind}Input!) {{ {mutation}(input: $input) {{ payment {{ status }} userErrors {{ code message }} }} }}"
+        );
+        let data = self.shop.data(&query, json!({ "input": input })).await;
+        codes(&data[mutation]).into_iter().map(str::to_owned).collect()
     }
 
     /// The clocks of both go forward.

@@ -99,13 +99,22 @@ pub struct Wanted {
     pub max_wait: Duration,
     /// Which gateways there are besides the sandbox.
     pub gateways: GatewaySettings,
+    /// Whether servers of release 0.1 may run beside it.
+    pub compatible: bool,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
-        let gateways = GatewaySettings::default();
-        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT, gateways }
+        Self {
+            times: patient_times(),
+            access,
+            transport,
+            documents,
+            max_wait: MAX_WAIT,
+            gateways: GatewaySettings::default(),
+            compatible: false,
+        }
     }
 }
 
@@ -225,7 +234,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, transport, documents, max_wait, gateways } = wanted;
+        let Wanted { times, access, transport, documents, max_wait, gateways, compatible } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -241,6 +250,7 @@ impl Shop {
             public_stock: access.public_stock,
             has_sandbox: gateways.has_sandbox(access.sandbox, is_development),
             gateways,
+            is_compatible_with_0_1: compatible,
             max_queued: MAX_QUEUED,
             max_wait,
         };

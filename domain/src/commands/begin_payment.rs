@@ -81,7 +81,12 @@ impl Command for BeginPayment {
         world.put_order(order);
         world.put_payment(payment.clone());
         if payment.amount.amount == 0 || self.settles_without_call {
-            let paid = settle(world, context, id, Outcome::Charged { reference: None })?;
+            let outcome = match self.method {
+                // There is nothing to capture.
+                Method::Authorize if payment.amount.amount > 0 => Outcome::Authorized { reference: None },
+                Method::Authorize | Method::Purchase => Outcome::Charged { reference: None },
+            };
+            let paid = settle(world, context, id, outcome)?;
             self.keep_key(world, context, id, Some(paid.kept()));
             return Ok(Begun::Answered(paid));
         }

@@ -8,6 +8,7 @@ mod archive_product;
 mod begin_import;
 mod begin_payment;
 mod cancel_order;
+mod capture_payment;
 mod cart_items;
 mod check_out;
 mod create_cart;
@@ -15,33 +16,44 @@ mod create_product;
 mod fill_catalogue;
 mod import_row;
 mod ledger;
+mod operation;
+mod recover_operation;
 mod recover_payment;
+mod refund_payment;
 mod sandbox;
+mod settle_operation;
 mod settle_payment;
 mod ship_order;
 mod update_cart;
 mod update_product;
+mod void_payment;
 
 pub use adjust_stock::{AdjustStock, AdjustedRows, AdjustedStock, MAX_CHANGES, Preview, StockChange};
 pub use archive_product::ArchiveProduct;
 pub use begin_import::{BeginImport, ImportRound};
 pub use begin_payment::{BeginPayment, Begun};
 pub use cancel_order::CancelOrder;
+pub use capture_payment::CapturePayment;
 pub use check_out::CheckOut;
 pub use create_cart::CreateCart;
 pub use create_product::{CreateProduct, NewProduct, ProductInput};
 pub use fill_catalogue::FillCatalogue;
 pub use import_row::{ImportRow, ImportedRow, RowResult, RowTask};
+pub use operation::{BegunOperation, OperationRequest, operation_in_progress};
+pub use recover_operation::{ClaimOperation, DeferOperation};
 pub use recover_payment::{ClaimPayment, DeferPayment};
-pub use sandbox::{CancelCharge, RecordCharge};
+pub use refund_payment::RefundPayment;
+pub use sandbox::{CancelCharge, OperateCharge, RecordCharge};
+pub use settle_operation::{OperationOutcome, SettleOperation, SettledOperation};
 pub use settle_payment::{Paid, PayAnswer, SettlePayment, Settled};
 pub use ship_order::ShipOrder;
 pub use update_cart::{CartChange, UpdateCart};
 pub use update_product::{ProductChanges, UpdateProduct};
+pub use void_payment::VoidPayment;
 
 use crate::Time;
 use crate::actor::Actor;
-use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
+use crate::id::{CartId, OperationId, OrderId, PaymentId, PaymentOperationId, ProductId};
 use crate::payment::KeyId;
 use crate::random::Random;
 use crate::rejection::Rejections;
@@ -64,6 +76,10 @@ pub struct Footprint {
     pub payments: Vec<PaymentId>,
     /// The same without the stock.
     pub payments_without_stock: Vec<PaymentId>,
+    /// Payments of whose orders it is looked up in the log how many units were shipped.
+    pub returns_of: Vec<PaymentId>,
+    /// Operations on payments that are named as well: the keys under which they were begun.
+    pub operations: Vec<PaymentOperationId>,
     /// Products whose stock may be changed, with their stock.
     pub products: Vec<ProductId>,
     /// Products that may themselves be changed, with their stock, which may be, too.
@@ -88,6 +104,8 @@ impl Footprint {
             orders_without_stock,
             payments,
             payments_without_stock,
+            returns_of,
+            operations,
             products,
             catalogue,
             seen,
@@ -101,6 +119,8 @@ impl Footprint {
         self.orders_without_stock.extend(orders_without_stock);
         self.payments.extend(payments);
         self.payments_without_stock.extend(payments_without_stock);
+        self.returns_of.extend(returns_of);
+        self.operations.extend(operations);
         self.products.extend(products);
         self.catalogue.extend(catalogue);
         self.seen.extend(seen);
@@ -146,6 +166,8 @@ pub trait Command: Send + 'static {
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<Self::Answer, Rejections>;
 }
 
+#[cfg(test)]
+mod operating;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]

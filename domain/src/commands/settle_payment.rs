@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::id::{OrderId, PaymentId};
-use crate::order::{OrderRecord, PaymentStatus, Status as OrderStatus};
+use crate::order::{CancelReason, Order, OrderRecord, PaymentStatus, Status as OrderStatus};
 use crate::payment::{Outcome, Payment, Recovery, Status};
 use crate::rejection::{Code, Rejection, Rejections};
 use crate::transaction::Reason;
 use crate::world::World;
 
 use super::ledger::{Cause, release_items};
+use super::settle_operation::{refund_late_money, void_late_authorization};
 use super::{Command, Context, Footprint};
 
 /// Settles an open payment.
@@ -92,21 +93,42 @@ impl Command for SettlePayment {
 
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<Settled, Rejections> {
         let payment = world.payment(self.payment)?;
-        let asks_again = matches!(self.outcome, Outcome::ActionRequired(_)) && payment.status == Status::RequiresAction;
-        if !payment.status.is_open() || asks_again {
-            return Ok(Settled::Before(Paid::by(world.order_record(payment.order)?, self.payment)));
+        let (status, order) = (payment.status, payment.order);
+        let is_new = match (status, &self.outcome) {
+            (Status::RequiresAction, Outcome::ActionRequired(_)) => false,
+            (Status::InProgress | Status::RequiresAction, _) => true,
+            // Captured or given up without us, for example by hand at the provider.
+            (Status::Authorized, outcome) => matches!(outcome, Outcome::Charged { .. } | Outcome::Voided),
+            (Status::Succeeded | Status::Declined | Status::Voided, _) => false,
+        };
+        if !is_new {
+            match (status, &self.outcome) {
+                (Status::Declined | Status::Voided, Outcome::Charged { .. }) => {
+                    refund_late_money(world, context, self.payment)?;
+                }
+                (Status::Declined | Status::Voided, Outcome::Authorized { .. }) => {
+                    void_late_authorization(world, context, self.payment)?;
+                }
+                _ => {}
+            }
+            return Ok(Settled::Before(Paid::by(world.order_record(order)?, self.payment)));
         }
-        let key = payment.key.clone();
         let paid = settle(world, context, self.payment, self.outcome.clone())?;
-        let is_final = paid.payment().is_some_and(|payment| !payment.status.is_open());
-        if let Some(record) = key.filter(|_| is_final).and_then(|key| world.edit_key(&key)) {
-            record.answer = Some(paid.kept().into());
-        }
+        keep_answer(world, &paid);
         Ok(Settled::Now(paid))
     }
 }
 
-/// Applies an outcome to a payment and its order. The caller has checked that the payment is open.
+/// Keeps the answer of `payOrder` under the idempotency key that the payment was begun with, once its outcome is known.
+pub(super) fn keep_answer(world: &mut World<'_>, paid: &Paid) {
+    let Some(payment) = paid.payment().filter(|payment| !payment.status.is_open()) else { return };
+    if let Some(record) = payment.key.as_ref().and_then(|key| world.edit_key(key)) {
+        record.answer = Some(paid.kept().into());
+    }
+}
+
+/// Applies an outcome to a payment and its order. The caller has checked that the payment is open, or that it is authorized and
+/// the outcome ends that.
 pub fn settle(
     world: &mut World<'_>,
     context: &mut Context<'_>,
@@ -146,16 +168,37 @@ pub fn settle(
     }
     if matches!(payment.status, Status::Declined | Status::Voided) {
         let reason = if payment.status == Status::Voided { Reason::PaymentVoided } else { Reason::PaymentFailed };
-        let cause = Cause::order(reason, order.id);
-        release_items(world, context, &mut order, &cause)?;
         payment.action = None;
-        order.payment = PaymentStatus::Unpaid;
+        release(world, context, &mut order, reason)?;
     }
     order.touch(context.now);
     let order_id = order.id;
     world.put_order(order);
     world.put_payment(payment);
     Ok(Paid::by(world.order_record(order_id)?, id))
+}
+
+/// Releases what an order holds, and makes it payable again. What was shipped without being paid for is not sold a second time:
+/// the order is cancelled.
+fn release(
+    world: &mut World<'_>,
+    context: &mut Context<'_>,
+    order: &mut Order,
+    reason: Reason,
+) -> Result<(), Rejection> {
+    let cause = Cause::order(reason, order.id);
+    release_items(world, context, order, &cause)?;
+    order.payment = PaymentStatus::Unpaid;
+    order.status = OrderStatus::Incomplete;
+    if order.items.iter().any(|item| item.shipped > 0) {
+        for item in &mut order.items {
+            item.cancelled = item.quantity - item.shipped;
+        }
+        order.status = OrderStatus::Cancelled;
+        order.cancel_reason = Some(CancelReason::Other);
+        order.cancel_note = Some("The payment was voided after a part was shipped.".to_owned());
+    }
+    Ok(())
 }
 
 fn decline(payment: &mut Payment, code: Code, reason: String) {

@@ -7,14 +7,16 @@ pub mod idempotency;
 mod table;
 mod tables;
 
+use crate::Time;
 use crate::actor::Actor;
 use crate::cart::Cart;
-use crate::id::{CartId, OrderId, PaymentId, ProductId};
+use crate::id::{CartId, OrderId, PaymentId, PaymentOperationId, ProductId};
 use crate::order::{Order, OrderRecord};
 use crate::payment::{KeyId, Payment};
+use crate::payment_operation::{Kind, PaymentOperation};
 use crate::product::{Product, ProductRecord};
 use crate::rejection::Rejection;
-use crate::sandbox::Charge;
+use crate::sandbox::{Charge, ChargeOperation};
 use crate::shipment::Shipment;
 use crate::stock::Stock;
 use crate::transaction::StockTransaction;
@@ -185,6 +187,50 @@ impl World<'_> {
         payments.find(|payment| payment.order == order && payment.status.is_open())
     }
 
+    /// Returns an operation on a payment.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn operation(&self, id: PaymentOperationId) -> Result<&PaymentOperation, Rejection> {
+        self.tables.operations.get(&id).ok_or_else(|| Rejection::not_found("operation on a payment"))
+    }
+
+    /// Returns the operation on this payment whose outcome is open, if there is one.
+    #[must_use]
+    pub fn running_operation(&self, payment: PaymentId) -> Option<&PaymentOperation> {
+        let mut operations = self.tables.operations.rows().map(|(_, operation)| operation);
+        operations.find(|operation| operation.payment == payment && operation.is_running())
+    }
+
+    /// Whether there was an operation of this kind on this payment.
+    #[must_use]
+    pub fn has_operation(&self, payment: PaymentId, kind: Kind) -> bool {
+        let mut operations = self.tables.operations.rows().map(|(_, operation)| operation);
+        operations.any(|operation| operation.payment == payment && operation.kind == kind)
+    }
+
+    /// Stages an operation on a payment, new or changed.
+    pub fn put_operation(&mut self, operation: PaymentOperation) {
+        self.tables.operations.put(operation.id, operation);
+    }
+
+    /// Marks an order as changed at this moment.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn touch_order(&mut self, id: OrderId, now: Time) -> Result<(), Rejection> {
+        self.tables.orders.edit(&id).ok_or_else(|| Rejection::not_found("order"))?.touch(now);
+        Ok(())
+    }
+
+    /// Returns how many units of a product were taken out of stock for an order, by the log. Units of a product that was not
+    /// managed when the order was paid are none of them.
+    #[must_use]
+    pub fn shipped_units(&self, order: OrderId, product: ProductId) -> i32 {
+        let before = self.tables.shipped.get(&(order, product)).copied().unwrap_or_default();
+        before.saturating_add(self.tables.log.shipped(order, product))
+    }
+
     /// Stages a new shipment.
     pub fn put_shipment(&mut self, shipment: Shipment) {
         self.tables.shipments.put(shipment.id, shipment);
@@ -221,5 +267,16 @@ impl World<'_> {
     /// Stages a charge, new or changed.
     pub fn put_charge(&mut self, charge: Charge) {
         self.tables.charges.put(charge.payment, charge);
+    }
+
+    /// Returns everything that the sandbox was asked to capture and to refund of a charge.
+    pub fn charge_operations(&self, payment: PaymentId) -> impl Iterator<Item = &ChargeOperation> {
+        let operations = self.tables.charge_operations.rows().map(|(_, operation)| operation);
+        operations.filter(move |operation| operation.payment == payment)
+    }
+
+    /// Stages an operation on a charge, new or changed.
+    pub fn put_charge_operation(&mut self, operation: ChargeOperation) {
+        self.tables.charge_operations.put(operation.id, operation);
     }
 }

@@ -4,6 +4,8 @@
 //! Pure: it never loads or saves anything itself. Keeping, undoing and saving name every table, so that a
 //! forgotten one does not compile; loading follows the [`Footprint`](crate::commands::Footprint).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cart::Cart;
@@ -12,9 +14,9 @@ use crate::order::Order;
 use crate::payment::{KeyId, Payment};
 use crate::payment_operation::PaymentOperation;
 use crate::product::Product;
-use crate::sandbox::Charge;
+use crate::sandbox::{Charge, ChargeOperation};
 use crate::shipment::Shipment;
-use crate::stock::Stock;
+use crate::stock::{Action, Stock};
 use crate::transaction::StockTransaction;
 
 use super::idempotency::KeyRecord;
@@ -38,6 +40,13 @@ impl Log {
 
     fn undo(&mut self) {
         self.staged.clear();
+    }
+
+    /// Returns how many units of a product the batch has shipped for an order.
+    pub(super) fn shipped(&self, order: OrderId, product: ProductId) -> i32 {
+        let of_both = |row: &&StockTransaction| row.order == Some(order) && row.product == product;
+        let rows = self.kept.iter().chain(&self.staged).filter(of_both);
+        rows.filter(|row| row.movement.action == Action::Ship).map(|row| row.movement.quantity).sum()
     }
 
     /// Returns the rows that the batch adds, in order.
@@ -77,10 +86,14 @@ pub struct Tables {
     pub shipments: Table<ShipmentId, Shipment>,
     /// Operations on those payments.
     pub operations: Table<PaymentOperationId, PaymentOperation>,
+    /// Units that the log says were shipped before this batch, by order and product, where a command wants to know. Never saved.
+    pub shipped: BTreeMap<(OrderId, ProductId), i32>,
     /// Idempotency keys.
     pub keys: Table<KeyId, KeyRecord>,
     /// Charges in the sandbox's journal.
     pub charges: Table<PaymentId, Charge>,
+    /// Captures and refunds in the sandbox's journal.
+    pub charge_operations: Table<PaymentOperationId, ChargeOperation>,
 }
 
 impl Tables {
@@ -92,8 +105,21 @@ impl Tables {
     /// Returns whether the batch has anything to save.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        let Self { products, taken: _, stocks, log, carts, orders, payments, shipments, operations, keys, charges } =
-            self;
+        let Self {
+            products,
+            taken: _,
+            stocks,
+            log,
+            carts,
+            orders,
+            payments,
+            shipments,
+            operations,
+            shipped: _,
+            keys,
+            charges,
+            charge_operations,
+        } = self;
         !log.kept.is_empty()
             || products.has_changes()
             || stocks.has_changes()
@@ -104,11 +130,26 @@ impl Tables {
             || operations.has_changes()
             || keys.has_changes()
             || charges.has_changes()
+            || charge_operations.has_changes()
     }
 
     /// Makes what the last command staged part of the batch.
     pub fn keep(&mut self) {
-        let Self { products, taken, stocks, log, carts, orders, payments, shipments, operations, keys, charges } = self;
+        let Self {
+            products,
+            taken,
+            stocks,
+            log,
+            carts,
+            orders,
+            payments,
+            shipments,
+            operations,
+            shipped: _,
+            keys,
+            charges,
+            charge_operations,
+        } = self;
         log.keep();
         products.keep();
         taken.keep();
@@ -120,11 +161,26 @@ impl Tables {
         operations.keep();
         keys.keep();
         charges.keep();
+        charge_operations.keep();
     }
 
     /// Forgets what the last command staged.
     pub fn undo(&mut self) {
-        let Self { products, taken, stocks, log, carts, orders, payments, shipments, operations, keys, charges } = self;
+        let Self {
+            products,
+            taken,
+            stocks,
+            log,
+            carts,
+            orders,
+            payments,
+            shipments,
+            operations,
+            shipped: _,
+            keys,
+            charges,
+            charge_operations,
+        } = self;
         log.undo();
         products.undo();
         taken.undo();
@@ -136,5 +192,6 @@ impl Tables {
         operations.undo();
         keys.undo();
         charges.undo();
+        charge_operations.undo();
     }
 }

@@ -81,13 +81,7 @@ impl CartMutations {
         context: &Context<'_>,
         #[graphql(desc = "What to add.")] input: AddToCartInput,
     ) -> async_graphql::Result<CartPayload> {
-        let key = idempotency_key(
-            Viewer::of(context),
-            "addToCart",
-            input.idempotency_key.as_ref(),
-            Some(&input.cart_id),
-            &input,
-        )?;
+        let key = idempotency_key(context, "addToCart", input.idempotency_key.as_ref(), Some(&input.cart_id), &input)?;
         let command = UpdateCart::Add(id(&input.cart_id)?, changes(&input.items)?);
         let app = context.data_unchecked::<App>();
         let added = app.writer.submit(Viewer::of(context), Keyed { key, command }).await;

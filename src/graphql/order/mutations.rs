@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, InputType, Object, SimpleObject};
 
 use crate::app::App;
 use crate::database::error::Error;
-use crate::graphql::error::{UserError, refusable, user_errors};
+use crate::graphql::error::{UserError, refusable};
 use crate::graphql::keys::{fits, id, idempotency_key};
 use crate::graphql::{Viewer, viewer};
 use crate::payment::PayRequest;
@@ -16,6 +16,7 @@ use domain::order::OrderRecord;
 use domain::world::idempotency::{Key, Keyed, Once, Repeatable};
 
 use super::payment::{Payment, PaymentMethod};
+use super::payment_mutations::encode;
 use super::types::{CancelReason, Order};
 
 /// Maximum length of a token, and of the name of a gateway, in characters.
@@ -50,7 +51,7 @@ pub struct PayOrderInput {
     /// example in cash; staff only. "stripe" and "http" charge where the server has them. "sandbox" does what its token says;
     /// development only.
     gateway: Option<String>,
-    /// How the gateway charges.
+    /// How the gateway charges. With AUTHORIZE the money is only reserved: capture or void the payment later.
     #[graphql(default_with = "PaymentMethod::Purchase")]
     method: PaymentMethod,
     /// What the gateway's own client library handed to the front end, for example "succeed" for "sandbox" or a payment
@@ -97,15 +98,15 @@ pub struct OrderPayload {
     user_errors: Vec<UserError>,
 }
 
-/// The result of `payOrder`.
+/// The result of `payOrder`, `capturePayment`, `voidPayment` and `refundPayment`.
 #[derive(Debug, SimpleObject)]
 pub struct PaymentPayload {
-    /// The payment. Null if none was begun.
-    payment: Option<Payment>,
+    /// The payment. Null if nothing was begun.
+    pub(super) payment: Option<Payment>,
     /// The order after the mutation. Null if there is no such order, or if it is not yours.
-    order: Option<Order>,
-    /// Why nothing was charged, or PAYMENT_IN_PROGRESS for another payment of the order. Empty if it was charged or is open.
-    user_errors: Vec<UserError>,
+    pub(super) order: Option<Order>,
+    /// Why no money moved, or PAYMENT_IN_PROGRESS for what is under way. Empty if it moved, or if a new payment is open.
+    pub(super) user_errors: Vec<UserError>,
 }
 
 /// Mutations of orders.
@@ -160,16 +161,7 @@ impl OrderMutations {
             by: who.into(),
         };
         Ok(match refusable(app.payments.pay(request).await)? {
-            Ok(paid) => {
-                // Those who may not use the order are told nothing of it, nor of the payment.
-                let payment = paid.payment().cloned();
-                let order = viewer::usable_order(context, Some(Arc::new(paid.record)));
-                PaymentPayload {
-                    payment: payment.filter(|_| order.is_some()).map(Payment),
-                    order: order.map(Order),
-                    user_errors: user_errors(paid.errors),
-                }
-            }
+            Ok(paid) => encode(context, paid),
             Err(user_errors) => {
                 let order = viewer::order(context, order).await?;
                 PaymentPayload { payment: None, order: order.map(Order), user_errors }
@@ -216,7 +208,7 @@ fn key_of<I: InputType>(
     named: &ID,
     input: &I,
 ) -> async_graphql::Result<Option<Key>> {
-    idempotency_key(Viewer::of(context), mutation, key, Some(named), input)
+    idempotency_key(context, mutation, key, Some(named), input)
 }
 
 /// Submits a command and encodes its order. Only the answer to a repeated request is read from the database.

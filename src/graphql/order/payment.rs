@@ -1,57 +1,80 @@
 //! The GraphQL types of a payment. They wrap values of the domain and decide nothing.
 
+use std::sync::Arc;
+
 use async_graphql::{Enum, ID, Object, SimpleObject};
 
 use crate::graphql::budget::{Charged, Text};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::DateTime;
+use domain::order::OrderRecord;
 use domain::payment;
+use domain::payment_operation::{Kind, PaymentOperation};
+
+use super::refund::Refund;
 
 /// An attempt to pay an order.
 #[derive(Debug, Clone)]
-pub struct Payment(pub payment::Payment);
+pub struct Payment {
+    /// The payment.
+    pub payment: payment::Payment,
+    /// Its order as of the same moment.
+    pub of: Arc<OrderRecord>,
+}
 
 /// An attempt to pay an order.
 #[Object(guard = "Charged")]
 impl Payment {
     /// The global id.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.payment.id.into()
     }
 
     /// The name of the gateway, for example "manual".
     async fn gateway(&self) -> &str {
-        &self.0.gateway
+        &self.payment.gateway
     }
 
     /// How the gateway charges.
     async fn method(&self) -> PaymentMethod {
-        self.0.method.into()
+        self.payment.method.into()
     }
 
     /// The state of the payment.
     async fn status(&self) -> PaymentStatus {
-        self.0.status.into()
+        self.payment.status.into()
     }
 
     /// The amount: the order's total at check-out.
     async fn amount(&self) -> Money {
-        self.0.amount.into()
+        self.payment.amount.into()
+    }
+
+    /// What was refunded or is being refunded.
+    async fn refunded(&self) -> Money {
+        domain::money::Money { amount: self.payment.refunded, ..self.payment.amount }.into()
+    }
+
+    /// All refunds, oldest first. One that has FAILED is still due.
+    async fn refunds(&self) -> Vec<Refund> {
+        let of_payment =
+            |operation: &&PaymentOperation| operation.payment == self.payment.id && operation.kind == Kind::Refund;
+        self.of.operations.iter().filter(of_payment).cloned().map(Refund).collect()
     }
 
     /// The gateway's own reference. Null unless it gave one.
     async fn reference(&self) -> Option<Text<&str>> {
-        self.0.reference.as_deref().map(Text)
+        self.payment.reference.as_deref().map(Text)
     }
 
     /// Why the payment took nothing, in words that a shopper may read. Null unless it is DECLINED.
     async fn decline_reason(&self) -> Option<Text<&str>> {
-        self.0.decline_reason.as_deref().map(Text)
+        self.payment.decline_reason.as_deref().map(Text)
     }
 
     /// What the shopper has to do while the payment is REQUIRES_ACTION. Null otherwise.
     async fn action(&self) -> Option<PaymentAction> {
-        self.0.action.clone().map(|action| PaymentAction {
+        self.payment.action.clone().map(|action| PaymentAction {
             kind: action.kind,
             url: action.url.map(Text),
             client_secret: action.client_secret.map(Text),
@@ -61,7 +84,7 @@ impl Payment {
 
     /// When the payment began.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.payment.created_at)
     }
 }
 

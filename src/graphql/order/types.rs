@@ -73,7 +73,7 @@ impl Order {
 
     /// All attempts to pay it, the first first.
     async fn payments(&self) -> Vec<Payment> {
-        self.0.payments.iter().cloned().map(Payment).collect()
+        self.0.payments.iter().cloned().map(|payment| Payment { payment, of: Arc::clone(&self.0) }).collect()
     }
 
     /// What was shipped, the first first.

@@ -86,7 +86,7 @@ impl StockMutations {
     ) -> async_graphql::Result<AdjustStockPayload> {
         let viewer = Viewer::of(context);
         viewer.must_be_staff()?;
-        let key = idempotency_key(viewer, "adjustStock", input.idempotency_key.as_ref(), None, &input)?;
+        let key = idempotency_key(context, "adjustStock", input.idempotency_key.as_ref(), None, &input)?;
         let dry_run = input.dry_run.unwrap_or(false);
         // A dry run has no effect that a key could protect.
         let key = key.filter(|_| !dry_run);

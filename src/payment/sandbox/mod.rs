@@ -17,23 +17,24 @@ use crate::read::Store;
 use crate::writer::Writer;
 use domain::Time;
 use domain::actor::Actor;
-use domain::commands::{CancelCharge, RecordCharge};
-use domain::id::PaymentId;
+use domain::commands::{CancelCharge, OperateCharge, RecordCharge};
+use domain::id::{PaymentId, PaymentOperationId};
 use domain::payment::{Action, Method, Outcome, Payment};
+use domain::payment_operation::Kind;
 use domain::rejection::Rejection;
-use domain::sandbox::{Charge, Fate};
+use domain::sandbox::{Charge, Fate, OperationFate};
 
-use super::gateway::{Capabilities, ChargeAnswer, ChargeState, Gateway};
+use super::gateway::{Capabilities, ChargeAnswer, ChargeState, Gateway, Operation, OperationAnswer};
 use super::registry::{GatewayContext, Registration};
 use super::results::Results;
 
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, Later};
 
 /// The gateway in the registry.
 pub(super) const REGISTRATION: Registration = Registration {
     name: "sandbox",
     capabilities: Capabilities {
-        methods: &[Method::Purchase],
+        methods: &[Method::Purchase, Method::Authorize],
         settles_without_call: false,
         is_staff_only: false,
         is_for_development: true,
@@ -56,6 +57,41 @@ impl Sandbox {
     fn new(context: &GatewayContext) -> Self {
         let GatewayContext { store, writer, clock, results, .. } = context;
         Self { store: store.clone(), writer: writer.clone(), clock: clock.clone(), results: results.clone() }
+    }
+
+    /// Captures or refunds a charge, in the way that its token says.
+    async fn operate(&self, payment: &Payment, operation: &Operation, kind: Kind) -> OperationAnswer {
+        let Ok(charge) = self.store.charge(payment.id).await else { return OperationAnswer::Open };
+        let later = Later::of_token(charge.as_ref().and_then(|charge| charge.token.as_deref()));
+        let refusals = later.iter().find_map(|later| match later {
+            Later::Refuse(of, times) if *of == kind => Some(*times),
+            _ => None,
+        });
+        let after = later.iter().find_map(|later| match later {
+            Later::Delay(of, after) if *of == kind => Some(*after),
+            _ => None,
+        });
+        let record = OperateCharge {
+            operation: PaymentOperationId(operation.id),
+            payment: payment.id,
+            kind,
+            refusals: refusals.unwrap_or_default(),
+            after: after.unwrap_or_default(),
+            amount: operation.amount.amount,
+        };
+        let Ok(recorded) = self.writer.submit(&Actor::System, record).await else { return OperationAnswer::Open };
+        if recorded.requests == 1 && later.contains(&Later::Silent(kind)) {
+            return pending().await;
+        }
+        if recorded.requests == 1 && later.contains(&Later::ErrorAfter(kind)) {
+            return OperationAnswer::Open;
+        }
+        sleep(after.filter(|_| recorded.requests == 1).unwrap_or_default()).await;
+        match recorded.standing(self.clock.now().max(recorded.created_at + after.unwrap_or_default())) {
+            OperationFate::Done => OperationAnswer::Done { reference: Some(format!("sandbox-{}", recorded.id.0)) },
+            OperationFate::Refused => OperationAnswer::Refused { reason: "The sandbox refused.".to_owned() },
+            OperationFate::Pending => OperationAnswer::Open,
+        }
     }
 
     /// Answers to a charge that is in the journal.
@@ -97,6 +133,10 @@ impl Gateway for Sandbox {
         let Some((fate, after)) = behaviour.fate() else {
             return pending().await;
         };
+        let fate = match (fate, payment.method) {
+            (Fate::Charged, Method::Authorize) => Fate::Authorized,
+            (fate, _) => fate,
+        };
         let record = RecordCharge {
             payment: payment.id,
             fate,
@@ -119,10 +159,22 @@ impl Gateway for Sandbox {
     }
 
     async fn void(&self, payment: &Payment) -> ChargeState {
+        let token = self.store.charge(payment.id).await.ok().flatten().and_then(|charge| charge.token);
+        if Later::of_token(token.as_deref()).contains(&Later::VoidGone) {
+            return ChargeState::Unreachable;
+        }
         match self.writer.submit(&Actor::System, CancelCharge(payment.id)).await {
             Ok(fate) => state(payment.id, fate),
             Err(_) => ChargeState::Unreachable,
         }
+    }
+
+    async fn capture(&self, payment: &Payment, operation: &Operation) -> OperationAnswer {
+        self.operate(payment, operation, Kind::Capture).await
+    }
+
+    async fn refund(&self, payment: &Payment, operation: &Operation) -> OperationAnswer {
+        self.operate(payment, operation, Kind::Refund).await
     }
 }
 

@@ -177,31 +177,32 @@ impl Gateway for Stripe {
         let Some(amount) = to_stripe(operation.amount) else {
             return OperationAnswer::Refused { reason: "Stripe cannot capture this amount.".to_owned() };
         };
-        let id = match self.id(payment).await {
-            Ok(id) => id,
-            Err(_) => return OperationAnswer::Open,
-        };
-        let (amount, key) = (amount.to_string(), operation.id.to_string());
+        let Ok(id) = self.id(payment).await else { return OperationAnswer::Open };
+        // Without an idempotency key: an intent is captured once, whoever asks how often, and an error would be answered
+        // again for a day under a key.
         let path = format!("payment_intents/{id}/capture");
-        let captured = match self.api.post(&path, Some(&key), &[("amount_to_capture", &amount)]).await {
-            // Captured before, perhaps by hand, or cancelled.
-            Err(Failure::UnexpectedState) => self.api.intent(&id).await,
-            captured => captured,
+        let captured = self.api.post::<Intent>(&path, None, &[("amount_to_capture", &amount.to_string())]).await;
+        let refused = match &captured {
+            Err(Failure::Card { reason }) => Some(reason.clone()),
+            Err(Failure::Refused) => Some("Stripe refused to capture it.".to_owned()),
+            _ => None,
         };
-        match captured {
-            Ok(Intent { status, .. }) if status == "canceled" => {
-                OperationAnswer::Refused { reason: "The authorization has ended at Stripe.".to_owned() }
+        // Whatever the answer was, the intent tells: it may have been captured before, by hand, or by a request whose answer
+        // was lost.
+        let intent = match captured {
+            Ok(intent) => intent,
+            Err(_) => match self.api.intent(&id).await {
+                Ok(intent) => intent,
+                Err(_) => return OperationAnswer::Open,
+            },
+        };
+        match (intent.status.as_str(), refused) {
+            ("succeeded", _) if self.agrees(payment, operation.amount, intent.amount_received, &intent.currency) => {
+                OperationAnswer::Done { reference: Some(intent.id) }
             }
-            Ok(intent) if intent.status == "succeeded" => {
-                if self.agrees(payment, operation.amount, intent.amount_received, &intent.currency) {
-                    OperationAnswer::Done { reference: Some(intent.id) }
-                } else {
-                    OperationAnswer::Open
-                }
-            }
-            Err(Failure::Card { reason }) => OperationAnswer::Refused { reason },
-            Err(Failure::Refused) => OperationAnswer::Refused { reason: "Stripe refused to capture it.".to_owned() },
-            Ok(_) | Err(_) => OperationAnswer::Open,
+            ("canceled", _) => OperationAnswer::Refused { reason: "The authorization has ended at Stripe.".to_owned() },
+            ("requires_capture", Some(reason)) => OperationAnswer::Refused { reason },
+            _ => OperationAnswer::Open,
         }
     }
 
@@ -209,10 +210,7 @@ impl Gateway for Stripe {
         let Some(amount) = to_stripe(operation.amount) else {
             return OperationAnswer::Refused { reason: "Stripe cannot refund this amount.".to_owned() };
         };
-        let id = match self.id(payment).await {
-            Ok(id) => id,
-            Err(_) => return OperationAnswer::Open,
-        };
+        let Ok(id) = self.id(payment).await else { return OperationAnswer::Open };
         let (amount, key) = (amount.to_string(), operation.id.to_string());
         // The idempotency key is forgotten after a day, the list never: a repeated refund must not become a second one.
         match self.api.refund_of(&id, OPERATION, &key).await {

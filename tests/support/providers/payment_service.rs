@@ -227,8 +227,9 @@ async fn answer(State(service): State<PaymentService>, headers: HeaderMap, body:
     let mishap = service.desk.take(&action);
     spoil(mishap, move |_| async move {
         let mut answer = service.execute(&request);
-        if service.desk.pushes_first() && action == "charge" {
-            let pushed = answer.clone();
+        if service.desk.pushes_first() && matches!(action.as_str(), "charge" | "capture" | "void") {
+            let payment = request["payment"].as_str().expect("a payment");
+            let pushed = service.ledger.lock().expect("no panic").answer(payment);
             assert_eq!(service.notify(&pushed, SECRET, 0).await, 200);
         }
         let signs = service.ledger.lock().expect("no panic").signs;
