@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::{HoldSettings, PaymentTimeouts};
+use crate::config::{GatewaySettings, HoldSettings, PaymentTimeouts};
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
@@ -23,7 +23,7 @@ use crate::writer::{Connection, MAX_QUEUED, MAX_WAIT, Publication, Writer, Write
 use domain::stock::PublicStock;
 
 /// The settings of an [`App`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// How long paying may take.
     pub times: PaymentTimeouts,
@@ -33,6 +33,8 @@ pub struct Settings {
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
     pub has_sandbox: bool,
+    /// Which gateways there are besides.
+    pub gateways: GatewaySettings,
     /// Whether nothing is written that release 0.1 cannot read.
     pub is_compatible_with_0_1: bool,
     /// Maximum number of commands that wait for the writer.
@@ -47,9 +49,9 @@ impl Settings {
     pub fn of(times: PaymentTimeouts) -> Self {
         Self {
             times,
-            holds: HoldSettings::default(),
             public_stock: PublicStock::Exact,
             has_sandbox: false,
+            gateways: GatewaySettings::default(),
             is_compatible_with_0_1: false,
             max_queued: MAX_QUEUED,
             max_wait: MAX_WAIT,
@@ -99,7 +101,16 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, holds, public_stock, has_sandbox, is_compatible_with_0_1, max_queued, max_wait } = settings;
+        let Settings {
+            times,
+            holds,
+            public_stock,
+            has_sandbox,
+            gateways,
+            is_compatible_with_0_1,
+            max_queued,
+            max_wait,
+        } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -113,7 +124,8 @@ impl App {
         let (writer, task) =
             Writer::start(Connection::of(databases), publication, public_stock, (max_queued, max_wait));
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
-        let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox, is_compatible_with_0_1 };
+        let has_development_gateways = has_sandbox;
+        let payment_settings = PaymentSettings { times, has_development_gateways, gateways, is_compatible_with_0_1 };
         // An earlier release would allocate a second time what an order holds.
         let holds = if is_compatible_with_0_1 { HoldSettings::never() } else { holds };
         let holds = Holds::new(probes.clone(), writer.clone(), clock.clone(), holds);

@@ -2,8 +2,10 @@
 //! does, the browser tests tell.
 
 use domain::stock::PublicStock;
+use onhand::config::GatewaySettings;
 
-use crate::support::Shop;
+use crate::support::providers::{StandIn, StripeStandIn};
+use crate::support::{Shop, Wanted};
 
 #[tokio::test]
 async fn the_demo_shop_is_given_whole_and_may_talk_to_us_only() {
@@ -31,6 +33,24 @@ async fn the_demo_shop_is_given_whole_and_may_talk_to_us_only() {
     assert_eq!(with_slash.url().path(), "/demo", "it is sent to where its files are found");
     assert_eq!(with_slash.status(), 200);
     shop.close().await;
+}
+
+/// Stripe's script comes from Stripe, so the policy is opened for it, and only where a publishable key is set.
+#[tokio::test]
+async fn the_demo_shop_may_load_stripe_only_where_it_is_paid_through() {
+    let settings = StripeStandIn::open().await.settings();
+    let with_key = GatewaySettings { stripe_publishable_key: Some("pk_test_1".to_owned()), ..settings.clone() };
+    let key_only = GatewaySettings { gateways: Vec::new(), ..with_key.clone() };
+    for (gateways, is_open) in [(with_key, true), (settings, false), (key_only, false)] {
+        let shop = Shop::open_as(Wanted { gateways, ..Wanted::default() }).await;
+        let page = shop.client().get(format!("{}/demo", shop.url)).send().await.unwrap();
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let html = page.text().await.unwrap();
+        assert_eq!(policy.contains("stripe.com"), is_open, "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(html.contains("<meta name=\"onhand-stripe-key\" content=\"pk_test_1\" />"), is_open, "{html}");
+        shop.close().await;
+    }
 }
 
 #[tokio::test]

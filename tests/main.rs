@@ -37,6 +37,7 @@ mod feed;
 mod filters;
 mod following;
 mod fuzz;
+mod gateways;
 mod halving;
 mod handshake;
 mod headers;

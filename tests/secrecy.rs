@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::process::run;
+use crate::support::providers::{StandIn, StripeStandIn};
 use crate::support::{Place, Process, Socket};
 
 const SECRET: &str = "of-nobody-but-us-0123456789-and-more";
@@ -25,6 +26,41 @@ async fn the_finest_log_has_no_token_and_no_password() {
         let log = log.lock().expect("no panic").clone();
         let told: Vec<&str> = log.lines().filter(|line| line.contains(SECRET)).collect();
         assert!(log.contains("DEBUG") && told.is_empty(), "{level}: {told:#?}");
+    }
+}
+
+/// Keys, client secrets and tokens of gateways: whether the provider answers, declines or does not accept the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_finest_log_has_no_secret_of_a_gateway() {
+    let place = Place::new().await;
+    let provider = StripeStandIn::open().await;
+    let settings = ["--log", "trace", "--gateways", "stripe", "--stripe-api", &provider.url];
+    let webhooks = ["--stripe-webhook-secret", StripeStandIn::webhook_secret()];
+    for key in [StripeStandIn::key(), "sk_test_that_is_not_accepted"] {
+        let settings = [&settings[..], &webhooks, &["--stripe-secret-key", key]].concat();
+        let server = Process::start_with(&place, &settings).await;
+        let log = server.log();
+        let cart = "mutation { createCart(input: { items: [{ productId: \"product_01j0000000e008000000000001\", quantity: 1 }] }) { cart { id } } }";
+        let cart = server.ask(cart, json!({})).await.expect("a cart")["data"]["createCart"]["cart"]["id"].clone();
+        let check_out = "mutation($c: ID!) { checkOut(input: { cartId: $c }) { order { id } } }";
+        let order = server.ask(check_out, json!({ "c": cart })).await.expect("an order");
+        let order = &order["data"]["checkOut"]["order"]["id"];
+        let pay = "mutation($o: ID!, $t: String) { payOrder(input: { orderId: $o, gateway: \"stripe\", token: $t }) \
+            { payment { status action { clientSecret } } } }";
+        for token in [Some("pm_card_visa_chargeDeclined"), Some("pm_of_nobody"), None] {
+            let paid = server.ask(pay, json!({ "o": order, "t": token })).await.expect("an answer");
+            assert!(paid["data"]["payOrder"]["payment"]["status"].is_string(), "{paid}");
+        }
+        let event = server.another().1.post(format!("{}/webhooks/stripe", server.url)).body("{}");
+        assert_eq!(event.header("stripe-signature", "t=1,v1=00").send().await.expect("an answer").status(), 400);
+        assert!(server.stop("TERM").await.success());
+        let log = log.lock().expect("no panic").clone();
+        assert!(log.contains("Stripe"), "{log:.500}");
+        for secret in [key, StripeStandIn::webhook_secret(), "_secret_x", "pm_card_visa_chargeDeclined", "pm_of_nobody"]
+        {
+            let told: Vec<&str> = log.lines().filter(|line| line.contains(secret)).collect();
+            assert!(told.is_empty(), "{secret}: {told:#?}");
+        }
     }
 }
 

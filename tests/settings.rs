@@ -48,7 +48,19 @@ fn example(setting: &Arg, file: &Path) -> String {
         "demo" | "sandbox" | "explore" => "true".to_owned(),
         "unpaid-order-expiry" => "24h".to_owned(),
         "rate-staff" | "sockets-per-staff" => "1000".to_owned(),
-        "secret" | "secret-previous" | "metrics-token" | "database-password" | "issuer" | "audience" => LONG.to_owned(),
+        "gateways" => "manual,stripe".to_owned(),
+        "default-gateway" => "manual".to_owned(),
+        "stripe-publishable-key" => "pk_test_1".to_owned(),
+        "http-gateway-url" => "https://payments.example/onhand".to_owned(),
+        "secret"
+        | "secret-previous"
+        | "metrics-token"
+        | "database-password"
+        | "issuer"
+        | "audience"
+        | "stripe-secret-key"
+        | "stripe-webhook-secret"
+        | "http-gateway-secret" => LONG.to_owned(),
         _ => {
             let default = setting.get_default_values().first();
             default.unwrap_or_else(|| panic!("an example for --{flag}")).to_string_lossy().into_owned()
@@ -311,6 +323,12 @@ async fn settings_that_make_no_sense_end_the_start_and_the_log_stays_json() {
         (&["--metrics-token", &"x".repeat(5_000)], "ONHAND_METRICS_TOKEN"),
         (&["--metrics-token", &"é".repeat(32)], "ONHAND_METRICS_TOKEN"),
         (&["--metrics-token", &"x y".repeat(32)], "ONHAND_METRICS_TOKEN"),
+        (&["--gateways", "cash"], "manual, sandbox, http, stripe"),
+        (&["--gateways", "stripe"], "ONHAND_STRIPE_SECRET_KEY"),
+        (&["--gateways", "stripe", "--stripe-secret-key", "sk_test_1"], "ONHAND_STRIPE_WEBHOOK_SECRET"),
+        (&["--gateways", "http"], "ONHAND_HTTP_GATEWAY_URL"),
+        (&["--default-gateway", "stripe"], "ONHAND_DEFAULT_GATEWAY"),
+        (&["--stripe-api", "http://stripe.example"], "--stripe-api"),
         (&["--listen", "0.0.0.0:0"], "loopback"),
         (&["--lissten", "8000"], "--lissten"),
     ] {
@@ -327,8 +345,16 @@ async fn settings_that_make_no_sense_end_the_start_and_the_log_stays_json() {
     let output = command(&place).arg("--help").env("ONHAND_LISTEN", "nonsense").output().await.expect("a process");
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && help.contains("ONHAND_METRICS_TOKEN_FILE"), "{help:.200}");
-    let missing =
-        ["DATABASE_URL", "DATABASE_PASSWORD", "ONHAND_SECRET", "ONHAND_SECRET_PREVIOUS", "ONHAND_METRICS_TOKEN"];
+    let missing = [
+        "DATABASE_URL",
+        "DATABASE_PASSWORD",
+        "ONHAND_SECRET",
+        "ONHAND_SECRET_PREVIOUS",
+        "ONHAND_METRICS_TOKEN",
+        "ONHAND_STRIPE_SECRET_KEY",
+        "ONHAND_STRIPE_WEBHOOK_SECRET",
+        "ONHAND_HTTP_GATEWAY_SECRET",
+    ];
     let output = missing.iter().fold(command(&place), |mut command, name| {
         command.env(name, "hidden-in-the-environment");
         command

@@ -50,7 +50,8 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     let startup = Startup::open(listener, &transport, stop.clone());
     let settings = Settings {
         public_stock: access.public_stock,
-        has_sandbox: access.sandbox.unwrap_or(is_development),
+        has_sandbox: serve.gateways.has_sandbox(access.sandbox, is_development),
+        gateways: serve.gateways.clone(),
         max_queued: limits.sizes.queued,
         holds: serve.holds,
         is_compatible_with_0_1: serve.compatible_with == Some(EarlierRelease::V0_1),

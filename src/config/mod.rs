@@ -6,6 +6,7 @@ mod command;
 pub mod documents;
 #[cfg(feature = "faults")]
 mod fault_plan;
+mod gateways;
 mod given;
 mod holds;
 mod libpq;
@@ -29,6 +30,7 @@ pub use command::{Command, Role};
 pub use documents::DocumentLimits;
 #[cfg(feature = "faults")]
 pub use fault_plan::fault_plan;
+pub use gateways::{GatewayName, GatewaySettings};
 pub use given::{Given, NotGiven};
 pub use holds::{HoldSettings, Holds};
 pub use limits::{ClientLimits, LimitSettings, SizeLimits, StaffLimits};
@@ -36,6 +38,7 @@ pub use listen::{Host, ListenAddress};
 pub use origin::Origin;
 pub use payment::PaymentTimeouts;
 pub use removed::removed;
+pub use secrets::Secret;
 pub use serve::{EarlierRelease, LogFormat, Serve};
 pub use timeouts::Timeouts;
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
@@ -94,6 +97,7 @@ impl CommandLine {
     /// When they do not; the message is for people.
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
+        self.serve.gateways.check(self.access.sandbox)?;
         self.serve.payment.check(self.limits.timeouts.request)
     }
 }

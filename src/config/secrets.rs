@@ -2,10 +2,10 @@
 //! `_FILE`. It must never repeat what is in such a file.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::CommandLine;
 use super::given::plain;
@@ -13,23 +13,72 @@ use super::given::plain;
 /// Largest file with a secret, in bytes.
 const MAX_SIZE: u64 = 64 * 1_024;
 
+/// A secret that no message and no debug output repeats.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the text. It must never be logged.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the secrets in the text, which are separated by white space.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split_whitespace()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A setting that takes what a file holds.
+trait Slot {
+    fn fill(&mut self, text: String);
+}
+
+impl Slot for Option<String> {
+    fn fill(&mut self, text: String) {
+        *self = Some(text);
+    }
+}
+
+impl Slot for Option<Secret> {
+    fn fill(&mut self, text: String) {
+        *self = Some(Secret(text));
+    }
+}
+
 /// Puts what the files hold into the settings that they stand for. `names` is what each flag was given by.
 pub fn read(line: &mut CommandLine, names: &BTreeMap<String, String>, problems: &mut Vec<String>) {
-    let access = &mut line.access;
+    let (access, gateways) = (&mut line.access, &mut line.serve.gateways);
     let mut database_url = None;
-    let pairs = [
+    let pairs: [(&str, &mut dyn Slot, &Option<PathBuf>); 8] = [
         ("database-url", &mut database_url, &line.database_url_file),
         ("database-password", &mut line.database_password, &line.database_password_file),
         ("secret", &mut access.secret, &access.secret_file),
         ("secret-previous", &mut access.secret_previous, &access.secret_previous_file),
         ("metrics-token", &mut access.metrics_token, &access.metrics_token_file),
+        ("stripe-secret-key", &mut gateways.stripe_secret_key, &gateways.stripe_secret_key_file),
+        ("stripe-webhook-secret", &mut gateways.stripe_webhook_secret, &gateways.stripe_webhook_secret_file),
+        ("http-gateway-secret", &mut gateways.http_gateway_secret, &gateways.http_gateway_secret_file),
     ];
     for (flag, value, file) in pairs {
         let Some(path) = file else { continue };
         let file = &names[&format!("{flag}-file")];
         match (names.get(flag), secret(path)) {
             (Some(name), _) => problems.push(format!("{name} and {file} are both set: set one of them")),
-            (None, Ok(text)) => *value = Some(text),
+            (None, Ok(text)) => value.fill(text),
             (None, Err(reason)) => problems.push(format!("{file} is {:?}: {reason}", path.display().to_string())),
         }
     }

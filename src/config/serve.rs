@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::gateways::GatewaySettings;
 use super::holds::HoldSettings;
 use super::listen::{self, ListenAddress};
 use super::origin;
@@ -61,6 +62,9 @@ pub struct Serve {
     /// a payment of it failed. One whose payment is in progress never is. Without a value: never.
     #[arg(long, env = "ONHAND_UNPAID_ORDER_EXPIRY", value_name = shown(&ORDER_EXPIRY), value_parser = within(ORDER_EXPIRY), global = true)]
     pub unpaid_order_expiry: Option<Duration>,
+    /// Which payment gateways there are.
+    #[command(flatten)]
+    pub gateways: GatewaySettings,
 
     /// The release whose servers still run on the same database during a rolling upgrade. Nothing is then written that it cannot
     /// read: authorizing, capturing, voiding, refunding and shipping in parts are refused. Unset once all servers are of this release.

@@ -30,6 +30,12 @@ const REFUSALS: &str = "onhand_refusals_total";
 /// Calls of gateways.
 const GATEWAY_RESULTS: &str = "onhand_gateway_results_total";
 
+/// Amounts that a gateway told and that were not those it was asked for.
+const GATEWAY_MISMATCHES: &str = "onhand_gateway_mismatches_total";
+
+/// Notices that payment providers pushed to this server.
+const NOTICES: &str = "onhand_payment_notices_total";
+
 /// Refunds that failed for good.
 const REFUNDS_FAILED: &str = "onhand_refunds_failed_total";
 
@@ -91,6 +97,8 @@ pub fn describe() {
     describe_histogram!("onhand_writer_batch_commands", "Commands in one transaction");
     describe_histogram!("onhand_writer_batch_seconds", "From the beginning of a transaction to its end");
     describe_counter!(GATEWAY_RESULTS, "How calls of gateways ended, by gateway and result");
+    describe_counter!(GATEWAY_MISMATCHES, "Amounts that gateways told and that were not asked for, by gateway");
+    describe_counter!(NOTICES, "Notices of payment providers, by gateway and by what became of them");
     describe_counter!(REFUNDS_FAILED, "Refunds that a gateway refused for good: the money is still due");
     describe_counter!(REQUESTS, "Queries and mutations, by kind");
     describe_counter!(REFUSALS, "Errors of both kinds, by code");
@@ -164,6 +172,26 @@ pub fn carts_expired(count: usize) {
 /// Counts unpaid orders that expired.
 pub fn orders_expired(count: usize) {
     counter!(ORDERS_EXPIRED).increment(count as u64);
+}
+
+/// Begins the counters of what providers tell at 0.
+pub fn begin_notices(gateways: &[&'static str], receipts: &[&'static str]) {
+    for gateway in gateways {
+        counter!(GATEWAY_MISMATCHES, "gateway" => *gateway).absolute(0);
+        for receipt in receipts {
+            counter!(NOTICES, "gateway" => *gateway, "receipt" => *receipt).absolute(0);
+        }
+    }
+}
+
+/// Counts an amount that a gateway told and that it was not asked for.
+pub fn gateway_mismatch(gateway: &str) {
+    counter!(GATEWAY_MISMATCHES, "gateway" => gateway.to_owned()).increment(1);
+}
+
+/// Counts a notice of a payment provider, by what became of it.
+pub fn notice(gateway: &'static str, receipt: &'static str) {
+    counter!(NOTICES, "gateway" => gateway, "receipt" => receipt).increment(1);
 }
 
 /// Counts a token that was refused.

@@ -7,8 +7,10 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use reqwest::header::HeaderMap;
 use uuid::Uuid;
 
+use domain::codes;
 use domain::money::Money;
 use domain::payment::{Method, Outcome, Payment};
 use domain::rejection::Rejection;
@@ -46,6 +48,10 @@ pub trait Gateway: Debug + Send + Sync {
     /// Refunds an amount that was captured.
     async fn refund(&self, _payment: &Payment, _operation: &Operation) -> OperationAnswer {
         OperationAnswer::NotSupported
+    }
+    /// Takes a notice that the provider pushes to this server. It checks the signature first, and believes nothing before.
+    async fn receive(&self, _notice: Notice<'_>) -> Receipt {
+        Receipt::NotSupported
     }
 }
 
@@ -110,4 +116,31 @@ pub enum OperationAnswer {
     Open,
     /// This gateway cannot do it.
     NotSupported,
+}
+
+/// A notice of a provider, as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Notice<'a> {
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The raw body, which the signature is over.
+    pub body: &'a [u8],
+}
+
+codes! {
+    /// What becomes of a notice of a provider, as metrics label it.
+    Receipt {
+        /// It was taken, or had been taken before.
+        Accepted = "accepted",
+        /// It is acknowledged, and changes nothing here.
+        Ignored = "ignored",
+        /// It is not signed by the provider, or too long ago.
+        Unsigned = "unsigned",
+        /// It is signed, and not understood.
+        Malformed = "malformed",
+        /// It could not be committed: the provider must send it again.
+        Failed = "failed",
+        /// This gateway takes no notices.
+        NotSupported = "not_supported",
+    }
 }

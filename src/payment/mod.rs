@@ -6,6 +6,7 @@
 //! | What | Where |
 //! |---|---|
 //! | what a gateway is | [`gateway`] |
+//! | what gateways over HTTP share: the client, signatures, notices and amounts | `client`, `signature`, `notices` |
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
 //! | `capturePayment`, `voidPayment`, `refundPayment`: begin, ask, settle | [`operate`](Payments::operate), `operation_recovery` |
@@ -21,7 +22,10 @@ pub mod gateway;
 pub mod holds;
 pub mod sandbox;
 
+mod client;
+mod http;
 mod manual;
+mod notices;
 mod operate;
 mod operation_recovery;
 mod pay;
@@ -30,15 +34,21 @@ mod registry;
 #[cfg(feature = "faults")]
 mod remote;
 mod results;
+mod signature;
+mod stripe;
+
+use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::PaymentTimeouts;
+use crate::config::{GatewaySettings, PaymentTimeouts};
+use crate::observability::metrics;
 use crate::read::Store;
 use crate::writer::Writer;
 use domain::rejection::Rejection;
 
+use gateway::{Notice, Receipt};
 use holds::Holds;
 use registry::{GatewayContext, Gateways, Registration};
 use results::Results;
@@ -52,12 +62,11 @@ pub use registry::EnabledGateway;
 const REGISTRY: &[Registration] = &[
     manual::REGISTRATION,
     sandbox::REGISTRATION,
+    http::REGISTRATION,
+    stripe::REGISTRATION,
     #[cfg(feature = "faults")]
     remote::REGISTRATION,
 ];
-
-/// The name of the gateway that charges when a request names none.
-const DEFAULT_GATEWAY: &str = manual::REGISTRATION.name;
 
 /// Returns the name of every gateway of this release, enabled or not.
 pub fn gateway_names() -> impl Iterator<Item = &'static str> {
@@ -65,12 +74,14 @@ pub fn gateway_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// How payments are made on this server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct PaymentSettings {
     /// Timeouts of paying, and the pauses of recovery.
     pub times: PaymentTimeouts,
     /// Whether gateways for development are enabled.
     pub has_development_gateways: bool,
+    /// Which other gateways are enabled, and what they need.
+    pub gateways: GatewaySettings,
     /// Whether nothing is written that release 0.1 cannot read.
     pub is_compatible_with_0_1: bool,
 }
@@ -84,6 +95,8 @@ pub struct Payments {
     tasks: TaskTracker,
     results: Results,
     gateways: Gateways,
+    default_gateway: &'static str,
+    publishable_key: Option<Arc<str>>,
     times: PaymentTimeouts,
     holds: Holds,
     is_compatible_with_0_1: bool,
@@ -100,16 +113,32 @@ impl Payments {
         settings: PaymentSettings,
         holds: Holds,
     ) -> Self {
+        let PaymentSettings { times, has_development_gateways, gateways, is_compatible_with_0_1 } = settings;
+        let default_gateway = gateways.default_name().as_str();
+        let publishable_key = gateways.stripe_publishable_key.as_deref().map(Arc::from);
         let results = Results::new(writer.clone());
         let context = GatewayContext {
             store: store.clone(),
             writer: writer.clone(),
             clock: clock.clone(),
             results: results.clone(),
+            settings: gateways,
+            times,
         };
-        let gateways = Gateways::build(&context, settings.has_development_gateways);
-        let PaymentSettings { times, is_compatible_with_0_1, .. } = settings;
-        Self { store, writer, clock, tasks, results, gateways, times, is_compatible_with_0_1, holds }
+        let gateways = Gateways::build(&context, has_development_gateways);
+        Self {
+            store,
+            writer,
+            clock,
+            tasks,
+            results,
+            gateways,
+            default_gateway,
+            publishable_key,
+            times,
+            holds,
+            is_compatible_with_0_1,
+        }
     }
 
     /// Refuses what release 0.1 could not read, while replicas of it may still run.
@@ -127,6 +156,20 @@ impl Payments {
     /// Returns the enabled gateway of this name, or the default gateway if none is named.
     #[must_use]
     pub fn gateway(&self, name: Option<&str>) -> Option<&EnabledGateway> {
-        self.gateways.find(name.unwrap_or(DEFAULT_GATEWAY))
+        self.gateways.find(name.unwrap_or(self.default_gateway))
+    }
+
+    /// Returns the key with which pages use Stripe's own script, where orders can be paid through Stripe.
+    #[must_use]
+    pub fn publishable_key(&self) -> Option<&str> {
+        self.publishable_key.as_deref().filter(|_| self.gateways.find(stripe::REGISTRATION.name).is_some())
+    }
+
+    /// Hands a notice of a provider to its gateway.
+    pub async fn receive(&self, gateway: &str, notice: Notice<'_>) -> Receipt {
+        let Some(gateway) = self.gateways.find(gateway) else { return Receipt::NotSupported };
+        let receipt = gateway.gateway.receive(notice).await;
+        metrics::notice(gateway.name, receipt.as_str());
+        receipt
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::{GatewaySettings, PaymentTimeouts};
 use crate::read::Store;
 use crate::writer::Writer;
 
@@ -32,6 +33,10 @@ pub struct GatewayContext {
     pub clock: Clock,
     /// Takes results that come outside of a call.
     pub results: Results,
+    /// What the gateways need.
+    pub settings: GatewaySettings,
+    /// Timeouts of paying.
+    pub times: PaymentTimeouts,
 }
 
 /// A gateway that is enabled on this server. Cheap to clone.
@@ -52,8 +57,13 @@ pub struct Gateways(Arc<[EnabledGateway]>);
 impl Gateways {
     /// Builds every gateway of the registry that the settings enable.
     pub fn build(context: &GatewayContext, has_development_gateways: bool) -> Self {
-        let is_allowed =
-            |registration: &&Registration| has_development_gateways || !registration.capabilities.is_for_development;
+        let is_allowed = |registration: &&Registration| {
+            if registration.capabilities.is_for_development {
+                has_development_gateways
+            } else {
+                context.settings.names(registration.name)
+            }
+        };
         let enabled = REGISTRY.iter().filter(is_allowed).filter_map(|Registration { name, capabilities, build }| {
             Some(EnabledGateway { name, capabilities: *capabilities, gateway: build(context)? })
         });

@@ -20,6 +20,13 @@ const DEMO_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'non
     script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
+/// The content security policy of the demo shop where orders can be paid through Stripe: what Stripe's script needs, as Stripe
+/// documents it, and nothing else. That script is not written for trusted types.
+const STRIPE_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    script-src 'self' https://js.stripe.com https://*.js.stripe.com; style-src 'self'; img-src 'self'; \
+    connect-src 'self' https://api.stripe.com; \
+    frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com";
+
 /// `Cache-Control` of the files in `assets/`, whose names change with their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
@@ -62,7 +69,12 @@ pub async fn asset(State(state): State<Arc<ServerState>>, Path(name): Path<Strin
 
 /// The demo shop.
 pub async fn demo(State(state): State<Arc<ServerState>>) -> Response {
-    page::<Demo>(&state, DEMO_POLICY)
+    let Some(key) = state.app.payments.publishable_key() else { return page::<Demo>(&state, DEMO_POLICY) };
+    let Some(mut file) = Demo::get("index.html").filter(|_| state.config.explore) else { return not_found() };
+    // The settings let only letters, digits and underscores into a key.
+    let tag = format!("<meta name=\"onhand-stripe-key\" content=\"{key}\" /></head>");
+    file.data = String::from_utf8_lossy(&file.data).replace("</head>", &tag).into_bytes().into();
+    respond("index.html", file, "no-cache", STRIPE_POLICY)
 }
 
 /// Redirects to the demo shop without the trailing slash, with which the relative URLs of its files would be wrong. The

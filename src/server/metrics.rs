@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::graphql::Code;
 use crate::observability::{lines, metrics as telemetry};
+use crate::payment::gateway::Receipt;
 use crate::payment::{CallResult, gateway_names};
 use domain::actor::Actor;
 use domain::rejection;
@@ -45,6 +46,8 @@ fn handle() -> Option<&'static PrometheusHandle> {
         let rejections = rejection::Code::ALL.iter().map(|code| code.as_str());
         let gateways: Vec<_> = gateway_names().collect();
         let results: Vec<_> = CallResult::ALL.iter().map(|result| result.as_str()).collect();
+        let receipts: Vec<_> = Receipt::ALL.iter().map(|receipt| receipt.as_str()).collect();
+        telemetry::begin_notices(&gateways, &receipts);
         telemetry::begin(codes.chain(rejections), &gateways, &results);
         handle
     };

@@ -38,6 +38,7 @@ mod state;
 mod timed_stream;
 mod trace;
 mod transport;
+mod webhooks;
 
 use self::state::ServerState;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 
-use super::{API_PATH, API_PATH_WITH_SLASH, ServerState, assets, health, http, metrics};
+use super::{API_PATH, API_PATH_WITH_SLASH, ServerState, assets, health, http, metrics, webhooks};
 
 /// Minimum size of a body that is compressed, in bytes: smaller ones fit into one packet either way.
 const MIN_COMPRESSED: u64 = 1_024;
@@ -31,6 +31,7 @@ pub fn router(state: Arc<ServerState>) -> Router {
         .route(assets::BADGE_PATH, get(assets::badge).fallback(assets::badge_is_only_read))
         .layer(CompressionLayer::new().compress_when(compressed))
         // Too small to be compressed.
+        .route("/webhooks/{gateway}", post(webhooks::receive).layer(DefaultBodyLimit::max(webhooks::MAX_BODY)))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(http::unknown_path)

@@ -5,6 +5,7 @@ pub mod cluster;
 mod gateway;
 mod place;
 pub mod process;
+pub mod providers;
 mod proxy;
 mod socket;
 
@@ -16,7 +17,7 @@ use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::cli::verify;
 use onhand::clock::Clock;
-use onhand::config::{Access, HoldSettings, PaymentTimeouts, Role};
+use onhand::config::{Access, GatewaySettings, HoldSettings, PaymentTimeouts, Role};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
@@ -98,6 +99,8 @@ pub struct Wanted {
     pub documents: Limits,
     /// How long a command may wait for its turn.
     pub max_wait: Duration,
+    /// Which gateways there are besides the sandbox.
+    pub gateways: GatewaySettings,
     /// Whether servers of release 0.1 may run beside it.
     pub compatible: bool,
 }
@@ -112,6 +115,7 @@ impl Default for Wanted {
             transport,
             documents,
             max_wait: MAX_WAIT,
+            gateways: GatewaySettings::default(),
             compatible: false,
         }
     }
@@ -233,7 +237,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, holds, access, transport, documents, max_wait, compatible } = wanted;
+        let Wanted { times, holds, access, transport, documents, max_wait, gateways, compatible } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -248,7 +252,8 @@ impl Shop {
             times,
             holds,
             public_stock: access.public_stock,
-            has_sandbox: access.sandbox.unwrap_or(is_development),
+            has_sandbox: gateways.has_sandbox(access.sandbox, is_development),
+            gateways,
             is_compatible_with_0_1: compatible,
             max_queued: MAX_QUEUED,
             max_wait,

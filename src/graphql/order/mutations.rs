@@ -50,14 +50,15 @@ pub struct CustomerInput {
 pub struct PayOrderInput {
     /// The order.
     order_id: ID,
-    /// The name of the gateway. Default: "manual", which records money taken elsewhere, for example in cash; staff only.
-    /// "sandbox" does what its token says; development only.
+    /// The name of the gateway. "manual", the default unless the server has another, records money taken elsewhere, for
+    /// example in cash; staff only. "stripe" and "http" charge where the server has them. "sandbox" does what its token says;
+    /// development only.
     gateway: Option<String>,
     /// How the gateway charges. With AUTHORIZE the money is only reserved: capture or void the payment later.
     #[graphql(default_with = "PaymentMethod::Purchase")]
     method: PaymentMethod,
-    /// What the gateway's own client library handed to the front end, for example "succeed" for "sandbox". At most 4,096
-    /// characters.
+    /// What the gateway's own client library handed to the front end, for example "succeed" for "sandbox" or a payment
+    /// method ("pm_...") for "stripe". At most 4,096 characters.
     token: Option<String>,
     /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer. A
     /// new attempt needs a new key.

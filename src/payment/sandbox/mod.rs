@@ -55,7 +55,7 @@ struct Sandbox {
 
 impl Sandbox {
     fn new(context: &GatewayContext) -> Self {
-        let GatewayContext { store, writer, clock, results } = context;
+        let GatewayContext { store, writer, clock, results, .. } = context;
         Self { store: store.clone(), writer: writer.clone(), clock: clock.clone(), results: results.clone() }
     }
 

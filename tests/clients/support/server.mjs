@@ -18,8 +18,8 @@ export async function freePort() {
   return port;
 }
 
-/** A server on a port and a database that outlive its process. */
-export async function ownServer() {
+/** A server on a port and a database that outlive its process, with these flags besides. */
+export async function ownServer(settings = []) {
   assert.ok(process.env.ONHAND_BINARY, 'ONHAND_BINARY is the path of the server');
   const folder = mkdtempSync(join(tmpdir(), 'onhand-'));
   const port = await freePort();
@@ -29,7 +29,7 @@ export async function ownServer() {
     api: `http://${listen}/graphql`,
     socket: `ws://${listen}/graphql`,
     async start() {
-      const flags = ['--listen', listen, '--database-url', `sqlite://${folder}/shop.db`];
+      const flags = ['--listen', listen, '--database-url', `sqlite://${folder}/shop.db`, ...settings];
       child = spawn(process.env.ONHAND_BINARY, flags, { env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
       for await (const line of createInterface(child.stdout)) {
         if (line.startsWith('listening')) break;

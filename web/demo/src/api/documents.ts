@@ -85,7 +85,7 @@ export const CHECK_OUT = operation<
 >(checkOut);
 export const PAY_ORDER = operation<
   { payOrder: Refusable<{ payment: Payment | null; order: { id: string } | null }> },
-  Input<Keyed<{ orderId: string; gateway: string; token: string }>>
+  Input<Keyed<{ orderId: string; gateway: string; token?: string }>>
 >(payOrder);
 export const CANCEL_ORDER = operation<{ cancelOrder: OrderAnswer }, Input<Keyed<{ orderId: string }>>>(cancelOrder);
 export const SHIP_ORDER = operation<

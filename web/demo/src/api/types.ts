@@ -49,6 +49,8 @@ export interface Back<Node> {
 export interface Payment {
   readonly status: 'IN_PROGRESS' | 'REQUIRES_ACTION' | 'SUCCEEDED' | 'DECLINED' | 'VOIDED';
   readonly declineReason: string | null;
+  /** What the shopper has to do. Only what an order tells has it. */
+  readonly action?: { readonly kind: string; readonly clientSecret: string | null } | null;
 }
 
 export interface Order {

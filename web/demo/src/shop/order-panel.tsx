@@ -9,7 +9,9 @@ import { Panel, Told } from '../panel.jsx';
 import { Undoing } from '../undoing.jsx';
 import { count, money, type Notice } from '../words.js';
 import { cancel, current, deedOn, others, pay, putAway, show, undoCancel, type Mine } from './orders.js';
+import { Card } from './card.jsx';
 import { OUTCOMES, SUCCEED } from './outcomes.js';
+import { publishableKey } from './stripe.js';
 
 export function OrderPanels() {
   const shown = current.value;
@@ -43,6 +45,7 @@ function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
   }
   const until = heldUntil(deedOn(id));
   const isPayable = isOpen(order) && !isHidden;
+  const secret = cardSecret(order);
   return (
     <Panel id="order" className="order" title={`Order ${order.number}`}>
       <Steps order={order} />
@@ -60,6 +63,7 @@ function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
       </ul>
       <Told notice={isHidden ? hiddenAfter(notice) : (notice ?? state(order))} />
       {isPayable && <Pay key={id} order={order} until={until} />}
+      {publishableKey && secret && !isHidden && <Card key={secret} publishableKey={publishableKey} clientSecret={secret} />}
       {!isPayable && (order.payment !== 'IN_PROGRESS' || isHidden) && <PutAway id={id} label="Shop on" />}
     </Panel>
   );
@@ -112,18 +116,18 @@ function Pay({ order, until }: { order: Order; until: number | null }) {
   const isBusy = isUnderWay(deedOn(order.id));
   const submit = (event: Event) => {
     event.preventDefault();
-    if (until === null) void pay(order, chosen.value.token);
+    if (until === null) void pay(order, chosen.value);
   };
   return (
     <form onSubmit={submit}>
       <fieldset class="choices" aria-describedby="effect">
         <legend>How the payment ends</legend>
         {OUTCOMES.map((outcome) => (
-          <label key={outcome.token}>
+          <label key={outcome.label}>
             <input
               type="radio"
               name="outcome"
-              value={outcome.token}
+              value={outcome.gateway ?? outcome.token}
               checked={chosen.value === outcome}
               onChange={() => (chosen.value = outcome)}
             />
@@ -156,6 +160,12 @@ function PutAway({ id, label, number }: { id: string; label: string; number?: st
       {label}
     </button>
   );
+}
+
+/** What Stripe's fields need while the shopper has to enter a card. */
+function cardSecret({ payment, payments }: Order): string | null {
+  const action = payment === 'IN_PROGRESS' ? payments.at(-1)?.action : null;
+  return action?.kind === 'STRIPE_CONFIRM' ? action.clientSecret : null;
 }
 
 function isOpen({ status, payment }: Order): boolean {

@@ -8,6 +8,7 @@ import { follow } from '../api/live.js';
 import { isUnderWay, once } from '../api/once.js';
 import { mutate } from '../api/request.js';
 import type { Order, UserError } from '../api/types.js';
+import type { Outcome } from './outcomes.js';
 import { recall, remember } from '../session.js';
 import { failure, refusal, type Notice } from '../words.js';
 import { tellShortage } from './shortage.js';
@@ -35,6 +36,11 @@ export const current = computed(() => mine.value.find(({ id }) => id === chosen.
 export const others = computed(() => mine.value.filter(({ id }) => id !== chosen.value));
 
 const VOIDED = 'The payment was called off. Nothing was charged and nothing is kept for you: you may pay again.';
+
+const UNKNOWN = {
+  sandbox: 'This server does not take payments by the sandbox.',
+  stripe: 'This server does not take cards.',
+};
 
 const following = new Map<string, () => void>();
 /** The orders whose payment is being asked for: the answer tells the outcome. */
@@ -80,15 +86,15 @@ export function deedOn(id: string): string {
   return `my order ${id}`;
 }
 
-/** Pays with the sandbox; the token says what it shall do. */
-export function pay({ id }: Order, token: string): Promise<void> {
+/** Pays with the sandbox, whose token says what it shall do, or begins to pay with a card. */
+export function pay({ id }: Order, { gateway = 'sandbox', token }: Outcome): Promise<void> {
   return act(id, async () => {
     asking.add(id);
-    const input = { orderId: id, gateway: 'sandbox', token };
+    const input = { orderId: id, gateway, ...(token ? { token } : {}) };
     const { payOrder } = await mutate(PAY_ORDER, input).finally(() => asking.delete(id));
     const [first] = payOrder.userErrors;
     const order = find(id)?.order;
-    if (first?.code === 'NOT_FOUND') tell(id, 'bad', 'This server does not take payments by the sandbox.');
+    if (first?.code === 'NOT_FOUND') tell(id, 'bad', UNKNOWN[gateway]);
     else if (first?.code === 'INSUFFICIENT_STOCK' && order) tell(id, 'bad', await tellShortage(order, known()));
     else isRefused(id, payOrder.userErrors);
   });

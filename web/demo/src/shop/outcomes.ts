@@ -1,6 +1,11 @@
-// What the sandbox can be told to do, in words for people. The README has all of its tokens.
+// What the sandbox can be told to do, in words for people. The README has all of its tokens. Where the server has Stripe, a
+// card can be used as well.
+import { publishableKey } from './stripe.js';
 
 export interface Outcome {
+  /** The sandbox unless it says so. */
+  readonly gateway?: 'sandbox' | 'stripe';
+  /** Empty for none. */
   readonly token: string;
   readonly label: string;
   readonly effect: string;
@@ -8,7 +13,15 @@ export interface Outcome {
 
 export const SUCCEED: Outcome = { token: 'succeed', label: 'Succeeds', effect: 'The card is charged at once.' };
 
+const CARD: Outcome = {
+  gateway: 'stripe',
+  token: '',
+  label: 'With a card',
+  effect: 'Through Stripe: your units are held while you type its number, for 15 minutes at the most.',
+};
+
 export const OUTCOMES: readonly Outcome[] = [
+  ...(publishableKey ? [CARD] : []),
   SUCCEED,
   { token: 'decline', label: 'Is declined', effect: 'Nothing is charged, and the units are free again.' },
   { token: 'delay:3000', label: 'Takes 3 s', effect: 'Charged after 3 seconds. Your units are held meanwhile.' },

@@ -1,0 +1,54 @@
+//! What is special about the gateway `http`: its signatures, in both directions.
+
+use serde_json::json;
+
+use super::{SOON, Till, answered};
+use crate::support::eventually;
+use crate::support::paid;
+use crate::support::providers::{Fate, PaymentService, Signs, StandIn};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_signed_well_is_not_believed() {
+    let till = Till::<PaymentService>::open(answered()).await;
+    for (number, signs) in [Signs::Never, Signs::WithAnother, Signs::LongAgo, Signs::AnotherBody, Signs::AnotherRequest]
+        .into_iter()
+        .enumerate()
+    {
+        let what = format!("{signs:?}");
+        let sale = till.sale(&format!("MUG-{number}")).await;
+        till.provider.signs(signs);
+        assert_eq!(till.pay(&sale, Fate::Decline).await, paid("IN_PROGRESS", "IN_PROGRESS", &[]), "{what}");
+        let before = till.provider.desk().count("look_up");
+        till.advance(SOON);
+        eventually("recovery asks", async || till.provider.desk().count("look_up") >= before + 2).await;
+        till.is_held(&sale, &what).await;
+        till.provider.signs(Signs::Well);
+        till.becomes(&sale, "UNPAID").await;
+        assert!(!till.adds_up(&sale, &what).await);
+    }
+    till.shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_is_taken_once_it_makes_sense() {
+    let till = Till::<PaymentService>::open(answered()).await;
+    let sale = till.sale("MUG").await;
+    till.pay(&sale, Fate::Act).await;
+    let order = till.shop.read_order(&sale.order).await;
+    let payment = order["payments"][0]["id"].as_str().expect("an id");
+    let charged = |amount: i64, currency: &str| json!({ "payment": payment, "state": "charged", "amount": amount, "currency": currency });
+    let (good, secret) = (charged(1_000, "EUR"), PaymentService::secret());
+    assert_eq!(till.provider.notify(&good, "another-secret-that-nobody-has-heard-of", 0).await, 400);
+    assert_eq!(till.provider.notify(&good, secret, -301).await, 400, "too old");
+    assert_eq!(till.provider.notify(&json!({ "state": "charged" }), secret, 0).await, 400, "of no payment");
+    let unknown = json!({ "payment": "payment_01h455vb4pex5vsknk084sn02q", "state": "charged" });
+    assert_eq!(till.provider.notify(&unknown, secret, 0).await, 200, "acknowledged");
+    for other in [charged(999, "EUR"), charged(1_000, "USD"), json!({ "payment": payment, "state": "pending" })] {
+        assert_eq!(till.provider.notify(&other, secret, 0).await, 200);
+        till.is_held(&sale, &other.to_string()).await;
+    }
+    till.provider.act(&sale.order);
+    assert_eq!(till.provider.notify(&good, secret, 0).await, 200);
+    assert!(till.adds_up(&sale, "acted").await);
+    till.shop.close().await;
+}
