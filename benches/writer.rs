@@ -123,6 +123,7 @@ async fn pay(app: App, order: OrderId) -> Result<(), onhand::database::error::Er
         method: Method::Purchase,
         settles_without_call: true,
         lease: LEASE,
+        hold_time: LEASE,
         key: None,
     };
     app.writer.submit(&Actor::System, begin).await.map(|_| ())

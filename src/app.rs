@@ -49,6 +49,7 @@ impl Settings {
     pub fn of(times: PaymentTimeouts) -> Self {
         Self {
             times,
+            holds: HoldSettings::default(),
             public_stock: PublicStock::Exact,
             has_sandbox: false,
             gateways: GatewaySettings::default(),

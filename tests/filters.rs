@@ -363,6 +363,7 @@ async fn every_filter_of_orders_reads_a_part_of_an_index() {
             total_currency: "EUR".to_owned(),
             cancel_reason: reason,
             cancel_note: None,
+            held_until: None,
             version: 1,
             placed_at,
             updated_at: placed_at,

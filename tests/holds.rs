@@ -5,8 +5,7 @@ use std::time::Duration;
 use onhand::config::{HoldSettings, Holds};
 use serde_json::{Value, json};
 
-use crate::support::socket::Socket;
-use crate::support::{Client, Shop, Wanted, codes, eventually, is_postgres, paid};
+use crate::support::{Client, Shop, Socket, Wanted, codes, eventually, is_postgres, paid};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_hours(1);
@@ -172,7 +171,8 @@ async fn holds_race_like_payments() {
         None
     };
     let bag = shop.product("BAG", UNITS).await;
-    let carts = futures_util::future::join_all((0..SHOPPERS).map(|_| shop.cart(&[(&bag, 1)]))).await;
+    let items = [(bag.as_str(), 1)];
+    let carts = futures_util::future::join_all((0..SHOPPERS).map(|_| shop.cart(&items))).await;
     let out = carts.iter().enumerate().map(|(number, cart)| {
         let client: &Shop = if number % 2 == 0 { &shop } else { second.as_ref().unwrap_or(&shop) };
         async move { client.check_out_with(json!({ "cartId": cart, "hold": true })).await }

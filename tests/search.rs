@@ -49,6 +49,7 @@ async fn fill(shop: &Shop, count: usize) {
                 total: 0,
                 allocated: 0,
                 by_hand: 0,
+                held: 0,
                 sequence: 0,
                 version: 1,
                 updated_at: now,

@@ -80,6 +80,7 @@ tables!(
     shipment,
     shipment_item,
     stock_transaction,
+    stock_demand,
     idempotency_key,
     sandbox_charge,
     sandbox_operation
