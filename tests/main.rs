@@ -74,6 +74,7 @@ mod secrecy;
 mod settings;
 mod settings_tables;
 mod sharing;
+mod shipping;
 mod silence;
 mod snapshots;
 mod socket;

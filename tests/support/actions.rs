@@ -187,10 +187,15 @@ impl Client {
 
     /// Ships an order.
     pub async fn ship(&self, order: &str) -> Value {
+        self.ship_with(json!({ "orderId": order })).await
+    }
+
+    /// Ships an order, or some of it.
+    pub async fn ship_with(&self, input: Value) -> Value {
         let query = format!(
             "mutation($input: ShipOrderInput!) {{ shipOrder(input: $input) {{ order {{ {ORDER} }} {ERRORS} }} }}"
         );
-        self.mutate(&query, "shipOrder", json!({ "orderId": order })).await
+        self.mutate(&query, "shipOrder", input).await
     }
 
     /// Total, allocated and available of a product, in the order of the cases.

@@ -57,7 +57,10 @@ fn check_states(shop: &Shop, order: &Order, verdict: &mut Verdict) {
     verdict.unless(sum == *total_amount, || format!("order {id}: its items make {sum}, its total is {total_amount}"));
     let is_done = items.iter().all(|item| item.shipped + item.cancelled == item.quantity);
     verdict.unless(shipping != "fulfilled" || is_done, || format!("order {id}: fulfilled, but not all has left"));
-    verdict.unless(shipping != "fulfilled" || payment != "unpaid", || format!("order {id}: shipped without payment"));
+    let has_left = items.iter().any(|item| item.shipped > 0);
+    verdict
+        .unless((shipping != "unfulfilled") == has_left, || format!("order {id}: {shipping}, which its items are not"));
+    verdict.unless(shipping == "unfulfilled" || payment != "unpaid", || format!("order {id}: shipped without payment"));
     verdict.unless(status != "cancelled" || payment != "in_progress", || format!("order {id}: cancelled while paying"));
 }
 
