@@ -48,6 +48,7 @@ mod limits;
 mod live;
 mod metrics;
 mod missing;
+mod operating;
 mod operations;
 mod outages;
 mod outputs;
