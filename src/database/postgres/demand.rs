@@ -8,6 +8,9 @@ use super::sql;
 /// The advisory lock under which one replica at a time recounts. The number is ours; it means nothing.
 const RECOUNT_LOCK: i64 = 0x6f6e_6861_6e64_0d;
 
+/// How long a recount may take, which reads all open carts: as long as the maintenance connection waits for an answer.
+const RECOUNT_TIMEOUT: &str = "10s";
+
 /// Merges a bounded number of rows with those of their products that are merged already. Returns how many.
 ///
 /// # Errors
@@ -36,7 +39,7 @@ pub async fn merge_demand(db: &impl ConnectionTrait, limit: u64) -> Result<u64, 
 pub async fn recount_demand(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     // Sent together, these are one transaction; the second one sees what whoever had the lock before has added.
     let statements = format!(
-        "SELECT pg_advisory_xact_lock({RECOUNT_LOCK}); \
+        "SELECT set_config('statement_timeout', '{RECOUNT_TIMEOUT}', true), pg_advisory_xact_lock({RECOUNT_LOCK}); \
          INSERT INTO stock_demand (product_id, batch, in_carts, in_unpaid_orders) \
          SELECT product_id, gen_random_uuid(), sum(in_carts), sum(in_unpaid_orders) FROM (\
          SELECT i.product_id, i.quantity::bigint AS in_carts, 0::bigint AS in_unpaid_orders \
