@@ -181,6 +181,8 @@ mod holding;
 #[cfg(test)]
 mod operating;
 #[cfg(test)]
+mod operating_simulation;
+#[cfg(test)]
 mod paying;
 #[cfg(test)]
 mod simulation;
