@@ -45,6 +45,7 @@ fn example(setting: &Arg, file: &Path) -> String {
         "otlp" => "http://127.0.0.1:4318".to_owned(),
         "allowed-origins" => "https://shop.example,https://other.example".to_owned(),
         "trusted-proxies" => "10.0.0.0/8,::1".to_owned(),
+        "compatible-with" => "0.1".to_owned(),
         "demo" | "sandbox" | "explore" => "true".to_owned(),
         "rate-staff" | "sockets-per-staff" => "1000".to_owned(),
         "gateways" => "manual,stripe".to_owned(),
