@@ -46,6 +46,7 @@ mod limits;
 mod live;
 mod metrics;
 mod missing;
+mod operating;
 mod operations;
 mod outages;
 mod outputs;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::id::ProductId;
 use super::order::{Order, PaymentStatus, ShippingStatus, Status};
 use super::payment::{Payment, Status as Attempt};
+use super::payment_operation::{Kind, PaymentOperation, Status as Operated};
 use super::stock::{Action, Movement, Numbers, Stock};
 use super::transaction::StockTransaction;
 
@@ -169,6 +170,41 @@ fn compare_states(order: &Order, payments: &[&Payment]) -> Vec<String> {
         && order.shipping != ShippingStatus::Fulfilled;
     if !may_hold && order.items.iter().any(|item| item.allocated > 0) {
         differences.push(format!("{}: holds units, but it is unpaid, cancelled or shipped", order.id));
+    }
+    differences
+}
+
+/// Compares the payments of an order with the operations on them.
+#[must_use]
+pub fn compare_operations(order: &Order, payments: &[&Payment], operations: &[&PaymentOperation]) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut differ = |difference| differences.push(difference);
+    for payment in payments {
+        let of_payment = || operations.iter().filter(|operation| operation.payment == payment.id);
+        let refunds = |states: &[Operated]| -> i64 {
+            let refunds = of_payment().filter(|operation| operation.kind == Kind::Refund);
+            refunds.filter(|refund| states.contains(&refund.status)).map(|refund| refund.amount.amount).sum()
+        };
+        let (begun, done) = (refunds(&[Operated::InProgress, Operated::Succeeded]), refunds(&[Operated::Succeeded]));
+        let (id, says, amount) = (payment.id, payment.refunded, payment.amount.amount);
+        if begun != says || begun > amount {
+            differ(format!("{id}: {says} of {amount} are refunded, its refunds add up to {begun}"));
+        }
+        if of_payment().filter(|operation| operation.is_running()).count() > 1 {
+            differ(format!("{id}: more than one operation is running"));
+        }
+        if usize::try_from(payment.operations) != Ok(of_payment().count()) {
+            differ(format!("{id}: counts {} operations, there are {}", payment.operations, of_payment().count()));
+        }
+        let right = match done {
+            0 => PaymentStatus::Paid,
+            done if done < amount => PaymentStatus::PartiallyRefunded,
+            _ => PaymentStatus::Refunded,
+        };
+        if payment.status == Attempt::Succeeded && order.payment != right {
+            let state = order.payment.as_str();
+            differ(format!("{}: is {state}, and {done} of {amount} were refunded", order.id));
+        }
     }
     differences
 }

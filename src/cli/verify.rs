@@ -11,7 +11,7 @@ use super::progress;
 use crate::database::error::Error;
 use crate::database::{self, corruption, open_read_only};
 use crate::read::Snapshot;
-use domain::audit::{Fold, compare_order};
+use domain::audit::{Fold, compare_operations, compare_order};
 use domain::id::ProductId;
 use domain::stock::Stock;
 
@@ -110,6 +110,8 @@ async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> R
             let payments: Vec<_> = page.payments.get(&order.id).into_iter().flatten().collect();
             let log = page.log.get(&order.id).map_or(&[][..], Vec::as_slice);
             report.add(compare_order(order, &payments, log));
+            let operations: Vec<_> = page.operations.get(&order.id).into_iter().flatten().collect();
+            report.add(compare_operations(order, &payments, &operations));
         }
         report.orders += page.orders.len() as u64;
         bar.inc(page.orders.len() as u64);

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::{order, order_item, payment, product, stock, stock_transaction};
+use entity::{order, order_item, payment, payment_operation, product, stock, stock_transaction};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -18,6 +18,7 @@ use domain::audit::LogEntry;
 use domain::id::{OrderId, ProductId};
 use domain::order::Order;
 use domain::payment::Payment;
+use domain::payment_operation::PaymentOperation;
 use domain::product::Product;
 use domain::stock::Stock;
 use domain::transaction::StockTransaction;
@@ -44,6 +45,8 @@ pub struct OrderPage {
     pub orders: Vec<Order>,
     /// Their payments.
     pub payments: HashMap<OrderId, Vec<Payment>>,
+    /// The operations on those payments.
+    pub operations: HashMap<OrderId, Vec<PaymentOperation>>,
     /// Their rows of the log, by product and `sequence`.
     pub log: HashMap<OrderId, Vec<LogEntry>>,
 }
@@ -192,6 +195,14 @@ impl Snapshot {
         for row in payments.all(&self.0).await? {
             let payment = rows::payment(row)?;
             page.payments.entry(payment.order).or_default().push(payment);
+        }
+        let operations = payment_operation::Entity::find();
+        let operations = operations.filter(among(backend, payment_operation::Column::OrderId, &ids));
+        for row in operations.all(&self.0).await? {
+            let order = OrderId(row.order_id);
+            let of = page.orders.iter().find(|of| of.id == order);
+            let Some(currency) = of.map(|of| of.total.currency) else { continue };
+            page.operations.entry(order).or_default().push(rows::operation(row, currency)?);
         }
         let log = log_entries()
             .filter(among(backend, stock_transaction::Column::OrderId, &ids))

@@ -7,8 +7,8 @@ use super::Client;
 const CART: &str =
     "id status items { quantity product { sku } subtotal { amount } } totalQuantity subtotal { amount currency }";
 const ORDER: &str = "id number status payment shipping total { amount currency } cancelReason \
-    items { id sku name quantity allocatedQuantity shippedQuantity cancelledQuantity unitPrice { amount } subtotal { amount } } \
-    payments { id status declineReason } shipments { id carrier trackingNumber items { quantity orderItem { sku } } }";
+    items { id sku name quantity allocatedQuantity shippedQuantity cancelledQuantity returnedQuantity unitPrice { amount } subtotal { amount } } \
+    payments { id status declineReason refunded { amount } refunds { id status failureReason reference amount { amount } } } shipments { id carrier trackingNumber items { quantity orderItem { sku } } }";
 const ERRORS: &str = "userErrors { code message field }";
 
 /// What became of paying, in short.
@@ -183,6 +183,39 @@ impl Client {
             "mutation($input: CancelOrderInput!) {{ cancelOrder(input: $input) {{ order {{ {ORDER} }} {ERRORS} }} }}"
         );
         self.mutate(&query, "cancelOrder", json!({ "orderId": order })).await
+    }
+
+    /// Captures a payment.
+    pub async fn capture(&self, payment: &str) -> Paid {
+        short(&self.operate("capturePayment", json!({ "paymentId": payment })).await)
+    }
+
+    /// Voids a payment.
+    pub async fn void(&self, payment: &str, force: bool) -> Paid {
+        short(&self.operate("voidPayment", json!({ "paymentId": payment, "force": force })).await)
+    }
+
+    /// Refunds a payment.
+    pub async fn refund(&self, payment: &str, amount: Option<i64>) -> Paid {
+        short(&self.operate("refundPayment", json!({ "paymentId": payment, "amount": amount })).await)
+    }
+
+    /// Captures, voids or refunds a payment and returns the payload.
+    pub async fn operate(&self, mutation: &str, input: Value) -> Value {
+        let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+        let query = format!(
+            "mutation($input: {kind}!) {{ {mutation}(input: $input) {{ payment {{ id status refunded {{ amount }} refunds {{ id \
+             status failureReason amount {{ amount }} }} }} order {{ {ORDER} }} {ERRORS} }} }}"
+        );
+        self.mutate(&query, mutation, input).await
+    }
+
+    /// Authorizes the payment of an order through the sandbox, and returns the payment's id.
+    pub async fn authorize(&self, order: &str, token: &str) -> String {
+        let input = json!({ "orderId": order, "gateway": "sandbox", "token": token, "method": "AUTHORIZE" });
+        let payload = self.pay_with(input).await;
+        assert_eq!(short(&payload), paid("AUTHORIZED", "AUTHORIZED", &[]), "{payload}");
+        payload["payment"]["id"].as_str().expect("an id").to_owned()
     }
 
     /// Ships an order.
