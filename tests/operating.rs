@@ -1,8 +1,11 @@
 //! Capture, void and refund through the API: what each answers and leaves behind, also when a gateway refuses, is silent or is
 //! gone, when two of them meet, and when a release from before runs beside.
 
+use entity::sandbox_operation;
 use futures_util::future::join_all;
 use onhand::config::Role;
+use onhand::faults::{self, Point};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::support::{Client, PATIENCE, Shop, Wanted, codes, eventually, paid, short, short_times, with_tokens};
@@ -300,5 +303,32 @@ async fn a_slow_gateway_is_not_waited_for() {
     let answer = tokio::time::timeout(PATIENCE, shop.refund(&payment, None)).await.expect("an answer");
     assert_eq!(answer.codes, ["PAYMENT_IN_PROGRESS"]);
     eventually("it comes", async || state(&shop, &order).await[1] == "REFUNDED").await;
+    shop.close().await;
+}
+
+/// An attempt that has the gateway's word and is slow to record it: recovery repeats the operation under its id meanwhile.
+#[tokio::test]
+async fn an_operation_that_two_carry_out_moves_money_and_units_once() {
+    let shop = Shop::open_with(short_times()).await;
+    let mug = shop.product("MUG", 5).await;
+    let order = shop.order(&[(&mug, 2)]).await;
+    let payment = purchase(&shop, &order, "succeed").await;
+    let item = shop.read_order(&order).await["items"][0]["id"].clone();
+    let key = order.parse::<domain::id::OrderId>().expect("an id").0;
+    let mut slow = faults::hold(Point::OperationAnswered, Some(key));
+    let restock = json!([{ "orderItemId": item, "quantity": 1 }]);
+    let input = json!({ "paymentId": payment, "amount": 1_000, "restock": restock });
+    let (answer, ()) = tokio::join!(shop.operate("refundPayment", input), slow.reached());
+    assert_eq!(codes(&answer), ["PAYMENT_IN_PROGRESS"]);
+    assert_eq!(shop.stock(&mug).await, (5, 2, 3), "nothing comes back before the money is");
+    eventually("recovery does it", async || state(&shop, &order).await[1] == "PARTIALLY_REFUNDED").await;
+    slow.release();
+    assert_eq!(shop.refund(&payment, Some(200)).await, paid("SUCCEEDED", "PARTIALLY_REFUNDED", &[]));
+    assert_eq!(refunds(&shop, &order).await, [("SUCCEEDED".to_owned(), 1_000), ("SUCCEEDED".to_owned(), 200)]);
+    assert_eq!(shop.stock(&mug).await, (5, 1, 4));
+    let journal = sandbox_operation::Entity::find().all(shop.database()).await.expect("the sandbox's journal");
+    let mut amounts: Vec<_> = journal.iter().map(|row| row.amount).collect();
+    amounts.sort_unstable();
+    assert_eq!(amounts, [200, 1_000], "each once");
     shop.close().await;
 }

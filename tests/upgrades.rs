@@ -304,3 +304,33 @@ async fn a_change_that_was_broken_off_is_made_again() {
     assert!(node["node"]["id"].is_string(), "{node}");
     shop.close().await;
 }
+
+/// A state that a later release may have written is no fault of ours: a server of that release can answer.
+#[tokio::test]
+async fn a_state_of_a_later_release_is_unavailable_and_not_an_internal_error() {
+    let shop = Shop::open().await;
+    let mug = shop.product("MUG", 5).await;
+    let (order, other) = (shop.order(&[(&mug, 1)]).await, shop.order(&[(&mug, 1)]).await);
+    let mut options = ConnectOptions::new(shop.place().url.clone());
+    options.max_connections(1).sqlx_logging(false);
+    let db = Database::connect(options).await.expect("the database");
+    let free = if is_postgres() {
+        "ALTER TABLE \"order\" DROP CONSTRAINT order_shipping_known"
+    } else {
+        "PRAGMA ignore_check_constraints = ON"
+    };
+    db.execute_unprepared(free).await.expect(free);
+    let id = order.parse::<OrderId>().expect("an id").0;
+    let id = if is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.simple()) };
+    let set = |state: &str| format!("UPDATE \"order\" SET shipping = '{state}' WHERE id = {id}");
+    db.execute_unprepared(&set("teleported")).await.expect("a state of later");
+    let read = "query($id: ID!) { order(id: $id) { id } }";
+    assert_eq!(shop.code(read, json!({ "id": order })).await, "UNAVAILABLE");
+    let pay = "mutation($o: ID!) { payOrder(input: { orderId: $o }) { userErrors { code } } }";
+    assert_eq!(shop.code(pay, json!({ "o": order })).await, "UNAVAILABLE");
+    assert_eq!(shop.pay(&other).await, paid("SUCCEEDED", "PAID", &[]), "others go on");
+    db.execute_unprepared(&set("unfulfilled")).await.expect("the state of before");
+    assert_eq!(shop.pay(&order).await, paid("SUCCEEDED", "PAID", &[]));
+    db.close().await.expect("an end");
+    shop.close().await;
+}

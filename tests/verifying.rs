@@ -437,3 +437,28 @@ async fn nothing_is_left_out_of_a_large_shop() {
     vandal.execute_unprepared("UPDATE stock SET sequence = sequence - 1").await.expect("rows");
     shop.close().await;
 }
+
+#[tokio::test]
+async fn each_difference_of_refunds_is_told() {
+    let story = story().await;
+    let paid = &story.paid;
+    let id = story.shop.read_order(paid).await["payments"][0]["id"].as_str().expect("an id").to_owned();
+    for (broken, mended, difference) in [
+        ("refunded = 5", "refunded = 0", format!("{id}: 5 of 2000 are refunded, its refunds add up to 0")),
+        ("operations = 1", "operations = 0", format!("{id}: counts 1 operations, there are 0")),
+    ] {
+        story.tells(&payment(broken, paid), &payment(mended, paid), &[difference]).await;
+    }
+    let difference = format!("{paid}: is refunded, and 0 of 2000 were refunded");
+    story.tells(&order("payment = 'refunded'", paid), &order("payment = 'paid'", paid), &[difference]).await;
+    let differences = [
+        format!("{paid}: is authorized with 0 open and 1 succeeded payments"),
+        format!("{paid}: is complete and authorized"),
+        format!("{paid}: is authorized, and 0 of 2000 were refunded"),
+    ];
+    story.tells(&order("payment = 'authorized'", paid), &order("payment = 'paid'", paid), &differences).await;
+    let item = story.item(paid).await;
+    let difference = format!("{paid}: of {item} 1 came back, the log says 0");
+    story.tells(&items("returned = 1", paid), &items("returned = 0", paid), &[difference]).await;
+    story.shop.close().await;
+}

@@ -41,6 +41,10 @@ impl From<Rejections> for Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         use DatabaseErrorKind::{Blocked, Locked, TimedOut, Unavailable};
+        if is_newer(&error) {
+            tracing::error!(%error, "a newer release wrote this; run that one on all servers");
+            return Self::Unavailable;
+        }
         match kind(&error) {
             Unavailable | Blocked | TimedOut => tracing::error!(%error, "the database did not answer a query"),
             Locked => tracing::warn!(%error, "another transaction holds what a query asks for"),
@@ -90,6 +94,15 @@ pub fn kind(error: &DbErr) -> DatabaseErrorKind {
         sqlx::Error::Database(error) => error.code().map_or(DatabaseErrorKind::Refused, |code| by_code(&code)),
         _ => DatabaseErrorKind::Refused,
     }
+}
+
+/// How an error ends that tells of a code which a newer release has written.
+pub const UNKNOWN: &str = "that this release knows";
+
+/// Whether a row has a code that this release does not know: a newer one has written it, and a server of that one can read it.
+#[must_use]
+pub fn is_newer(error: &DbErr) -> bool {
+    matches!(error, DbErr::Type(text) if text.ends_with(UNKNOWN))
 }
 
 /// Whether the database itself answered that it did not do what it was asked for, so that nothing of it was done.

@@ -20,10 +20,12 @@ use domain::text;
 use domain::transaction::StockTransaction;
 use domain::world::idempotency::{Kept, KeyRecord};
 
+use super::error::UNKNOWN;
+
 pub(super) type Decoded<T> = Result<T, DbErr>;
 
 pub(super) fn known<T>(value: Option<T>, what: &str, found: &str) -> Decoded<T> {
-    value.ok_or_else(|| DbErr::Type(format!("{found:?} is no {what} that this release knows")))
+    value.ok_or_else(|| DbErr::Type(format!("{found:?} is no {what} {UNKNOWN}")))
 }
 
 macro_rules! code {

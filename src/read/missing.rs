@@ -1,13 +1,16 @@
 //! Rows that name a row which is not there. Foreign keys forbid them; somebody with the rights to it can get around those,
 //! and `verify` then says so. It repairs nothing.
 
-use entity::{cart, cart_item, order, order_item, payment, product, shipment, shipment_item, stock, stock_transaction};
+use entity::{
+    cart, cart_item, order, order_item, payment, payment_operation, product, shipment, shipment_item, stock,
+    stock_transaction,
+};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::database::error::Error;
-use domain::id::{CartId, OrderId, OrderItemId, ProductId, ShipmentId};
+use domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId};
 
 use super::Snapshot;
 
@@ -21,9 +24,10 @@ impl Snapshot {
     /// When the database does not answer.
     pub async fn missing(&self) -> Result<Vec<String>, Error> {
         use {cart_item as ci, order as o, order_item as oi, product as p, shipment as s, shipment_item as si};
-        use {stock as st, stock_transaction as t};
+        use {payment_operation as po, stock as st, stock_transaction as t};
         let of_product = |id| ProductId(id).to_string();
         let of_order = |id| OrderId(id).to_string();
+        let of_payment = |id| PaymentId(id).to_string();
         let of_cart = |id| CartId(id).to_string();
         let (of_shipment, of_item) = (|id| ShipmentId(id).to_string(), |id| OrderItemId(id).to_string());
         let stock_of = |id| format!("the stock record of {}", ProductId(id));
@@ -42,6 +46,15 @@ impl Snapshot {
                 .await?,
             self.named::<payment::Entity, o::Entity>(payment::Column::OrderId, o::Column::Id, "payments", of_order)
                 .await?,
+            self.named::<po::Entity, o::Entity>(po::Column::OrderId, o::Column::Id, "operations on payments", of_order)
+                .await?,
+            self.named::<po::Entity, payment::Entity>(
+                po::Column::PaymentId,
+                payment::Column::Id,
+                "operations on payments",
+                of_payment,
+            )
+            .await?,
             self.named::<s::Entity, o::Entity>(s::Column::OrderId, o::Column::Id, "shipments", of_order).await?,
             self.named::<si::Entity, s::Entity>(si::Column::ShipmentId, s::Column::Id, "shipped items", of_shipment)
                 .await?,

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use crate::clock::Clock;
 use crate::database::Notifier;
 use crate::database::commit_token::{self, Outcome, Token};
-use crate::database::error::{DatabaseErrorKind, is_answered, kind};
+use crate::database::error::{DatabaseErrorKind, is_answered, is_newer, kind};
 use crate::database::load::{Loaded, Locks, load};
 use crate::database::lock_conflicts::conflicts_of;
 use crate::database::postgres::begin_info;
@@ -424,6 +424,10 @@ impl Batches {
             // Random values may collide; with fresh ones they do not collide again.
             UniqueViolation if is_first => waiting.push(attempt),
             UniqueViolation => end(attempt.jobs, JobEnd::Taken),
+            Refused if is_newer(error) => {
+                tracing::error!(%error, "a newer release wrote what a command needs; run that one on all servers");
+                end(attempt.jobs, JobEnd::NotExecuted);
+            }
             Refused => {
                 tracing::error!(%error, "the database refused a command");
                 end(attempt.jobs, JobEnd::Broken);

@@ -98,6 +98,8 @@ pub struct Item {
     pub shipped: i32,
     /// Units that never will.
     pub cancelled: i32,
+    /// Shipped units that came back.
+    pub returned: i32,
 }
 
 /// A payment.
@@ -113,6 +115,8 @@ pub struct Payment {
     pub status: String,
     /// What was to be charged.
     pub amount: i64,
+    /// What was refunded or is being refunded.
+    pub refunded: i64,
     /// The idempotency key of the request.
     pub key: Option<String>,
 }

@@ -44,6 +44,7 @@ fn check_states(shop: &Shop, order: &Order, verdict: &mut Verdict) {
     let right = match payment.as_str() {
         "unpaid" => (0, 0),
         "in_progress" => (1, 0),
+        // Authorized, paid, or refunded in part or whole.
         _ => (0, 1),
     };
     verdict.unless((open, taken) == right, || {
@@ -52,12 +53,16 @@ fn check_states(shop: &Shop, order: &Order, verdict: &mut Verdict) {
     for payment in payments.iter().filter(|payment| payment.amount != *total_amount) {
         verdict.add(format!("order {id}: {} were to be paid instead of {total_amount}", payment.amount));
     }
+    for payment in payments.iter().filter(|payment| !(0..=payment.amount).contains(&payment.refunded)) {
+        verdict.add(format!("order {id}: {} of {} were refunded", payment.refunded, payment.amount));
+    }
     let items = shop.items_of(*id);
     let sum: i64 = items.iter().map(|item| item.unit_amount * i64::from(item.quantity)).sum();
     verdict.unless(sum == *total_amount, || format!("order {id}: its items make {sum}, its total is {total_amount}"));
     let is_done = items.iter().all(|item| item.shipped + item.cancelled == item.quantity);
     verdict.unless(shipping != "fulfilled" || is_done, || format!("order {id}: fulfilled, but not all has left"));
-    verdict.unless(shipping != "fulfilled" || payment != "unpaid", || format!("order {id}: shipped without payment"));
+    let is_paid_for = payment != "unpaid" || status == "cancelled";
+    verdict.unless(shipping != "fulfilled" || is_paid_for, || format!("order {id}: shipped without payment"));
     verdict.unless(status != "cancelled" || payment != "in_progress", || format!("order {id}: cancelled while paying"));
 }
 
@@ -93,7 +98,7 @@ fn check_attempts(shop: &Shop, item: &Item, rows: &[&LogRow], verdict: &mut Verd
 
 /// Follows the rows of one order and one product.
 fn check_story(order: &Order, item: &Item, rows: &[&LogRow], verdict: &mut Verdict) {
-    let (mut held, mut shipped) = (0, 0);
+    let (mut held, mut shipped, mut returned) = (0, 0, 0);
     for row in rows {
         let at = || format!("order {}, product {}, row {}", order.id, row.product_id, row.sequence);
         match row.action.as_str() {
@@ -114,13 +119,17 @@ fn check_story(order: &Order, item: &Item, rows: &[&LogRow], verdict: &mut Verdi
                 }
             }
             "increment" => {
-                verdict.unless(row.quantity <= shipped, || format!("{}: more came back than was shipped", at()));
+                returned += row.quantity;
+                verdict.unless(returned <= shipped, || format!("{}: more came back than was shipped", at()));
             }
             other => verdict.add(format!("{}: {other} is nothing that is done for an order", at())),
         }
     }
     verdict.unless(held == item.allocated, || {
         format!("order {}: it says it holds {}, the log says {held}", order.id, item.allocated)
+    });
+    verdict.unless(returned == item.returned, || {
+        format!("order {}: it says that {} came back, the log says {returned}", order.id, item.returned)
     });
     verdict.unless(rows.is_empty() || shipped == item.shipped, || {
         format!("order {}: it says it shipped {}, the log says {shipped}", order.id, item.shipped)

@@ -148,6 +148,7 @@ impl History {
                 allocated: 0,
                 shipped: 0,
                 cancelled: 0,
+                returned: 0,
             }],
         );
         self.cart(cart, units);
@@ -190,6 +191,7 @@ impl History {
             gateway,
             status,
             amount,
+            refunded: 0,
             key,
         });
     }
