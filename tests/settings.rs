@@ -42,7 +42,6 @@ fn example(setting: &Arg, file: &Path) -> String {
     match flag {
         "database-url" => "postgres://shop@db.example/onhand".to_owned(),
         "jwks" => "https://id.example/keys.json".to_owned(),
-        "compatible-with" => "0.1".to_owned(),
         "otlp" => "http://127.0.0.1:4318".to_owned(),
         "allowed-origins" => "https://shop.example,https://other.example".to_owned(),
         "trusted-proxies" => "10.0.0.0/8,::1".to_owned(),
