@@ -84,10 +84,30 @@ impl Command for SettleOperation {
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<SettledOperation, Rejections> {
         let operation = world.operation(self.operation)?;
         if !operation.is_running() {
-            return Ok(SettledOperation::Before(operated(world, operation)?));
+            let operation = operation.clone();
+            if self.tells_of_money(operation.kind) {
+                self.send_back(world, context)?;
+            }
+            return Ok(SettledOperation::Before(operated(world, &operation)?));
         }
         let paid = settle_operation(world, context, self.operation, self.outcome.clone())?;
         Ok(SettledOperation::Now(paid))
+    }
+}
+
+impl SettleOperation {
+    fn tells_of_money(&self, kind: Kind) -> bool {
+        match &self.outcome {
+            OperationOutcome::Done { .. } => kind == Kind::Capture,
+            OperationOutcome::TooLate(ended) => matches!(ended, Outcome::Charged { .. }),
+            OperationOutcome::Refused { .. } => false,
+        }
+    }
+
+    /// An operation was given up by force, or had ended, and its gateway answers after all that the money was taken.
+    fn send_back(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<(), Rejection> {
+        let is_released = matches!(world.payment(self.payment)?.status, Status::Voided | Status::Declined);
+        if is_released { refund_late_money(world, context, self.payment) } else { Ok(()) }
     }
 }
 
