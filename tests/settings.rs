@@ -42,10 +42,10 @@ fn example(setting: &Arg, file: &Path) -> String {
     match flag {
         "database-url" => "postgres://shop@db.example/onhand".to_owned(),
         "jwks" => "https://id.example/keys.json".to_owned(),
-        "compatible-with" => "0.1".to_owned(),
         "otlp" => "http://127.0.0.1:4318".to_owned(),
         "allowed-origins" => "https://shop.example,https://other.example".to_owned(),
         "trusted-proxies" => "10.0.0.0/8,::1".to_owned(),
+        "compatible-with" => "0.1".to_owned(),
         "demo" | "sandbox" | "explore" => "true".to_owned(),
         "unpaid-order-expiry" => "24h".to_owned(),
         "rate-staff" | "sockets-per-staff" => "1000".to_owned(),

@@ -1,8 +1,8 @@
 //! `POST /webhooks/GATEWAY`: what payment providers push to this server. It hands the raw body to the gateway, which checks
 //! its signature, and answers so that a provider sends again what could not be taken.
 //!
-//! No token is read here, and no cookie: whoever cannot sign is nobody, from whatever page it comes. A notice that is not
-//! signed costs its address a point, so that nobody can make the server compare signatures without end; those of a provider
+//! No token is read here, and no cookie: whoever cannot sign is nobody, from whatever page it comes. What is not signed costs
+//! its address a point, as any request does, so that nobody can keep the server busy without end; the notices of a provider
 //! are not limited.
 
 use std::sync::Arc;
@@ -38,37 +38,35 @@ pub async fn receive(
     let due = Instant::now() + state.config.transport.timeouts.request;
     let Some(_permit) = state.config.transport.requests.try_acquire() else { return overloaded(OVERLOADED) };
     let headers = request.headers().clone();
+    // Whatever is refused before its signature is known to be good.
+    let refused = |response: Response| {
+        let client = ClientKey::guests(state.address(&connection, &headers));
+        state.charge_request(&client).map_or_else(rate_limited, |()| response)
+    };
     if is_encoded(&headers) {
-        return bad_request("A notice is not taken compressed: send it without `Content-Encoding`.");
+        return refused(bad_request("A notice is not taken compressed: send it without `Content-Encoding`."));
     }
     let body = match timeout_at(due, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let message = format!("A notice has at most {MAX_BODY} bytes.");
-            return error_response(StatusCode::PAYLOAD_TOO_LARGE, Code::LimitExceeded, &message);
+            return refused(error_response(StatusCode::PAYLOAD_TOO_LARGE, Code::LimitExceeded, &message));
         }
-        Ok(Err(_)) => return bad_request("The body could not be read."),
+        Ok(Err(_)) => return refused(bad_request("The body could not be read.")),
         Err(_) => {
             let message = "The body took too long to arrive. Nothing was executed.";
-            return error_response(StatusCode::REQUEST_TIMEOUT, Code::LimitExceeded, message);
+            return refused(error_response(StatusCode::REQUEST_TIMEOUT, Code::LimitExceeded, message));
         }
     };
     let notice = Notice { headers: &headers, body: &body };
     let receipt = timeout_at(due, state.app.payments.receive(&gateway, notice)).await.unwrap_or(Receipt::Failed);
-    respond(&state, receipt, || ClientKey::guests(state.address(&connection, &headers)))
-}
-
-fn respond(state: &ServerState, receipt: Receipt, client: impl FnOnce() -> ClientKey) -> Response {
     match receipt {
         Receipt::Accepted | Receipt::Ignored => {
             (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")], "received\n").into_response()
         }
-        Receipt::Unsigned => match state.charge_request(&client()) {
-            Ok(()) => bad_request("The signature of this notice is not good."),
-            Err(error) => rate_limited(error),
-        },
+        Receipt::Unsigned => refused(bad_request("The signature of this notice is not good.")),
         Receipt::Malformed => bad_request("This notice is not understood."),
         Receipt::Failed => unavailable("The notice could not be taken; send it again."),
-        Receipt::NotSupported => not_found(),
+        Receipt::NotSupported => refused(not_found()),
     }
 }

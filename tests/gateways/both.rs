@@ -85,7 +85,9 @@ async fn whatever_goes_wrong_in_recovery_ends_right<S: StandIn>() {
     let mishaps = [Mishap::ErrorBefore, Mishap::ResetAfter, Mishap::SilentBefore, Mishap::HugeAfter, Mishap::Redirect];
     let charged = till.sale("CHARGED").await;
     till.provider.desk().plan(last, Mishap::SilentAfter);
-    mishaps.iter().for_each(|mishap| till.provider.desk().plan(S::LOOKING, mishap.clone()));
+    for mishap in mishaps {
+        till.provider.desk().plan(S::LOOKING, mishap);
+    }
     till.pay(&charged, Fate::Succeed).await;
     till.advance(SOON);
     till.becomes(&charged, "PAID").await;
@@ -93,9 +95,9 @@ async fn whatever_goes_wrong_in_recovery_ends_right<S: StandIn>() {
     let lost = till.sale("LOST").await;
     till.provider.desk().plan(last, Mishap::SilentBefore);
     // What was voided although the answer was lost is voided for good.
-    [Mishap::ErrorBefore, Mishap::Redirect, Mishap::ErrorAfter].iter().for_each(|mishap| {
-        till.provider.desk().plan(S::VOIDING, mishap.clone());
-    });
+    for mishap in [Mishap::ErrorBefore, Mishap::Redirect, Mishap::ErrorAfter] {
+        till.provider.desk().plan(S::VOIDING, mishap);
+    }
     till.pay(&lost, Fate::Succeed).await;
     till.advance(SOON);
     eventually("it is voided", async || till.provider.desk().count(S::VOIDING) >= 1).await;

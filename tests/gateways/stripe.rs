@@ -50,7 +50,9 @@ async fn what_is_older_than_its_key_is_searched_for() {
     let sale = till.sale("MUG").await;
     till.provider.desk().plan("confirm", Mishap::SilentAfter);
     // It is silent until the key is forgotten.
-    (0..3).for_each(|_| till.provider.desk().plan("retrieve", Mishap::ErrorBefore));
+    for _ in 0..3 {
+        till.provider.desk().plan("retrieve", Mishap::ErrorBefore);
+    }
     till.pay(&sale, Fate::Succeed).await;
     till.advance(Duration::from_hours(25));
     till.provider.forget_keys();

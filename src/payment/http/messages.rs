@@ -42,7 +42,8 @@ pub enum Ask<'a> {
 /// A request to the service.
 #[derive(Debug, Serialize)]
 pub struct Request<'a> {
-    request: &'a str,
+    #[serde(rename = "request")]
+    id: &'a str,
     action: &'static str,
     payment: String,
     order: String,
@@ -69,7 +70,7 @@ impl<'a> Request<'a> {
         };
         let Money { amount, currency } = operation.map_or(payment.amount, |operation| operation.amount);
         Self {
-            request: id,
+            id,
             action,
             payment: payment.id.to_string(),
             order: payment.order.to_string(),
@@ -133,7 +134,6 @@ impl Answer {
     /// Returns what it says of a charge. A charge of another amount is open: nobody may take it for paid or for unpaid.
     pub fn charge_state(&self, payment: &Payment, now: Time) -> ChargeState {
         let outcome = match self.state {
-            State::Pending => return ChargeState::Pending,
             State::NotFound => return ChargeState::NotFound,
             State::Charged if self.agrees(payment, payment.amount) => Outcome::Charged { reference: self.reference() },
             State::Declined => Outcome::Declined { reason: self.reason("The payment was declined.") },
@@ -149,7 +149,7 @@ impl Answer {
             State::Authorized if self.agrees(payment, payment.amount) => {
                 Outcome::Authorized { reference: self.reference() }
             }
-            State::Charged | State::Authorized => return ChargeState::Pending,
+            State::Pending | State::Charged | State::Authorized => return ChargeState::Pending,
             State::Captured | State::Refunded => return misunderstood(payment, "a capture or a refund"),
         };
         ChargeState::Ended(outcome)
@@ -197,7 +197,7 @@ impl Answer {
         let otherwise = if url.is_some() { "REDIRECT" } else { "CONFIRM" };
         let (least, most) = ACTION_TIMES;
         Some(Action {
-            kind: kind.as_deref().map(text).unwrap_or_else(|| otherwise.to_owned()),
+            kind: kind.as_deref().map_or_else(|| otherwise.to_owned(), text),
             url: url.clone(),
             client_secret: client_secret.clone(),
             expires_at: now + Duration::from_secs(expires_in.unwrap_or(ACTION_TIME).clamp(least, most)),

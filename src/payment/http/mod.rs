@@ -68,7 +68,7 @@ impl Http {
         let signed = signature::sign(&self.secret, &body, self.clock.now())?;
         let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/json").header(SIGNATURE, signed);
         let response = client::send(NAME, request.body(body)).await?;
-        let answer = self.read(response)?;
+        let answer = self.read(&response)?;
         if answer.answers(&id, payment) {
             return Some(answer);
         }
@@ -76,7 +76,7 @@ impl Http {
         None
     }
 
-    fn read(&self, response: Response) -> Option<Answer> {
+    fn read(&self, response: &Response) -> Option<Answer> {
         if response.status != StatusCode::OK {
             tracing::warn!(status = response.status.as_u16(), "the payment service answered with an error");
             return None;

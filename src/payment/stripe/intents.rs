@@ -87,12 +87,12 @@ impl Stripe {
     pub(super) fn standing(&self, payment: &Payment, intent: &Intent) -> ChargeState {
         let is_in_progress = payment.status == Status::InProgress;
         match intent.status.as_str() {
-            "succeeded" if self.agrees(payment, payment.amount, intent.amount_received, &intent.currency) => {
+            "succeeded" if is_as_asked(payment, payment.amount, intent.amount_received, &intent.currency) => {
                 ChargeState::Ended(Outcome::Charged { reference: Some(intent.id.clone()) })
             }
             "requires_capture"
                 if payment.method == Method::Authorize
-                    && self.agrees(payment, payment.amount, intent.amount_capturable, &intent.currency) =>
+                    && is_as_asked(payment, payment.amount, intent.amount_capturable, &intent.currency) =>
             {
                 ChargeState::Ended(Outcome::Authorized { reference: Some(intent.id.clone()) })
             }
@@ -130,9 +130,9 @@ impl Stripe {
         let expires_at = self.clock.now() + ACTION_TIME;
         Some(Action { kind: kind.to_owned(), url, client_secret: Some(client_secret), expires_at })
     }
+}
 
-    /// Returns whether an amount of Stripe is the one that was asked for.
-    pub(super) fn agrees(&self, payment: &Payment, asked: Money, told: i64, currency: &str) -> bool {
-        agrees(payment, asked, from_stripe(told, currency), Some(currency))
-    }
+/// Returns whether an amount of Stripe is the one that was asked for.
+pub(super) fn is_as_asked(payment: &Payment, asked: Money, told: i64, currency: &str) -> bool {
+    agrees(payment, asked, from_stripe(told, currency), Some(currency))
 }

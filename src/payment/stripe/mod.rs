@@ -31,6 +31,7 @@ use super::notices::Notices;
 use super::registry::{GatewayContext, Registration};
 use amount::to_stripe;
 use api::{Api, Failure, Intent, Refund, is_id, reason};
+use intents::is_as_asked;
 
 /// The name of the gateway.
 const NAME: &str = "stripe";
@@ -107,22 +108,6 @@ impl Stripe {
             Err(failure) => failed(failure),
         }
     }
-
-    /// Returns how a refund stands.
-    fn refunded(&self, payment: &Payment, operation: &Operation, refund: Refund) -> OperationAnswer {
-        match refund.status.as_deref() {
-            Some("succeeded") if self.agrees(payment, operation.amount, refund.amount, &refund.currency) => {
-                OperationAnswer::Done { reference: Some(refund.id) }
-            }
-            Some("failed" | "canceled") => {
-                let why = refund.failure_reason.as_deref().unwrap_or("no reason was given");
-                OperationAnswer::Refused {
-                    reason: format!("The refund failed at Stripe: {}.", super::notices::text(why)),
-                }
-            }
-            _ => OperationAnswer::Open,
-        }
-    }
 }
 
 #[async_trait]
@@ -197,7 +182,7 @@ impl Gateway for Stripe {
             },
         };
         match (intent.status.as_str(), refused) {
-            ("succeeded", _) if self.agrees(payment, operation.amount, intent.amount_received, &intent.currency) => {
+            ("succeeded", _) if is_as_asked(payment, operation.amount, intent.amount_received, &intent.currency) => {
                 OperationAnswer::Done { reference: Some(intent.id) }
             }
             ("canceled", _) => OperationAnswer::Refused { reason: "The authorization has ended at Stripe.".to_owned() },
@@ -214,14 +199,14 @@ impl Gateway for Stripe {
         let (amount, key) = (amount.to_string(), operation.id.to_string());
         // The idempotency key is forgotten after a day, the list never: a repeated refund must not become a second one.
         match self.api.refund_of(&id, OPERATION, &key).await {
-            Ok(Some(refund)) => return self.refunded(payment, operation, refund),
+            Ok(Some(refund)) => return refunded(payment, operation, refund),
             Ok(None) => {}
             Err(_) => return OperationAnswer::Open,
         }
         let metadata = format!("metadata[{OPERATION}]");
         let form = [("payment_intent", id.as_str()), ("amount", &amount), (&metadata, &key)];
         match self.api.post("refunds", Some(&key), &form).await {
-            Ok(refund) => self.refunded(payment, operation, refund),
+            Ok(refund) => refunded(payment, operation, refund),
             Err(Failure::Card { reason }) => OperationAnswer::Refused { reason },
             Err(Failure::Refused) => OperationAnswer::Refused { reason: "Stripe refused to refund it.".to_owned() },
             Err(_) => OperationAnswer::Open,
@@ -241,5 +226,19 @@ fn failed(failure: Failure) -> ChargeAnswer {
         Failure::Refused | Failure::NotFound => refused("The payment provider refused the request."),
         Failure::Unauthorized => refused("The payment provider cannot be used at the moment."),
         Failure::UnexpectedState | Failure::KeyReused | Failure::Open => ChargeAnswer::Open,
+    }
+}
+
+/// Returns how a refund stands.
+fn refunded(payment: &Payment, operation: &Operation, refund: Refund) -> OperationAnswer {
+    match refund.status.as_deref() {
+        Some("succeeded") if is_as_asked(payment, operation.amount, refund.amount, &refund.currency) => {
+            OperationAnswer::Done { reference: Some(refund.id) }
+        }
+        Some("failed" | "canceled") => {
+            let why = refund.failure_reason.as_deref().unwrap_or("no reason was given");
+            OperationAnswer::Refused { reason: format!("The refund failed at Stripe: {}.", super::notices::text(why)) }
+        }
+        _ => OperationAnswer::Open,
     }
 }

@@ -6,6 +6,7 @@ mod stripe;
 mod stripe_objects;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -225,7 +226,10 @@ fn signed(secret: &str, body: &[u8], later: i64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
     mac.update(format!("{seconds}.").as_bytes());
     mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a text takes whatever is written to it");
+        hex
+    });
     format!("t={seconds},v1={hex}")
 }
 
