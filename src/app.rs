@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::PaymentTimeouts;
+use crate::config::{PaymentTimeouts, WebhookSettings};
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
 use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
 use crate::supervision::{Supervisor, joined};
+use crate::webhooks::Webhooks;
 use crate::writer::{Connection, MAX_QUEUED, MAX_WAIT, Publication, Writer, WriterHealth};
 use domain::stock::PublicStock;
 
@@ -26,6 +27,8 @@ use domain::stock::PublicStock;
 pub struct Settings {
     /// How long paying may take.
     pub times: PaymentTimeouts,
+    /// How outgoing webhooks are sent.
+    pub webhooks: WebhookSettings,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
@@ -41,7 +44,14 @@ impl Settings {
     #[must_use]
     pub const fn of(times: PaymentTimeouts) -> Self {
         let public_stock = PublicStock::Exact;
-        Self { times, public_stock, has_sandbox: false, max_queued: MAX_QUEUED, max_wait: MAX_WAIT }
+        Self {
+            times,
+            webhooks: WebhookSettings::DEFAULT,
+            public_stock,
+            has_sandbox: false,
+            max_queued: MAX_QUEUED,
+            max_wait: MAX_WAIT,
+        }
     }
 }
 
@@ -68,6 +78,8 @@ pub struct Shared {
     pub feed_age: FeedAge,
     /// Makes payments.
     pub payments: Payments,
+    /// Sends to outgoing webhooks.
+    pub webhooks: Webhooks,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// The source of the time.
@@ -83,7 +95,7 @@ impl App {
     /// dropped and everything that was queued is done.
     #[must_use]
     pub fn start(databases: &Databases, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
-        let Settings { times, public_stock, has_sandbox, max_queued, max_wait } = settings;
+        let Settings { times, webhooks, public_stock, has_sandbox, max_queued, max_wait } = settings;
         let (hub, announcer) = Hub::new();
         let notifier = Notifier::default();
         let (store, probes) = (Store::of(databases), Store::new(databases.probe.clone()));
@@ -99,6 +111,7 @@ impl App {
         let (supervisor, feed_age, tasks) = (Supervisor::default(), FeedAge::default(), TaskTracker::new());
         let payment_settings = PaymentSettings { times, has_development_gateways: has_sandbox };
         let payments = Payments::new(store.clone(), writer.clone(), clock.clone(), tasks.clone(), payment_settings);
+        let webhooks = Webhooks::new(store.clone(), writer.clone(), clock.clone(), webhooks);
         let task = supervisor.watch("the writer", task);
         supervisor.watch("the announcer", joined(announcer));
         let shared = Shared {
@@ -110,6 +123,7 @@ impl App {
             notifier,
             feed_age,
             payments,
+            webhooks,
             public_stock,
             clock,
             supervisor,

@@ -112,6 +112,10 @@ id_kinds! {
     PaymentId = "payment",
     /// A shipment.
     ShipmentId = "shipment",
+    /// An outgoing webhook.
+    WebhookId = "webhook",
+    /// A delivery to an outgoing webhook. Receivers tell repeated deliveries by it.
+    DeliveryId = "delivery",
 }
 
 impl From<ProductId> for StockId {

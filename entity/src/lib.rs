@@ -18,3 +18,5 @@ pub mod shipment;
 pub mod shipment_item;
 pub mod stock;
 pub mod stock_transaction;
+pub mod webhook;
+pub mod webhook_delivery;

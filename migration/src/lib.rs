@@ -13,6 +13,7 @@ mod m20261126_000003_commit_token;
 mod m20261126_000004_search;
 mod m20261126_000008_decline_code;
 mod m20261128_000011_log_filters;
+mod m20261128_000014_webhooks;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000004_search::Migration),
             Box::new(m20261126_000008_decline_code::Migration),
             Box::new(m20261128_000011_log_filters::Migration),
+            Box::new(m20261128_000014_webhooks::Migration),
         ]
     }
 }

@@ -14,6 +14,7 @@ use crate::app::{App, Settings};
 use crate::config::{CommandLine, LimitSettings, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
+use crate::webhooks;
 use crate::writer::retention;
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
@@ -49,6 +50,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     // A migration may take minutes. Requests are answered meanwhile: the server is starting.
     let startup = Startup::open(listener, &transport, stop.clone());
     let settings = Settings {
+        webhooks: serve.webhooks,
         public_stock: access.public_stock,
         has_sandbox: access.sandbox.unwrap_or(is_development),
         max_queued: limits.sizes.queued,
@@ -86,6 +88,7 @@ fn supervise(app: &App, cart_days: u32, stop: &CancellationToken) {
     let retention = retention::run_retention(app.writer.clone(), app.clock.clone(), cart_lifetime, stop.clone());
     app.supervisor.spawn("recovery", stop, payment::recover(app.payments.clone(), stop.clone()));
     app.supervisor.spawn("retention", stop, retention);
+    app.supervisor.spawn("webhooks", stop, webhooks::send(app.webhooks.clone(), stop.clone()));
     app.supervisor.stop_on_failure(stop);
 }
 

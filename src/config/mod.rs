@@ -18,6 +18,7 @@ mod serve;
 mod timeouts;
 mod transfer;
 mod values;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,7 @@ pub use removed::removed;
 pub use serve::{LogFormat, Serve};
 pub use timeouts::Timeouts;
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
+pub use webhooks::WebhookSettings;
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
 ///
@@ -92,6 +94,7 @@ impl CommandLine {
     /// When they do not; the message is for people.
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
+        self.serve.webhooks.check()?;
         self.serve.payment.check(self.limits.timeouts.request)
     }
 }

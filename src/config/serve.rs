@@ -8,6 +8,7 @@ use super::listen::{self, ListenAddress};
 use super::origin;
 use super::payment::PaymentTimeouts;
 use super::values::{log_filter, shown, switch, within};
+use super::webhooks::WebhookSettings;
 
 /// Lifetimes of a cart that can be set, in days.
 const CART_DAYS: RangeInclusive<u32> = 1..=3_650;
@@ -56,6 +57,10 @@ pub struct Serve {
     /// How long paying may take.
     #[command(flatten)]
     pub payment: PaymentTimeouts,
+
+    /// How outgoing webhooks are sent.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 }
 
 /// How a line of the log looks.

@@ -28,13 +28,15 @@ pub struct LockConflicts {
     pub catalogue: BTreeSet<Uuid>,
     /// Stock records.
     pub stocks: BTreeSet<Uuid>,
+    /// Outgoing webhooks.
+    pub webhooks: BTreeSet<Uuid>,
 }
 
 impl LockConflicts {
     /// Returns whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        let Self { names, carts, orders, products, catalogue, stocks } = self;
-        names.is_empty() && [carts, orders, products, catalogue, stocks].iter().all(|held| held.is_empty())
+        let Self { names, carts, orders, products, catalogue, stocks, webhooks } = self;
+        names.is_empty() && [carts, orders, products, catalogue, stocks, webhooks].iter().all(|held| held.is_empty())
     }
 }
 
@@ -54,8 +56,11 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         skus: _,
         slugs: _,
         charges: _,
+        webhooks,
+        all_webhooks: _,
+        deliveries,
     } = footprint;
-    let Loaded { tables, conflicts, orders_of_payments: _, stocks: _, catalogue: _ } = loaded;
+    let Loaded { tables, conflicts, orders_of_payments: _, webhooks_of_deliveries, stocks: _, catalogue: _ } = loaded;
     let mut found = BTreeSet::new();
     let mut check = |held: &BTreeSet<Uuid>, id: Uuid| {
         if held.contains(&id) {
@@ -90,6 +95,9 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
     for id in orders_without_stock.iter().copied().chain(loaded.orders_of(payments_without_stock)) {
         check(&conflicts.orders, id.0);
     }
+    for id in webhooks.iter().chain(deliveries.iter().filter_map(|id| webhooks_of_deliveries.get(id))) {
+        check(&conflicts.webhooks, id.0);
+    }
     let payments = payments.iter().chain(payments_without_stock).filter_map(|id| tables.payments.get(id));
     let keys = payments.filter_map(|payment| payment.key.as_ref()).map(key_name);
     let names = advisory_names(footprint).into_iter().chain(keys).filter(|name| conflicts.names.contains(name));
@@ -98,7 +106,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
 }
 
 /// Returns the advisory locks of what a command needs for itself although it may not be there yet: keys, SKUs, slugs,
-/// charges.
+/// charges, the number of webhooks.
 pub fn advisory_names(footprint: &Footprint) -> BTreeSet<i64> {
     let Footprint {
         keys,
@@ -113,12 +121,16 @@ pub fn advisory_names(footprint: &Footprint) -> BTreeSet<i64> {
         products: _,
         catalogue: _,
         seen: _,
+        all_webhooks,
+        webhooks: _,
+        deliveries: _,
     } = footprint;
     let keys = keys.iter().map(key_name);
     let skus = skus.iter().map(|sku| name("sku", &[sku]));
     let slugs = slugs.iter().map(|slug| name("slug", &[slug]));
     let charges = charges.iter().map(|id| name("charge", &[&id.to_string()]));
-    keys.chain(skus).chain(slugs).chain(charges).collect()
+    let webhooks = all_webhooks.then(|| name("webhooks", &[]));
+    keys.chain(skus).chain(slugs).chain(charges).chain(webhooks).collect()
 }
 
 /// Returns the advisory lock of an idempotency key.

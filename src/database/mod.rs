@@ -14,6 +14,7 @@ pub mod ranges;
 pub(crate) mod rows;
 pub mod save;
 pub mod sqlite;
+pub(crate) mod webhooks;
 
 mod keys;
 mod open;

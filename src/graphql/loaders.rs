@@ -18,11 +18,14 @@ use crate::database::error::Error;
 use crate::live::Coalesced;
 use crate::read::Store;
 use domain::cart::Cart;
-use domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId};
+use domain::id::{
+    CartId, DeliveryId, OrderId, OrderItemId, PaymentId, ProductId, ShipmentId, StockId, StockTransactionId, WebhookId,
+};
 use domain::order::OrderRecord;
 use domain::product::ProductRecord;
 use domain::stock::Stock;
 use domain::transaction::StockTransaction;
+use domain::webhook::{Delivery, Webhook};
 
 use super::error::failure;
 
@@ -152,6 +155,8 @@ loads! {
     transactions: StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
     carts: CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
     orders: OrderId => Arc<OrderRecord>, Store::orders, |record: OrderRecord| Some((record.order.id, Arc::new(record)));
+    webhooks: WebhookId => Webhook, Store::webhooks_by_id, |webhook: Webhook| Some((webhook.id, webhook));
+    deliveries: DeliveryId => Delivery, Store::deliveries_by_id, |delivery: Delivery| Some((delivery.id, delivery));
     orders_of_carts: OrderOfCart => Arc<OrderRecord>, orders_of_carts, |record: OrderRecord| {
         Some((OrderOfCart(record.order.cart), Arc::new(record)))
     };

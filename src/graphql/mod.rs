@@ -19,6 +19,7 @@ mod product;
 mod scalars;
 mod stock;
 mod viewer;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -45,12 +46,19 @@ pub struct QueryRoot(
     stock::StockQueries,
     cart::CartQueries,
     order::OrderQueries,
+    webhook::WebhookQueries,
 );
 
 /// Everything that can be changed. Every mutation takes one input and answers with its own payload.
 #[derive(Debug, MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(product::ProductMutations, stock::StockMutations, cart::CartMutations, order::OrderMutations);
+pub struct MutationRoot(
+    product::ProductMutations,
+    stock::StockMutations,
+    cart::CartMutations,
+    order::OrderMutations,
+    webhook::WebhookMutations,
+);
 
 /// Everything that can be followed.
 #[derive(Debug, MergedSubscription, Default)]
@@ -71,6 +79,7 @@ fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
         .override_output_type_description::<Connection<product::Product>>("A page of products.")
         .override_output_type_description::<Connection<order::Order>>("A page of orders.")
         .override_output_type_description::<Connection<stock::StockTransaction>>("A page of the log.")
+        .override_output_type_description::<Connection<webhook::WebhookDelivery>>("A page of deliveries to a webhook.")
 }
 
 /// The schema over an app, ready to execute. What is not to be explored tells nothing about itself.

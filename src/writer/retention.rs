@@ -1,5 +1,5 @@
-//! What the server does by itself now and then: carts expire and are deleted, idempotency keys are forgotten, and so is
-//! what replicas told each other. Each round goes on until nothing is left that is over, a bounded statement at a time.
+//! What the server does by itself now and then: carts expire and are deleted, idempotency keys are forgotten, and so are
+//! deliveries to webhooks and what replicas told each other. Each round goes on until nothing is left that is over, a bounded statement at a time.
 //!
 //! One kind of rows that cannot be pruned, for want of a right, say, never keeps the others from it.
 
@@ -22,6 +22,10 @@ pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// How long an expired cart stays readable before it is deleted.
 pub const EXPIRED_CART_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
+/// How long a delivery to an outgoing webhook is kept: longer than it can be tried, see
+/// [`WebhookSettings::check`](crate::config::WebhookSettings::check).
+pub const DELIVERY_LIFETIME: Duration = Duration::from_hours(30 * 24);
+
 /// How long things are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -33,13 +37,21 @@ pub struct Lifetimes {
     pub key: Duration,
     /// What replicas told each other.
     pub change: Duration,
+    /// A delivery to an outgoing webhook.
+    pub delivery: Duration,
 }
 
 impl Lifetimes {
     /// The usual ones, with carts that expire after this.
     #[must_use]
     pub const fn with_carts(open_cart: Duration) -> Self {
-        Self { open_cart, expired_cart: EXPIRED_CART_LIFETIME, key: KEY_LIFETIME, change: CHANGE_LIFETIME }
+        Self {
+            open_cart,
+            expired_cart: EXPIRED_CART_LIFETIME,
+            key: KEY_LIFETIME,
+            change: CHANGE_LIFETIME,
+            delivery: DELIVERY_LIFETIME,
+        }
     }
 }
 
@@ -72,6 +84,7 @@ pub async fn round(
         Prune::ExpireCarts { untouched_since },
         Prune::DeleteCarts { untouched_since: untouched_since - lifetimes.expired_cart },
         Prune::DeleteKeys { created_before: clock.now() - lifetimes.key },
+        Prune::DeleteDeliveries { created_before: clock.now() - lifetimes.delivery },
         Prune::DeleteChanges { older_than: lifetimes.change },
     ] {
         if let Err(error) = exhaust(writer, prune, stop).await {

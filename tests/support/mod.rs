@@ -6,6 +6,7 @@ mod gateway;
 mod place;
 pub mod process;
 mod proxy;
+mod receiver;
 mod socket;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::cli::verify;
 use onhand::clock::Clock;
-use onhand::config::{Access, PaymentTimeouts, Role};
+use onhand::config::{Access, PaymentTimeouts, Role, WebhookSettings};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
@@ -34,6 +35,7 @@ pub use gateway::Provider;
 pub use place::{Place, is_postgres};
 pub use process::Process;
 pub use proxy::Proxy;
+pub use receiver::{Answer, Received, Receiver};
 pub use socket::Socket;
 
 /// How long a test waits for something that must come: so long that no busy machine exceeds it. Only a test that fails
@@ -59,6 +61,17 @@ pub const fn short_times() -> PaymentTimeouts {
         pay_gateway: Duration::from_millis(1_500),
         pay_lease: Duration::from_secs(2),
         ..patient_times()
+    }
+}
+
+/// Settings of webhooks with short pauses, for receivers on this machine. No busy machine exceeds the timeout.
+pub const fn webhook_settings() -> WebhookSettings {
+    WebhookSettings {
+        webhook_private_networks: true,
+        webhook_timeout: PATIENCE,
+        webhook_retry: Duration::from_millis(50),
+        webhook_retry_max: Duration::from_hours(1),
+        webhook_give_up: Duration::from_hours(72),
     }
 }
 
@@ -96,12 +109,14 @@ pub struct Wanted {
     pub documents: Limits,
     /// How long a command may wait for its turn.
     pub max_wait: Duration,
+    /// How webhooks are sent, if they are.
+    pub webhooks: Option<WebhookSettings>,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         let (access, transport, documents) = (Access::default(), patient_transport(), Limits::default());
-        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT }
+        Self { times: patient_times(), access, transport, documents, max_wait: MAX_WAIT, webhooks: None }
     }
 }
 
@@ -192,6 +207,11 @@ impl Shop {
         Self::open_as(Wanted { access, ..Wanted::default() }).await
     }
 
+    /// An empty shop that sends webhooks.
+    pub async fn open_with_webhooks() -> Self {
+        Self::open_as(Wanted { webhooks: Some(webhook_settings()), ..Wanted::default() }).await
+    }
+
     /// An empty shop.
     pub async fn open_as(wanted: Wanted) -> Self {
         let place = Arc::new(Place::new().await);
@@ -221,7 +241,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, access, transport, documents, max_wait } = wanted;
+        let Wanted { times, access, transport, documents, max_wait, webhooks } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -234,6 +254,7 @@ impl Shop {
         let is_development = authenticator.is_development();
         let settings = Settings {
             times,
+            webhooks: webhooks.unwrap_or(webhook_settings()),
             public_stock: access.public_stock,
             has_sandbox: access.sandbox.unwrap_or(is_development),
             max_queued: MAX_QUEUED,
@@ -245,6 +266,9 @@ impl Shop {
         let stop = CancellationToken::new();
         app.follow_replicas(&databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.payments.clone(), stop.clone()));
+        if webhooks.is_some() {
+            tokio::spawn(onhand::webhooks::send(app.webhooks.clone(), stop.clone()));
+        }
         let config =
             HttpConfig { authenticator, explore: access.explore.unwrap_or(is_development), documents, transport };
         let startup = Startup::open(listener, &config.transport, stop.clone());

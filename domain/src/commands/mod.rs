@@ -4,6 +4,7 @@
 //! put into the world, and a rejection leaves the world as it was (whoever runs the batch undoes what was staged).
 
 mod adjust_stock;
+mod advance_webhook;
 mod archive_product;
 mod begin_import;
 mod begin_payment;
@@ -12,17 +13,23 @@ mod cart_items;
 mod check_out;
 mod create_cart;
 mod create_product;
+mod create_webhook;
+mod delete_webhook;
+mod deliver;
 mod fill_catalogue;
 mod import_row;
 mod ledger;
 mod recover_payment;
+mod repeat_delivery;
 mod sandbox;
 mod settle_payment;
 mod ship_order;
 mod update_cart;
 mod update_product;
+mod update_webhook;
 
 pub use adjust_stock::{AdjustStock, AdjustedRows, AdjustedStock, MAX_CHANGES, Preview, StockChange};
+pub use advance_webhook::{AdvanceWebhook, StockEvent};
 pub use archive_product::ArchiveProduct;
 pub use begin_import::{BeginImport, ImportRound};
 pub use begin_payment::{BeginPayment, Begun};
@@ -30,18 +37,23 @@ pub use cancel_order::CancelOrder;
 pub use check_out::CheckOut;
 pub use create_cart::CreateCart;
 pub use create_product::{CreateProduct, NewProduct, ProductInput};
+pub use create_webhook::CreateWebhook;
+pub use delete_webhook::DeleteWebhook;
+pub use deliver::{ClaimWebhook, RecordAttempt, ReleaseWebhook};
 pub use fill_catalogue::FillCatalogue;
 pub use import_row::{ImportRow, ImportedRow, RowResult, RowTask};
 pub use recover_payment::{ClaimPayment, DeferPayment};
+pub use repeat_delivery::RepeatDelivery;
 pub use sandbox::{CancelCharge, RecordCharge};
 pub use settle_payment::{Paid, PayAnswer, SettlePayment, Settled};
 pub use ship_order::ShipOrder;
 pub use update_cart::{CartChange, UpdateCart};
 pub use update_product::{ProductChanges, UpdateProduct};
+pub use update_webhook::UpdateWebhook;
 
 use crate::Time;
 use crate::actor::Actor;
-use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
+use crate::id::{CartId, DeliveryId, OperationId, OrderId, PaymentId, ProductId, WebhookId};
 use crate::payment::KeyId;
 use crate::random::Random;
 use crate::rejection::Rejections;
@@ -76,6 +88,12 @@ pub struct Footprint {
     pub slugs: Vec<String>,
     /// Charges in the sandbox's journal.
     pub charges: Vec<PaymentId>,
+    /// Outgoing webhooks, which may be changed. Whoever changes a delivery names its webhook.
+    pub webhooks: Vec<WebhookId>,
+    /// All outgoing webhooks, to be counted: nobody else makes one meanwhile.
+    pub all_webhooks: bool,
+    /// Deliveries, with their webhooks, all of which may be changed.
+    pub deliveries: Vec<DeliveryId>,
 }
 
 impl Footprint {
@@ -94,6 +112,9 @@ impl Footprint {
             skus,
             slugs,
             charges,
+            webhooks,
+            all_webhooks,
+            deliveries,
         } = other;
         self.keys.extend(keys);
         self.carts.extend(carts);
@@ -107,6 +128,9 @@ impl Footprint {
         self.skus.extend(skus);
         self.slugs.extend(slugs);
         self.charges.extend(charges);
+        self.webhooks.extend(webhooks);
+        self.all_webhooks |= all_webhooks;
+        self.deliveries.extend(deliveries);
     }
 }
 

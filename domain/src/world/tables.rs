@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cart::Cart;
-use crate::id::{CartId, OrderId, PaymentId, ProductId, ShipmentId};
+use crate::id::{CartId, DeliveryId, OrderId, PaymentId, ProductId, ShipmentId, WebhookId};
 use crate::order::Order;
 use crate::payment::{KeyId, Payment};
 use crate::product::Product;
@@ -15,6 +15,7 @@ use crate::sandbox::Charge;
 use crate::shipment::Shipment;
 use crate::stock::Stock;
 use crate::transaction::StockTransaction;
+use crate::webhook::{Delivery, Webhook};
 
 use super::idempotency::KeyRecord;
 use super::{Table, World};
@@ -78,6 +79,10 @@ pub struct Tables {
     pub keys: Table<KeyId, KeyRecord>,
     /// Charges in the sandbox's journal.
     pub charges: Table<PaymentId, Charge>,
+    /// Outgoing webhooks.
+    pub webhooks: Table<WebhookId, Webhook>,
+    /// Deliveries to outgoing webhooks. New ones are saved in the order of their ids.
+    pub deliveries: Table<DeliveryId, Delivery>,
 }
 
 impl Tables {
@@ -89,7 +94,20 @@ impl Tables {
     /// Returns whether the batch has anything to save.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        let Self { products, taken: _, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        let Self {
+            products,
+            taken: _,
+            stocks,
+            log,
+            carts,
+            orders,
+            payments,
+            shipments,
+            keys,
+            charges,
+            webhooks,
+            deliveries,
+        } = self;
         !log.kept.is_empty()
             || products.has_changes()
             || stocks.has_changes()
@@ -99,11 +117,26 @@ impl Tables {
             || shipments.has_changes()
             || keys.has_changes()
             || charges.has_changes()
+            || webhooks.has_changes()
+            || deliveries.has_changes()
     }
 
     /// Makes what the last command staged part of the batch.
     pub fn keep(&mut self) {
-        let Self { products, taken, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        let Self {
+            products,
+            taken,
+            stocks,
+            log,
+            carts,
+            orders,
+            payments,
+            shipments,
+            keys,
+            charges,
+            webhooks,
+            deliveries,
+        } = self;
         log.keep();
         products.keep();
         taken.keep();
@@ -114,11 +147,26 @@ impl Tables {
         shipments.keep();
         keys.keep();
         charges.keep();
+        webhooks.keep();
+        deliveries.keep();
     }
 
     /// Forgets what the last command staged.
     pub fn undo(&mut self) {
-        let Self { products, taken, stocks, log, carts, orders, payments, shipments, keys, charges } = self;
+        let Self {
+            products,
+            taken,
+            stocks,
+            log,
+            carts,
+            orders,
+            payments,
+            shipments,
+            keys,
+            charges,
+            webhooks,
+            deliveries,
+        } = self;
         log.undo();
         products.undo();
         taken.undo();
@@ -129,5 +177,7 @@ impl Tables {
         shipments.undo();
         keys.undo();
         charges.undo();
+        webhooks.undo();
+        deliveries.undo();
     }
 }
