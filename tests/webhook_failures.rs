@@ -7,10 +7,13 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use onhand::config::WebhookSettings;
 use onhand::faults::{self, Point};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Answer, Receiver, Shop, Wanted, eventually, paid, webhook_settings};
+use crate::support::{
+    Answer, Client, Place, Process, Receiver, Shop, Wanted, eventually, is_postgres, paid, webhook_settings,
+};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -166,4 +169,69 @@ async fn one_process_sends_at_a_time() {
     stop_second.cancel();
     second.await.expect("no panic");
     shop.close().await;
+}
+
+/// While nothing can be recorded nothing is sent, and then what was not recorded is sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_while_nothing_can_be_recorded() {
+    let (shop, receiver) = (Shop::open_with_webhooks().await, Receiver::open().await);
+    let mut held = faults::hold(Point::WebhookSent, None);
+    let (hook, _) = shop.webhook(&receiver.url, &["ORDER_PAID"]).await;
+    let mug = shop.product("MUG", 9).await;
+    sold(&shop, &mug).await;
+    held.reached().await;
+    let refuse = if is_postgres() {
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
+         CREATE TRIGGER refuse BEFORE UPDATE ON webhook EXECUTE FUNCTION refuse(); \
+         CREATE TRIGGER refuse_delivery BEFORE UPDATE ON webhook_delivery EXECUTE FUNCTION refuse()"
+    } else {
+        "CREATE TRIGGER refuse BEFORE UPDATE ON webhook BEGIN SELECT RAISE(ABORT, 'no'); END; \
+         CREATE TRIGGER refuse_delivery BEFORE INSERT ON webhook_delivery BEGIN SELECT RAISE(ABORT, 'no'); END"
+    };
+    shop.database().execute_unprepared(refuse).await.expect("triggers");
+    held.release();
+    // It would be sent again every 50 ms.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(receiver.received().len(), 1);
+    let (one, other) = if is_postgres() { (" ON webhook", " ON webhook_delivery") } else { ("", "") };
+    let allow = format!("DROP TRIGGER refuse{one}; DROP TRIGGER refuse_delivery{other}");
+    shop.database().execute_unprepared(&allow).await.expect("no triggers");
+    eventually("it is recorded", async || shop.deliveries(&hook).await[0]["status"] == "DELIVERED").await;
+    let received = receiver.received();
+    assert!(received.len() >= 2 && received.iter().all(|it| it.id() == received[0].id()));
+    shop.close().await;
+}
+
+/// The server itself, killed between the answer and its record: the next one sends it again, and then not any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_before_it_records_is_followed_by_one_that_sends_again() {
+    let (place, receiver) = (Place::new().await, Receiver::open().await);
+    let settings = ["--webhook-private-networks", "true", "--webhook-timeout", "300ms", "--webhook-retry", "50ms"];
+    let client = |server: &Process| {
+        let (url, http) = server.another();
+        Client { url, authorization: None, http }
+    };
+    let doomed = Process::start_broken(&place, "abort=webhook.sent:1", &settings).await;
+    let shop = client(&doomed);
+    let (hook, _) = shop.webhook(&receiver.url, &["ORDER_PAID"]).await;
+    let mug = shop.product("MUG", 9).await;
+    let order = shop.order(&[(&mug, 1)]).await;
+    // Its answer may be lost with the server.
+    let pay = "mutation($id: ID!) { payOrder(input: { orderId: $id }) { order { payment } } }";
+    let _ = doomed.ask(pay, json!({ "id": order })).await;
+    let ended = doomed.ended().await;
+    assert!(!ended.success(), "{ended:?}");
+    assert_eq!(receiver.received().len(), 1);
+
+    let next = Process::start_with(&place, &settings).await;
+    let received = receiver.receives(2).await;
+    assert_eq!((received[0].id(), &received[0].text), (received[1].id(), &received[1].text));
+    let shop = client(&next);
+    eventually("it is recorded", async || shop.deliveries(&hook).await[0]["status"] == "DELIVERED").await;
+    // What the file had was known from the start.
+    let other = shop.order(&[(&mug, 1)]).await;
+    assert_eq!(shop.pay(&other).await, paid("SUCCEEDED", "PAID", &[]));
+    let received = receiver.receives(3).await;
+    assert_eq!(received[2].body["data"]["order"]["id"], json!(other));
+    assert!(next.stop("TERM").await.success());
 }

@@ -26,7 +26,7 @@ async fn stock_is_told_merged_and_ends_with_the_newest_numbers() {
         (data(last, "total"), data(last, "allocated"), data(last, "sequence")),
         (&json!(160), &json!(0), &json!(61))
     );
-    assert_eq!(last["data"]["product"], json!({ "id": mug, "sku": "MUG", "name": "MUG" }));
+    assert_eq!(last["data"]["product"], json!({ "id": mug, "sku": "MUG", "name": "Product MUG" }));
     let sequences: Vec<i64> = accepted.iter().filter_map(|it| data(&it.body, "sequence").as_i64()).collect();
     assert!(sequences.is_sorted_by(|one, next| one < next), "in order, none twice: {sequences:?}");
     assert!(sequences[0] > 1, "what was before it was registered is not told: {sequences:?}");

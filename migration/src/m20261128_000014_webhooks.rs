@@ -86,7 +86,8 @@ fn indexes() -> Vec<IndexCreateStatement> {
         index("webhook_delivery_id", &["id"]).unique().take(),
         index("webhook_delivery_by_webhook", &["webhook_id", "position"]).take(),
         index("webhook_delivery_pending", &["webhook_id", "thing", "position"]).and_where(pending()).take(),
-        index("webhook_delivery_due", &["webhook_id", "next_attempt_at"]).and_where(pending()).take(),
+        index("webhook_delivery_due", &["webhook_id", "next_attempt_at", "position"]).and_where(pending()).take(),
+        index("webhook_delivery_tried", &["webhook_id", "attempted_at", "position"]).and_where(pending()).take(),
         index("webhook_delivery_by_time", &["created_at"]).take(),
     ]
 }

@@ -154,7 +154,7 @@ fn name(kind: &str, parts: &[&str]) -> i64 {
 mod tests {
     use domain::Time;
     use domain::cart::{self, Cart};
-    use domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId};
+    use domain::id::{CartId, DeliveryId, OrderId, OrderItemId, PaymentId, ProductId, WebhookId};
     use domain::money::Money;
     use domain::order::{self, Order, PaymentStatus, ShippingStatus};
     use domain::payment::{Method, Payment, Recovery, Status};
@@ -300,6 +300,23 @@ mod tests {
     }
 
     #[test]
+    fn a_command_waits_for_its_webhook_and_for_that_of_its_delivery() {
+        let (webhook, delivery) = (WebhookId(ALONE.0), DeliveryId(CART.0));
+        let none = Footprint::default;
+        for (footprint, is_needed) in [
+            (Footprint { webhooks: vec![webhook], ..none() }, true),
+            (Footprint { deliveries: vec![delivery], ..none() }, true),
+            (Footprint { orders: vec![ORDER], ..none() }, false),
+        ] {
+            let conflicts = LockConflicts { webhooks: [webhook.0].into(), ..LockConflicts::default() };
+            let webhooks_of_deliveries = [(delivery, webhook)].into();
+            let loaded = Loaded { conflicts, webhooks_of_deliveries, ..Loaded::default() };
+            let expected: BTreeSet<u128> = is_needed.then_some(webhook.0.as_u128()).into_iter().collect();
+            assert_eq!(conflicts_of(&footprint, &loaded), expected, "{footprint:?}");
+        }
+    }
+
+    #[test]
     fn a_command_waits_for_its_key_and_for_that_of_its_payment() {
         let names = BTreeSet::from([key_name(&key())]);
         let expected: BTreeSet<u128> = names.iter().map(|name| u128::from(name.cast_unsigned())).collect();
@@ -325,6 +342,7 @@ mod tests {
             Footprint { skus: vec!["a".to_owned()], ..none() },
             Footprint { slugs: vec!["a".to_owned()], ..none() },
             Footprint { charges: vec![PAYMENT], ..none() },
+            Footprint { all_webhooks: true, ..none() },
         ];
         let names: Vec<_> = all.iter().map(advisory_names).collect();
         assert!(names.iter().all(|names| names.len() == 1), "{names:?}");

@@ -1,10 +1,12 @@
 //! Outgoing webhooks and their deliveries: as they are listed, and those that are to be sent.
 
+use std::time::Duration;
+
 use entity::webhook_delivery::Column;
 use entity::{webhook, webhook_delivery};
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::{Deserialize, Serialize};
 
 use crate::database::error::Error;
@@ -78,31 +80,33 @@ impl Store {
     }
 
     /// Deliveries of a webhook that are due, the longest due first: of each thing only the oldest that is not over. Those that
-    /// failed before the webhook was resumed are due.
+    /// failed before the webhook was resumed are due, too; no pause is longer than `longest_pause`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn due_deliveries(&self, webhook: &Webhook, now: Time, limit: u64) -> Result<Vec<Delivery>, Error> {
-        let earlier = Alias::new("earlier");
-        let of = |column: Column| Expr::col((earlier.clone(), column));
-        let this = |column: Column| Expr::col((webhook_delivery::Entity, column));
-        let before = Query::select()
-            .expr(Expr::val(1))
-            .from_as(webhook_delivery::Entity, earlier.clone())
-            .and_where(of(Column::Status).eq(is_pending()))
-            .and_where(of(Column::WebhookId).eq(webhook.id.0))
-            .and_where(of(Column::Thing).eq(this(Column::Thing)))
-            .and_where(of(Column::Position).lt(this(Column::Position)))
-            .take();
-        let is_due =
-            Condition::any().add(Column::NextAttemptAt.lte(now)).add(Column::AttemptedAt.lt(webhook.resumed_at));
-        let query = pending(webhook.id)
-            .filter(is_due)
-            .filter(Expr::exists(before).not())
+    pub async fn due_deliveries(
+        &self,
+        webhook: &Webhook,
+        now: Time,
+        longest_pause: Duration,
+        limit: u64,
+    ) -> Result<Vec<Delivery>, Error> {
+        let due = oldest_of_things(webhook.id)
+            .filter(Column::NextAttemptAt.lte(now))
             .order_by_asc(Column::NextAttemptAt)
-            .order_by_asc(Column::Position)
-            .limit(limit);
-        Ok(query.all(&self.db).await?.into_iter().map(rows::delivery).collect::<Result<_, _>>()?)
+            .order_by_asc(Column::Position);
+        let mut found = due.limit(limit).all(&self.db).await?;
+        let left = limit.saturating_sub(found.len() as u64);
+        // Each condition is a range of an index; joined by OR they would be none.
+        if left > 0 && now < webhook.resumed_at + longest_pause {
+            let resumed = oldest_of_things(webhook.id)
+                .filter(Column::AttemptedAt.lt(webhook.resumed_at))
+                .filter(Column::NextAttemptAt.gt(now))
+                .order_by_asc(Column::AttemptedAt)
+                .order_by_asc(Column::Position);
+            found.append(&mut resumed.limit(left).all(&self.db).await?);
+        }
+        Ok(found.into_iter().map(rows::delivery).collect::<Result<_, _>>()?)
     }
 
     /// How many deliveries that were derived from the log have been sent in vain and are not over, up to a limit.
@@ -133,7 +137,7 @@ impl Store {
     }
 }
 
-fn pending(webhook: WebhookId) -> sea_orm::Select<webhook_delivery::Entity> {
+fn pending(webhook: WebhookId) -> Select<webhook_delivery::Entity> {
     webhook_delivery::Entity::find()
         .filter(Column::WebhookId.eq(webhook.0))
         .filter(Column::Status.into_expr().eq(is_pending()))
@@ -142,6 +146,22 @@ fn pending(webhook: WebhookId) -> sea_orm::Select<webhook_delivery::Entity> {
 /// A literal and no parameter: the indexes of pending deliveries are partial, and are not used for whatever may come.
 fn is_pending() -> Expr {
     Expr::Constant(DeliveryStatus::Pending.as_str().into())
+}
+
+/// Pending deliveries before which none of the same thing is pending.
+fn oldest_of_things(webhook: WebhookId) -> Select<webhook_delivery::Entity> {
+    let earlier = Alias::new("earlier");
+    let of = |column: Column| Expr::col((earlier.clone(), column));
+    let this = |column: Column| Expr::col((webhook_delivery::Entity, column));
+    let before = Query::select()
+        .expr(Expr::val(1))
+        .from_as(webhook_delivery::Entity, earlier.clone())
+        .and_where(of(Column::Status).eq(is_pending()))
+        .and_where(of(Column::WebhookId).eq(webhook.0))
+        .and_where(of(Column::Thing).eq(this(Column::Thing)))
+        .and_where(of(Column::Position).lt(this(Column::Position)))
+        .take();
+    pending(webhook).filter(Expr::exists(before).not())
 }
 
 fn derived() -> impl Iterator<Item = &'static str> {

@@ -5,6 +5,7 @@
 //! record anything it sends nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -60,6 +61,8 @@ const RELEASE_TIMEOUT: Duration = Duration::from_millis(500);
 struct Kept {
     /// The end of the lease that this process took last.
     lease: Option<Time>,
+    /// When something could not be read or recorded last: nothing is sent for a while, and not before a lease was written.
+    failed_at: Option<Instant>,
     /// When it last looked at the log.
     looked_at: Option<Instant>,
 }
@@ -94,14 +97,15 @@ pub async fn send(webhooks: Webhooks, stop: CancellationToken) {
                     kept.retain(|id, _| found.iter().any(|webhook| webhook.id == *id));
                     for webhook in found.iter().filter(|webhook| webhook.enabled && busy.insert(webhook.id)) {
                         let before = kept.get(&webhook.id).copied().unwrap_or_default();
-                        working.push(webhooks.work(webhook.id, before));
+                        working.push(webhooks.work(webhook.id, before, &stop));
                     }
                 }
                 Err(error) => tracing::warn!(%error, "the webhooks could not be read; trying again"),
             },
         }
     }
-    drop(working);
+    // What is under way is broken off.
+    kept.extend(working.collect::<Vec<_>>().await);
     webhooks.release(kept).await;
 }
 
@@ -114,12 +118,14 @@ impl Webhooks {
         written(&self.store.log_end().await?)
     }
 
-    /// Sends what is due to one webhook until nothing is.
-    async fn work(&self, id: WebhookId, mut kept: Kept) -> (WebhookId, Kept) {
-        if let Err(error) = self.try_work(id, &mut kept).await {
+    /// Sends what is due to one webhook until nothing is, or until it is told to stop.
+    async fn work(&self, id: WebhookId, mut kept: Kept, stop: &CancellationToken) -> (WebhookId, Kept) {
+        if kept.failed_at.is_some_and(|at| at.elapsed() < self.settings.webhook_retry) {
+            return (id, kept);
+        }
+        if let Some(Err(error)) = stop.run_until_cancelled(self.try_work(id, &mut kept)).await {
             tracing::warn!(webhook = %id, %error, "deliveries could not be read or recorded; trying again");
-            // A lease is written: without it nothing is sent while nothing can be recorded.
-            kept.lease = None;
+            kept.failed_at = Some(Instant::now());
         }
         (id, kept)
     }
@@ -133,13 +139,19 @@ impl Webhooks {
             if webhook.retry_at > now || !(is_ours || webhook.is_free(now, self.longest_lease())) {
                 return Ok(());
             }
-            if let Some(stretch) = self.next_stretch(&webhook, kept).await? {
+            // A log that cannot be followed for now holds up no event of an order.
+            let stretch = self.next_stretch(&webhook, kept).await.unwrap_or_else(|error| {
+                tracing::warn!(webhook = %id, %error, "the log could not be read for a webhook; trying again");
+                None
+            });
+            if let Some(stretch) = stretch {
                 let (Lease::Kept(held) | Lease::New(held)) = self.claim(&webhook, kept).await? else { return Ok(()) };
                 self.writer.submit(&Actor::System, AdvanceWebhook { held, ..stretch }).await?;
                 continue;
             }
             let most = if webhook.is_broken() { 1 } else { MAX_DUE };
-            let due = self.store.due_deliveries(&webhook, now, most).await?;
+            let longest = self.settings.webhook_retry_max;
+            let due = self.store.due_deliveries(&webhook, now, longest, most).await?;
             if due.is_empty() {
                 return Ok(());
             }
@@ -155,13 +167,14 @@ impl Webhooks {
     /// Takes the lease of a webhook, or renews it when little of it is left.
     async fn claim(&self, webhook: &Webhook, kept: &mut Kept) -> Result<Lease, Error> {
         let is_ours = kept.lease == Some(webhook.leased_until);
-        if is_ours && webhook.leased_until > self.clock.now() + self.lease() / 2 {
+        if is_ours && kept.failed_at.is_none() && webhook.leased_until > self.clock.now() + self.lease() / 2 {
             return Ok(Lease::Kept(webhook.leased_until));
         }
         let (lease, longest) = (self.lease(), self.longest_lease());
         let held = kept.lease.filter(|_| is_ours);
         let claim = ClaimWebhook { webhook: webhook.id, held, lease, longest };
         kept.lease = self.writer.submit(&Actor::System, claim).await?.map(|webhook| webhook.leased_until);
+        kept.failed_at = None;
         Ok(match kept.lease {
             Some(until) if is_ours => Lease::Kept(until),
             Some(until) => Lease::New(until),
@@ -173,21 +186,25 @@ impl Webhooks {
     async fn deliver_all(&self, webhook: &Webhook, due: Vec<Delivery>, kept: &mut Kept) -> Result<(), Error> {
         let delivered = stream::iter(due.into_iter().map(Ok))
             .try_for_each_concurrent(MAX_CONCURRENT, |delivery| self.deliver(webhook, delivery));
-        let renewed = async {
-            loop {
-                sleep(self.lease() / LEASE_RENEWALS).await;
-                let (lease, longest) = (self.lease(), self.longest_lease());
-                let claim = ClaimWebhook { webhook: webhook.id, held: kept.lease, lease, longest };
-                match self.writer.submit(&Actor::System, claim).await {
-                    Ok(Some(webhook)) => kept.lease = Some(webhook.leased_until),
-                    Ok(None) => return Ok(()),
-                    Err(error) => return Err(error),
-                }
+        let mut delivered = pin!(delivered);
+        loop {
+            tokio::select! {
+                delivered = &mut delivered => return delivered,
+                () = sleep(self.lease() / LEASE_RENEWALS) => {}
             }
-        };
-        tokio::select! {
-            delivered = delivered => delivered,
-            lost = renewed => lost,
+            let (lease, longest) = (self.lease(), self.longest_lease());
+            let claim = ClaimWebhook { webhook: webhook.id, held: kept.lease, lease, longest };
+            let mut claim = pin!(self.writer.submit(&Actor::System, claim));
+            // What was asked for is waited for: otherwise nobody would know the lease that it took.
+            let (ended, claimed) = tokio::select! {
+                claimed = &mut claim => (None, claimed),
+                delivered = &mut delivered => (Some(delivered), claim.await),
+            };
+            let Some(renewed) = claimed? else { return Ok(()) };
+            kept.lease = Some(renewed.leased_until);
+            if let Some(ended) = ended {
+                return ended;
+            }
         }
     }
 

@@ -7,7 +7,6 @@
 //! it has not.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::prelude::Uuid;
@@ -21,16 +20,14 @@ use crate::database::commit_token::{self, Outcome, Token};
 use crate::database::error::{DatabaseErrorKind, is_answered, kind};
 use crate::database::load::{Loaded, Locks, load};
 use crate::database::lock_conflicts::conflicts_of;
-use crate::database::postgres::{Timeouts, begin_info};
+use crate::database::postgres::begin_info;
 use crate::database::prune::{Prune, Pruned};
 use crate::database::save::save;
-use crate::database::webhooks;
 use crate::faults::{self, Breach, Point, Transaction};
 use crate::live::{Changes, Hub};
 use crate::observability::metrics;
 use domain::random::Random;
 use domain::stock::PublicStock;
-use domain::webhook::Target;
 
 use super::MAX_BATCH;
 use super::attempt::{Attempt, Group, SHORT_STATEMENT_TIMEOUT};
@@ -38,7 +35,7 @@ use super::connection::Connection;
 use super::health::WriterHealth;
 use super::job::{Job, JobEnd};
 use super::lock_waiter::LockWaiter;
-use super::outbox;
+use super::outbox::Outbox;
 
 /// How often the same commands are tried again after they came into another transaction's way, or after the database
 /// went away before they were committed.
@@ -93,8 +90,8 @@ pub struct Batches {
     unresolved: Option<(Uuid, Box<Loaded>)>,
     /// Commands that wait for rows; only the worker that queues for them has any. Each group takes its turn.
     held: VecDeque<Group>,
-    /// The webhooks that want events of orders, where nobody else registers any.
-    targets: Option<Arc<Vec<Target>>>,
+    /// Records events for outgoing webhooks.
+    outbox: Outbox,
 }
 
 /// Why a batch did not go through.
@@ -124,7 +121,7 @@ impl Batches {
             earlier: None,
             unresolved: None,
             held: VecDeque::new(),
-            targets: None,
+            outbox: Outbox::default(),
         }
     }
 
@@ -275,7 +272,11 @@ impl Batches {
         attempt: &mut Attempt,
     ) -> Result<(Loaded, Option<Uuid>), DbErr> {
         let footprint = attempt.footprint();
-        let targets = self.begin(transaction, attempt.timeouts).await?;
+        if self.connection.is_shared() {
+            let (now, targets) = begin_info(transaction, attempt.timeouts).await?;
+            self.publication.clock.follow(now);
+            self.outbox.set(targets);
+        }
         let is_probe = attempt.jobs.is_empty();
         let mut loaded = load(transaction, footprint, attempt.locks).await?;
         if !loaded.conflicts.is_empty() {
@@ -292,7 +293,7 @@ impl Batches {
         for job in &mut attempt.jobs {
             job.decide(&mut loaded.tables, now, self.public_stock, &mut self.random);
         }
-        outbox::record(&mut loaded.tables, &targets, now, &mut self.random);
+        self.outbox.record(transaction, &mut loaded.tables, now, &mut self.random).await?;
         faults::change(&mut loaded.tables);
         faults::reach(Point::WriterDecided, Uuid::nil()).await;
         let token = Token { new: self.random.secret_uuid(), earlier: self.earlier, now };
@@ -303,27 +304,7 @@ impl Batches {
         if is_written {
             save(transaction, &loaded, token).await?;
         }
-        if loaded.tables.webhooks.has_changes() {
-            // However the commit ends, they are read anew.
-            self.targets = None;
-        }
         Ok((loaded, is_written.then_some(token.new)))
-    }
-
-    /// Bounds the waits of a transaction, and returns the webhooks that want events of orders: on PostgreSQL as of now, for
-    /// other replicas register them, too; on a file as this process knows them.
-    async fn begin(&mut self, transaction: &Transaction, timeouts: Timeouts) -> Result<Arc<Vec<Target>>, DbErr> {
-        if self.connection.is_shared() {
-            let (now, targets) = begin_info(transaction, timeouts).await?;
-            self.publication.clock.follow(now);
-            return Ok(Arc::new(targets));
-        }
-        if let Some(targets) = &self.targets {
-            return Ok(Arc::clone(targets));
-        }
-        let targets = Arc::new(webhooks::targets(transaction).await?);
-        self.targets = Some(Arc::clone(&targets));
-        Ok(targets)
     }
 
     /// Finds out how the transaction ended whose outcome is not known, so that there is never more than one of them.

@@ -1,8 +1,12 @@
 //! Records events of orders for outgoing webhooks, in the transaction in which they happen: no event without its order, no
 //! order without its event, whichever command it was. With no webhook that wants them it looks at nothing.
 
+use sea_orm::DbErr;
+use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
+use crate::database::webhooks;
+use crate::faults::Transaction;
 use domain::Time;
 use domain::money::Money;
 use domain::order::{Item, Order};
@@ -10,10 +14,40 @@ use domain::random::Random;
 use domain::shipment::Shipment;
 use domain::webhook::{Delivery, EventKind, OrderEvent, Target, delivery_ids, order_events};
 use domain::world::Tables;
-use sea_orm::prelude::Uuid;
 
-/// Adds a delivery for each event of this batch and each webhook that wants it.
-pub fn record(tables: &mut Tables, targets: &[Target], now: Time, random: &mut Random) {
+/// The webhooks that want events of orders, as they are known; `None` before they were read, and after they changed.
+#[derive(Debug, Default)]
+pub struct Outbox(Option<Vec<Target>>);
+
+impl Outbox {
+    /// Takes the webhooks as the beginning of a transaction told them: other processes register them, too.
+    pub fn set(&mut self, targets: Vec<Target>) {
+        self.0 = Some(targets);
+    }
+
+    /// Adds a delivery for each event of this batch and each webhook that wants it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn record(
+        &mut self,
+        tx: &Transaction,
+        tables: &mut Tables,
+        now: Time,
+        random: &mut Random,
+    ) -> Result<(), DbErr> {
+        let targets = match self.0.take() {
+            Some(targets) => targets,
+            None => webhooks::targets(tx).await?,
+        };
+        add(tables, &targets, now, random);
+        // However the commit ends, webhooks that it changes are read anew.
+        self.0 = (!tables.webhooks.has_changes()).then_some(targets);
+        Ok(())
+    }
+}
+
+fn add(tables: &mut Tables, targets: &[Target], now: Time, random: &mut Random) {
     if targets.is_empty() {
         return;
     }

@@ -16,7 +16,7 @@ pub struct CreateWebhook {
     pub url: String,
     /// The events that go there.
     pub events: BTreeSet<EventKind>,
-    /// The end of the log, as it was before this command was submitted.
+    /// The end of the log, as it was before this command was submitted, if one of the events is derived from it.
     pub log_end: String,
 }
 

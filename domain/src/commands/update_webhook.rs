@@ -20,7 +20,7 @@ pub struct UpdateWebhook {
     pub events: Option<BTreeSet<EventKind>>,
     /// Whether it is used. `true` also makes due what waits after failures.
     pub enabled: Option<bool>,
-    /// The end of the log, as it was before this command was submitted.
+    /// The end of the log, as it was before this command was submitted, if one of the events is derived from it.
     pub log_end: String,
 }
 

@@ -110,7 +110,10 @@ impl WebhookMutations {
         Viewer::of(context).must_be_staff()?;
         let events = events(input.events)?;
         let command = match checked(context, Some(&input.url)) {
-            Ok(url) => Ok(CreateWebhook { url: url.unwrap_or_default(), events, log_end: log_end(context).await? }),
+            Ok(url) => {
+                let log_end = log_end(context, &events).await?;
+                Ok(CreateWebhook { url: url.unwrap_or_default(), events, log_end })
+            }
             Err(refused) => Err(refused),
         };
         Ok(match submit(context, command).await? {
@@ -136,7 +139,8 @@ impl WebhookMutations {
         let (webhook, events) = (id(&input.id)?, input.events.map(events).transpose()?);
         let command = match checked(context, input.url.as_deref()) {
             Ok(url) => {
-                Ok(UpdateWebhook { webhook, url, events, enabled: input.enabled, log_end: log_end(context).await? })
+                let log_end = log_end(context, events.as_ref().unwrap_or(&BTreeSet::new())).await?;
+                Ok(UpdateWebhook { webhook, url, events, enabled: input.enabled, log_end })
             }
             Err(refused) => Err(refused),
         };
@@ -191,8 +195,11 @@ fn checked(context: &Context<'_>, url: Option<&str>) -> Result<Option<String>, E
     url.map(|url| webhooks.check_url(url)).transpose().map_err(|refused| Error::Refused(refused.into()))
 }
 
-/// What a webhook that follows the log begins with.
-async fn log_end(context: &Context<'_>) -> async_graphql::Result<String> {
+/// Where a webhook begins to follow the log, if one of these events is derived from it.
+async fn log_end(context: &Context<'_>, events: &BTreeSet<EventKind>) -> async_graphql::Result<String> {
+    if events.iter().all(|kind| kind.is_of_order()) {
+        return Ok(String::new());
+    }
     context.data_unchecked::<App>().webhooks.log_end().await.map_err(|error| failure(&error))
 }
 

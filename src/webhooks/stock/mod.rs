@@ -129,3 +129,6 @@ fn code(availability: Availability) -> String {
 fn moment(change: &Change) -> String {
     change.newest.created_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
+
+#[cfg(test)]
+mod tests;
