@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::{GatewaySettings, HoldSettings, PaymentTimeouts};
+use crate::config::{GatewaySettings, HoldSettings, PaymentTimeouts, WebhookSettings};
 use crate::database::error::Error;
 use crate::database::{Databases, Kind, Notifier};
 use crate::live::{Feed, FeedAge, Hub};
@@ -19,6 +19,7 @@ use crate::payment::holds::Holds;
 use crate::payment::{PaymentSettings, Payments};
 use crate::read::Store;
 use crate::supervision::{Supervisor, joined};
+use crate::webhooks::Webhooks;
 use crate::writer::{Connection, MAX_QUEUED, MAX_WAIT, Publication, Writer, WriterHealth};
 use domain::stock::PublicStock;
 
@@ -29,6 +30,8 @@ pub struct Settings {
     pub times: PaymentTimeouts,
     /// Which orders hold their units before they are paid.
     pub holds: HoldSettings,
+    /// How outgoing webhooks are sent.
+    pub webhooks: WebhookSettings,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// Whether the sandbox may be paid with.
@@ -54,6 +57,7 @@ impl Settings {
             has_sandbox: false,
             gateways: GatewaySettings::default(),
             is_compatible_with_0_1: false,
+            webhooks: WebhookSettings::DEFAULT,
             max_queued: MAX_QUEUED,
             max_wait: MAX_WAIT,
         }
@@ -85,6 +89,8 @@ pub struct Shared {
     pub payments: Payments,
     /// Holds of orders that are not paid yet.
     pub holds: Holds,
+    /// Sends to outgoing webhooks.
+    pub webhooks: Webhooks,
     /// What those who are not staff see of counts.
     pub public_stock: PublicStock,
     /// Whether nothing is written that release 0.1 cannot read.
@@ -105,6 +111,7 @@ impl App {
         let Settings {
             times,
             holds,
+            webhooks,
             public_stock,
             has_sandbox,
             gateways,
@@ -133,6 +140,7 @@ impl App {
         let (payment_store, payment_writer) = (store.clone(), writer.clone());
         let payments =
             Payments::new(payment_store, payment_writer, clock.clone(), tasks.clone(), payment_settings, holds.clone());
+        let webhooks = Webhooks::new(store.clone(), writer.clone(), clock.clone(), webhooks);
         let task = supervisor.watch("the writer", task);
         supervisor.watch("the announcer", joined(announcer));
         let shared = Shared {
@@ -145,6 +153,7 @@ impl App {
             feed_age,
             payments,
             holds,
+            webhooks,
             public_stock,
             is_compatible_with_0_1,
             clock,

@@ -25,6 +25,7 @@
 //! - [`live`]: what subscribers follow.
 //! - [`writer`]: the only code that begins a transaction that writes; it publishes what this process commits.
 //! - [`payment`]: gateways, paying around them, and the recovery of payments whose outcome is open.
+//! - [`webhooks`]: sends what happened in the shop to addresses that staff registered.
 //! - [`files`]: products and stock from files and back, whoever asks for it.
 //! - [`app`]: all of these together, the shared state of a server.
 //! - [`graphql`]: decode, call, encode. A folder per noun.
@@ -88,6 +89,8 @@ pub mod live;
 pub mod writer;
 
 pub mod payment;
+
+pub mod webhooks;
 
 pub mod files;
 

@@ -35,6 +35,9 @@ async fn what_is_for_staff_is_refused_to_everybody_else() {
     let People { shop, staff, ada, guest, mug, .. } = people().await;
     let order = ada.order(&[(&mug, 1)]).await;
     let change = format!("changes: [{{ productId: \"{mug}\", action: INCREMENT, quantity: 1 }}]");
+    let (hook, _) = staff.webhook("http://127.0.0.1:9/", &["ORDER_PAID"]).await;
+    assert_eq!(staff.pay(&order).await, paid("SUCCEEDED", "PAID", &[]));
+    let sent = staff.deliveries(&hook).await[0]["id"].as_str().expect("a delivery").to_owned();
     let price = "price: { amount: 1, currency: \"EUR\" }";
     let documents = [
         format!("mutation {{ createProduct(input: {{ sku: \"X\", name: \"X\", {price} }}) {{ product {{ id }} }} }}"),
@@ -48,7 +51,18 @@ async fn what_is_for_staff_is_refused_to_everybody_else() {
         format!("{{ stock(productId: \"{mug}\") {{ transactions {{ nodes {{ id }} }} }} }}"),
         format!("{{ order(id: \"{order}\") {{ stockTransactions {{ nodes {{ id }} }} }} }}"),
         "{ products(status: [ARCHIVED]) { nodes { id } } }".to_owned(),
+        "{ webhooks { id } }".to_owned(),
+        "mutation { createWebhook(input: { url: \"https://shop.example\", events: [ORDER_PAID] }) { secret } }"
+            .to_owned(),
+        format!("mutation {{ updateWebhook(input: {{ id: \"{hook}\", enabled: false }}) {{ webhook {{ id }} }} }}"),
+        format!("mutation {{ repeatWebhookDelivery(input: {{ deliveryId: \"{sent}\" }}) {{ delivery {{ id }} }} }}"),
+        format!("mutation {{ deleteWebhook(input: {{ id: \"{hook}\" }}) {{ deletedWebhookId }} }}"),
     ];
+    for client in [&ada, &guest] {
+        let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+        let found = client.data(query, json!({ "ids": [hook, sent] })).await;
+        assert_eq!(found["nodes"], json!([null, null]), "to others they do not exist");
+    }
     let before = staff.log(&mug).await;
     for document in &documents {
         assert_eq!(ada.code(document, json!({})).await, "FORBIDDEN", "{document}");
@@ -59,6 +73,7 @@ async fn what_is_for_staff_is_refused_to_everybody_else() {
         }
     }
     assert_eq!(staff.log(&mug).await, before, "nothing moved");
+    assert_eq!(staff.read_webhook(&hook).await["status"], "ENABLED");
     let log = "subscription { stockTransactionAdded { cursor } }";
     for (client, code) in [(&ada, "FORBIDDEN"), (&guest, "UNAUTHENTICATED")] {
         let mut socket = Socket::open(client).await;

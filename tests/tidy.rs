@@ -103,7 +103,7 @@ const ORDER: [&[&str]; 12] = [
     &["read"],
     &["live"],
     &["writer"],
-    &["payment", "files"],
+    &["payment", "webhooks", "files"],
     &["app"],
     &["graphql"],
     &["server"],

@@ -159,6 +159,7 @@ async fn tables_stay_bounded_under_load() {
         expired_cart: Duration::ZERO,
         key: Duration::ZERO,
         change: Duration::ZERO,
+        delivery: Duration::ZERO,
     };
     for _ in 0..10 {
         round(&shop, none).await;

@@ -116,6 +116,10 @@ id_kinds! {
     RefundId = "refund",
     /// A shipment.
     ShipmentId = "shipment",
+    /// An outgoing webhook.
+    WebhookId = "webhook",
+    /// A delivery to an outgoing webhook. Receivers tell repeated deliveries by it.
+    DeliveryId = "delivery",
 }
 
 impl From<ProductId> for StockId {

@@ -26,6 +26,7 @@ pub mod shipment;
 pub mod stock;
 pub mod text;
 pub mod transaction;
+pub mod webhook;
 pub mod world;
 
 /// A moment in UTC. The whole program keeps microseconds and nothing finer.

@@ -21,3 +21,5 @@ pub mod shipment_item;
 pub mod stock;
 pub mod stock_demand;
 pub mod stock_transaction;
+pub mod webhook;
+pub mod webhook_delivery;

@@ -16,6 +16,7 @@ mod m20261128_000011_log_filters;
 mod m20261128_000012_order_life;
 mod m20261128_000013_one_payment;
 mod m20261128_000014_demand;
+mod m20261128_000014_webhooks;
 mod m20261128_000016_holds;
 
 /// Every change, in order.
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000012_order_life::Migration),
             Box::new(m20261128_000013_one_payment::Migration),
             Box::new(m20261128_000014_demand::Migration),
+            Box::new(m20261128_000014_webhooks::Migration),
             Box::new(m20261128_000016_holds::Migration),
         ]
     }

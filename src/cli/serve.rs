@@ -15,6 +15,8 @@ use crate::config::{CommandLine, EarlierRelease, LimitSettings, Serve, SizeLimit
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
 use crate::writer::retention::{self, Lifetimes};
+use crate::webhooks;
+use crate::writer::retention;
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
 /// connections that are about to end.
@@ -49,6 +51,7 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     // A migration may take minutes. Requests are answered meanwhile: the server is starting.
     let startup = Startup::open(listener, &transport, stop.clone());
     let settings = Settings {
+        webhooks: serve.webhooks,
         public_stock: access.public_stock,
         has_sandbox: serve.gateways.has_sandbox(access.sandbox, is_development),
         gateways: serve.gateways.clone(),
@@ -92,6 +95,7 @@ fn supervise(app: &App, serve: &Serve, stop: &CancellationToken) {
     app.supervisor.spawn("recovery", stop, payment::recover(app.payments.clone(), stop.clone()));
     app.supervisor.spawn("holds", stop, payment::holds::end_holds(app.holds.clone(), stop.clone()));
     app.supervisor.spawn("retention", stop, retention);
+    app.supervisor.spawn("webhooks", stop, webhooks::send(app.webhooks.clone(), stop.clone()));
     app.supervisor.stop_on_failure(stop);
 }
 

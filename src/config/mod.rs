@@ -20,6 +20,7 @@ mod serve;
 mod timeouts;
 mod transfer;
 mod values;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -42,6 +43,7 @@ pub use secrets::Secret;
 pub use serve::{EarlierRelease, LogFormat, Serve};
 pub use timeouts::Timeouts;
 pub use transfer::{ExportSettings, Exported, Format, ImportSettings, Mode};
+pub use webhooks::WebhookSettings;
 
 /// Onhand keeps count of stock: total, allocated and available per product, never oversold, live over GraphQL.
 ///
@@ -98,6 +100,7 @@ impl CommandLine {
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
         self.serve.gateways.check(self.access.sandbox)?;
+        self.serve.webhooks.check()?;
         self.serve.payment.check(self.limits.timeouts.request)
     }
 }

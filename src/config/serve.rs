@@ -11,6 +11,7 @@ use super::listen::{self, ListenAddress};
 use super::origin;
 use super::payment::PaymentTimeouts;
 use super::values::{log_filter, shown, switch, within};
+use super::webhooks::WebhookSettings;
 
 /// Lifetimes of a cart that can be set, in days.
 const CART_DAYS: RangeInclusive<u32> = 1..=3_650;
@@ -78,6 +79,10 @@ pub struct Serve {
     /// Which orders hold their units before they are paid.
     #[command(flatten)]
     pub holds: HoldSettings,
+
+    /// How outgoing webhooks are sent.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 }
 
 /// A release whose servers may run beside those of this one.

@@ -1,13 +1,12 @@
-//! Loads the rows that a batch needs, in stages: names, carts, orders, products, stock, each in the order of ids, and
-//! locks those that may be changed in just that order, so that no two replicas wait for each other.
+//! Loads the rows that a batch needs, in stages: names, carts, orders, products, stock, webhooks, each in the order of
+//! ids, and locks those that may be changed in just that order, so that no two replicas wait for each other.
 //!
 //! It reads only inside the writer's transaction, so nothing that it locks can change before the commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
-    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation,
-    shipment, shipment_item, stock, stock_transaction,
+    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation, shipment, shipment_item, stock, stock_transaction, webhook,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
@@ -18,7 +17,7 @@ use sea_orm::{
 
 use crate::faults::{self, Breach, Transaction};
 use domain::commands::Footprint;
-use domain::id::{OrderId, PaymentId, PaymentOperationId, ProductId};
+use domain::id::{DeliveryId, OrderId, PaymentId, PaymentOperationId, ProductId, WebhookId};
 use domain::order::ShippingStatus;
 use domain::payment::KeyId;
 use domain::stock::Action;
@@ -27,7 +26,7 @@ use domain::world::{Tables, Unique};
 use super::bulk::{MAX_IDS, among};
 use super::lock_conflicts::{LockConflicts, advisory_names, key_name};
 use super::postgres::advisory_lock;
-use super::{keys, rows};
+use super::{keys, rows, webhooks};
 
 /// Maximum number of rows that are read to find a free number for one slug.
 const MAX_NUMBERED_SLUGS: u64 = 2_000;
@@ -54,6 +53,8 @@ pub struct Loaded {
     pub orders_of_payments: BTreeMap<PaymentId, OrderId>,
     /// The keys of operations that commands named.
     pub keys_of_operations: BTreeMap<PaymentOperationId, KeyId>,
+    /// The webhooks of the deliveries that commands named, held or not.
+    pub webhooks_of_deliveries: BTreeMap<DeliveryId, WebhookId>,
     /// Stock records that may be changed.
     pub stocks: BTreeSet<Uuid>,
     /// Products that may be changed.
@@ -92,6 +93,9 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
         skus,
         slugs,
         charges,
+        webhooks,
+        all_webhooks,
+        deliveries,
     } = footprint;
 
     // A payment never changes its order nor its key, so they are read before anything is locked.
@@ -138,6 +142,12 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
         let operation = rows::charge_operation(&row)?;
         loaded.tables.charge_operations.load(operation.id, operation);
     }
+    if all_webhooks {
+        for webhook in webhooks::all(tx).await? {
+            loaded.tables.webhooks.load(webhook.id, webhook);
+        }
+    }
+    loader.webhooks(&mut loaded, &webhooks, &deliveries).await?;
     Ok(loaded)
 }
 
@@ -357,6 +367,22 @@ impl Loader<'_> {
         for row in self.plain::<stock::Entity>(column, &others).await? {
             let stock = rows::stock(&row);
             tables.stocks.load(stock.product, stock);
+        }
+        Ok(())
+    }
+
+    /// Webhooks, and deliveries with theirs. Deliveries need no lock: whoever changes one holds its webhook.
+    async fn webhooks(&self, loaded: &mut Loaded, named: &[WebhookId], deliveries: &[DeliveryId]) -> Result<(), DbErr> {
+        // A delivery never changes its webhook, so that is read before anything is locked.
+        loaded.webhooks_of_deliveries = webhooks::of_deliveries(self.tx, deliveries).await?;
+        let wanted = named.iter().chain(loaded.webhooks_of_deliveries.values()).map(|id| id.0);
+        let (column, wanted, lock) = (webhook::Column::Id, ids(wanted), LockType::NoKeyUpdate);
+        for row in self.locked::<webhook::Entity>(column, &wanted, &mut loaded.conflicts.webhooks, lock).await? {
+            let webhook = webhooks::webhook(row)?;
+            loaded.tables.webhooks.load(webhook.id, webhook);
+        }
+        for delivery in webhooks::deliveries(self.tx, deliveries).await? {
+            loaded.tables.deliveries.load(delivery.id, delivery);
         }
         Ok(())
     }

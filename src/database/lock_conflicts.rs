@@ -28,13 +28,15 @@ pub struct LockConflicts {
     pub catalogue: BTreeSet<Uuid>,
     /// Stock records.
     pub stocks: BTreeSet<Uuid>,
+    /// Outgoing webhooks.
+    pub webhooks: BTreeSet<Uuid>,
 }
 
 impl LockConflicts {
     /// Returns whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        let Self { names, carts, orders, products, catalogue, stocks } = self;
-        names.is_empty() && [carts, orders, products, catalogue, stocks].iter().all(|held| held.is_empty())
+        let Self { names, carts, orders, products, catalogue, stocks, webhooks } = self;
+        names.is_empty() && [carts, orders, products, catalogue, stocks, webhooks].iter().all(|held| held.is_empty())
     }
 }
 
@@ -57,8 +59,19 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         skus: _,
         slugs: _,
         charges: _,
+        webhooks,
+        all_webhooks: _,
+        deliveries,
     } = footprint;
-    let Loaded { tables, conflicts, orders_of_payments: _, keys_of_operations, stocks: _, catalogue: _ } = loaded;
+    let Loaded {
+        tables,
+        conflicts,
+        orders_of_payments: _,
+        keys_of_operations,
+        webhooks_of_deliveries,
+        stocks: _,
+        catalogue: _,
+    } = loaded;
     let mut found = BTreeSet::new();
     let mut check = |held: &BTreeSet<Uuid>, id: Uuid| {
         if held.contains(&id) {
@@ -98,6 +111,9 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
     for id in orders_without_stock.iter().copied().chain(loaded.orders_of(payments_without_stock)) {
         check(&conflicts.orders, id.0);
     }
+    for id in webhooks.iter().chain(deliveries.iter().filter_map(|id| webhooks_of_deliveries.get(id))) {
+        check(&conflicts.webhooks, id.0);
+    }
     let payments = payments.iter().chain(payments_without_stock).filter_map(|id| tables.payments.get(id));
     let of_operations = operations.iter().filter_map(|id| keys_of_operations.get(id));
     let keys = payments.filter_map(|payment| payment.key.as_ref()).chain(of_operations).map(key_name);
@@ -107,7 +123,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
 }
 
 /// Returns the advisory locks of what a command needs for itself although it may not be there yet: keys, SKUs, slugs,
-/// charges.
+/// charges, the number of webhooks.
 pub fn advisory_names(footprint: &Footprint) -> BTreeSet<i64> {
     let Footprint {
         keys,
@@ -125,12 +141,16 @@ pub fn advisory_names(footprint: &Footprint) -> BTreeSet<i64> {
         products: _,
         catalogue: _,
         seen: _,
+        all_webhooks,
+        webhooks: _,
+        deliveries: _,
     } = footprint;
     let keys = keys.iter().map(key_name);
     let skus = skus.iter().map(|sku| name("sku", &[sku]));
     let slugs = slugs.iter().map(|slug| name("slug", &[slug]));
     let charges = charges.iter().map(|id| name("charge", &[&id.to_string()]));
-    keys.chain(skus).chain(slugs).chain(charges).collect()
+    let webhooks = all_webhooks.then(|| name("webhooks", &[]));
+    keys.chain(skus).chain(slugs).chain(charges).chain(webhooks).collect()
 }
 
 /// Returns the advisory lock of an idempotency key.
@@ -154,7 +174,7 @@ fn name(kind: &str, parts: &[&str]) -> i64 {
 mod tests {
     use domain::Time;
     use domain::cart::{self, Cart};
-    use domain::id::{CartId, OrderId, OrderItemId, PaymentId, ProductId};
+    use domain::id::{CartId, DeliveryId, OrderId, OrderItemId, PaymentId, ProductId, WebhookId};
     use domain::money::Money;
     use domain::order::{self, Order, PaymentStatus, ShippingStatus};
     use domain::payment::{Method, Payment, Recovery, Status};
@@ -205,6 +225,7 @@ mod tests {
             total: price,
             cancel_reason: None,
             cancel_note: None,
+            held_until: None,
             version: 1,
             placed_at: now,
             updated_at: now,
@@ -303,6 +324,23 @@ mod tests {
     }
 
     #[test]
+    fn a_command_waits_for_its_webhook_and_for_that_of_its_delivery() {
+        let (webhook, delivery) = (WebhookId(ALONE.0), DeliveryId(CART.0));
+        let none = Footprint::default;
+        for (footprint, is_needed) in [
+            (Footprint { webhooks: vec![webhook], ..none() }, true),
+            (Footprint { deliveries: vec![delivery], ..none() }, true),
+            (Footprint { orders: vec![ORDER], ..none() }, false),
+        ] {
+            let conflicts = LockConflicts { webhooks: [webhook.0].into(), ..LockConflicts::default() };
+            let webhooks_of_deliveries = [(delivery, webhook)].into();
+            let loaded = Loaded { conflicts, webhooks_of_deliveries, ..Loaded::default() };
+            let expected: BTreeSet<u128> = is_needed.then_some(webhook.0.as_u128()).into_iter().collect();
+            assert_eq!(conflicts_of(&footprint, &loaded), expected, "{footprint:?}");
+        }
+    }
+
+    #[test]
     fn a_command_waits_for_its_key_and_for_that_of_its_payment() {
         let names = BTreeSet::from([key_name(&key())]);
         let expected: BTreeSet<u128> = names.iter().map(|name| u128::from(name.cast_unsigned())).collect();
@@ -328,6 +366,7 @@ mod tests {
             Footprint { skus: vec!["a".to_owned()], ..none() },
             Footprint { slugs: vec!["a".to_owned()], ..none() },
             Footprint { charges: vec![PAYMENT], ..none() },
+            Footprint { all_webhooks: true, ..none() },
         ];
         let names: Vec<_> = all.iter().map(advisory_names).collect();
         assert!(names.iter().all(|names| names.len() == 1), "{names:?}");

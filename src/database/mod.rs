@@ -16,6 +16,7 @@ pub(crate) mod rows;
 pub mod save;
 pub mod sqlite;
 pub mod transfer;
+pub(crate) mod webhooks;
 
 mod keys;
 mod open;

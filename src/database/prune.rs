@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use entity::{cart, cart_item, idempotency_key};
+use entity::{cart, cart_item, idempotency_key, webhook_delivery};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{
@@ -38,6 +38,11 @@ pub enum Prune {
     /// Idempotency keys. One whose payment is still open is kept, however old.
     DeleteKeys {
         /// Made before this.
+        created_before: Time,
+    },
+    /// Deliveries to outgoing webhooks, whatever became of them: none is tried for as long.
+    DeleteDeliveries {
+        /// Recorded before this.
         created_before: Time,
     },
     /// What replicas told each other (PostgreSQL).
@@ -71,6 +76,7 @@ impl Prune {
         let (rows, most) = match self {
             Self::DeleteCarts { untouched_since } => return delete_carts(db, untouched_since, most).await,
             Self::DeleteKeys { created_before } => (delete_keys(db, created_before, most).await?, most),
+            Self::DeleteDeliveries { created_before } => (delete_deliveries(db, created_before, most).await?, most),
             Self::DeleteChanges { older_than } if is_shared => (prune_changes(db, older_than, most).await?, most),
             Self::MergeDemand if is_shared => (merge_demand(db, most).await?, most),
             Self::RecountDemand if is_shared => (recount_demand(db).await.map(|()| 0)?, most),
@@ -127,4 +133,18 @@ async fn delete_keys(db: &DatabaseConnection, created_before: Time, most: u64) -
         .take();
     let pair = Expr::tuple([Expr::col(Column::Scope), Expr::col(Column::Key)]);
     Ok(idempotency_key::Entity::delete_many().filter(pair.in_subquery(old)).exec(db).await?.rows_affected)
+}
+
+async fn delete_deliveries(db: &DatabaseConnection, created_before: Time, most: u64) -> Result<u64, DbErr> {
+    use webhook_delivery::Column;
+    let old = Query::select()
+        .column(Column::Position)
+        .from(webhook_delivery::Entity)
+        .and_where(Column::CreatedAt.lt(created_before))
+        .order_by(Column::CreatedAt, Order::Asc)
+        .limit(most)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .take();
+    let deleted = webhook_delivery::Entity::delete_many().filter(Expr::col(Column::Position).in_subquery(old));
+    Ok(deleted.exec(db).await?.rows_affected)
 }

@@ -5,17 +5,17 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge,
-    sandbox_operation, shipment, shipment_item, stock, stock_transaction,
+    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation, shipment, shipment_item, stock, stock_transaction, webhook, webhook_delivery,
 };
 use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;
 
 use crate::faults::Transaction;
 use domain::cart::Cart;
-use domain::id::{CartId, OrderId, PaymentOperationId};
+use domain::id::{CartId, DeliveryId, OrderId, PaymentOperationId, WebhookId};
 use domain::order::Order;
 use domain::payment_operation::PaymentOperation;
+use domain::webhook::{Delivery, Webhook};
 use domain::world::{Table, Tables};
 
 use super::bulk::{Bulk, MAX_IDS};
@@ -23,6 +23,7 @@ use super::commit_token::Token;
 use super::demand;
 use super::load::Loaded;
 use super::rows;
+use super::webhooks::{OF_DELIVERY, OF_WEBHOOK, delivery_row, webhook_row};
 
 /// What can change of a product.
 const OF_PRODUCT: [product::Column; 10] = {
@@ -137,6 +138,8 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
         keys,
         charges,
         charge_operations,
+        webhooks,
+        deliveries,
     } = &loaded.tables;
     must_be_locked(stocks.changed_keys().map(|id| id.0), &loaded.stocks)?;
     must_be_locked(products.changed_keys().map(|id| id.0), &loaded.catalogue)?;
@@ -172,9 +175,31 @@ pub async fn save(tx: &Transaction, loaded: &Loaded, token: Token) -> Result<(),
     let (changed, made) = (charge_operations.updated().map(|(_, now)| now), charge_operations.made());
     bulk.update::<sandbox_operation::Entity>(&OF_CHARGE_OPERATION, changed.map(rows::charge_operation_row)).await?;
     bulk.insert::<sandbox_operation::Entity>(made.map(rows::charge_operation_row)).await?;
+    save_webhooks(&mut bulk, webhooks, deliveries).await?;
     let stocks = stocks.changes().map(|stock| ("stock", stock.product.0, stock.version));
     let orders = orders.changes().map(|order| ("order", order.id.0, order.version));
     bulk.finish(&stocks.chain(orders).collect::<Vec<_>>(), token).await
+}
+
+/// Deliveries are added in the order of their ids, which numbers those of one thing as they happened.
+async fn save_webhooks(
+    bulk: &mut Bulk<'_>,
+    webhooks: &Table<WebhookId, Webhook>,
+    deliveries: &Table<DeliveryId, Delivery>,
+) -> Result<(), DbErr> {
+    let gone: Vec<Uuid> = webhooks.removed().map(|id| id.0).collect();
+    for ids in gone.chunks(MAX_IDS) {
+        bulk.delete::<webhook::Entity>(webhook::Column::Id, ids).await?;
+    }
+    let gone: Vec<Uuid> = deliveries.removed().map(|id| id.0).collect();
+    for ids in gone.chunks(MAX_IDS) {
+        bulk.delete::<webhook_delivery::Entity>(webhook_delivery::Column::Id, ids).await?;
+    }
+    bulk.update::<webhook::Entity>(&OF_WEBHOOK, webhooks.updated().map(|(_, now)| webhook_row(now))).await?;
+    bulk.insert::<webhook::Entity>(webhooks.made().map(webhook_row)).await?;
+    let changed = deliveries.updated().map(|(_, now)| delivery_row(now));
+    bulk.update::<webhook_delivery::Entity>(&OF_DELIVERY, changed).await?;
+    bulk.insert::<webhook_delivery::Entity>(deliveries.made().map(delivery_row)).await
 }
 
 /// Whether rows of a table change and others are new: together these may take a unique value from those.
@@ -269,5 +294,8 @@ mod tests {
         assert_eq!(left_out::<payment_operation::Entity>(&OF_OPERATION), [&operation[..], &["created_at"]].concat());
         assert_eq!(left_out::<idempotency_key::Entity>(&OF_KEY), ["scope", "key"]);
         assert_eq!(left_out::<sandbox_charge::Entity>(&OF_CHARGE), ["payment_id", "token", "created_at"]);
+        assert_eq!(left_out::<webhook::Entity>(&OF_WEBHOOK), ["id", "secret", "created_at"]);
+        let delivery = ["position", "id", "webhook_id", "event", "thing", "data", "created_at"];
+        assert_eq!(left_out::<webhook_delivery::Entity>(&OF_DELIVERY), delivery);
     }
 }

@@ -83,7 +83,9 @@ tables!(
     stock_demand,
     idempotency_key,
     sandbox_charge,
-    sandbox_operation
+    sandbox_operation,
+    webhook,
+    webhook_delivery
 );
 
 /// Copies everything and returns how many rows of which table there were. All is copied or nothing.

@@ -116,6 +116,10 @@ named! {
         LogRegistered = "log.registered",
         /// A subscription to the log has read a page and not sent it. Key: the first product of its filter.
         LogRead = "log.read",
+        /// A delivery to a webhook is about to be sent. Key: the order or the product.
+        WebhookSending = "webhook.sending",
+        /// A webhook has answered; nothing of it is recorded. Key: the order or the product.
+        WebhookSent = "webhook.sent",
         /// The feed between replicas has read what changed and not announced it.
         FeedRead = "feed.read",
     }

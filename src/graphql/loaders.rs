@@ -21,12 +21,13 @@ use domain::Time;
 use domain::cart::Cart;
 use domain::demand::Demand;
 use domain::id::{
-    CartId, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, ShipmentId, StockId, StockTransactionId,
+    CartId, DeliveryId, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, ShipmentId, StockId, StockTransactionId, WebhookId,
 };
 use domain::order::OrderRecord;
 use domain::product::ProductRecord;
 use domain::stock::{Numbers, Stock};
 use domain::transaction::StockTransaction;
+use domain::webhook::{Delivery, Webhook};
 
 use super::error::failure;
 
@@ -170,6 +171,8 @@ loads! {
     transactions: StockTransactionId => StockTransaction, Store::transactions, |row: StockTransaction| Some((row.id, row));
     carts: CartId => Cart, Store::carts, |cart: Cart| Some((cart.id, cart));
     orders: OrderId => Arc<OrderRecord>, Store::orders, |record: OrderRecord| Some((record.order.id, Arc::new(record)));
+    webhooks: WebhookId => Webhook, Store::webhooks_by_id, |webhook: Webhook| Some((webhook.id, webhook));
+    deliveries: DeliveryId => Delivery, Store::deliveries_by_id, |delivery: Delivery| Some((delivery.id, delivery));
     orders_of_carts: OrderOfCart => Arc<OrderRecord>, orders_of_carts, |record: OrderRecord| {
         Some((OrderOfCart(record.order.cart), Arc::new(record)))
     };

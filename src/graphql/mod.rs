@@ -19,6 +19,7 @@ mod product;
 mod scalars;
 mod stock;
 mod viewer;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub struct QueryRoot(
     stock::StockQueries,
     cart::CartQueries,
     order::OrderQueries,
+    webhook::WebhookQueries,
 );
 
 /// Everything that can be changed. Every mutation takes one input and answers with its own payload.
@@ -56,6 +58,7 @@ pub struct MutationRoot(
     cart::CartMutations,
     order::OrderMutations,
     order::PaymentMutations,
+    webhook::WebhookMutations,
 );
 
 /// Everything that can be followed.
@@ -80,6 +83,7 @@ fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
         .override_output_type_description::<Connection<stock::StockAllocation>>(
             "A page of orders that hold units of a product.",
         )
+        .override_output_type_description::<Connection<webhook::WebhookDelivery>>("A page of deliveries to a webhook.")
 }
 
 /// The schema over an app, ready to execute. What is not to be explored tells nothing about itself.

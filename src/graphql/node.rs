@@ -6,8 +6,7 @@ use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
 
 use domain::id::{
-    CartId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, RefundId, ShipmentId,
-    StockId, StockTransactionId, split,
+    CartId, DeliveryId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, RefundId, ShipmentId, StockId, StockTransactionId, WebhookId, split,
 };
 use domain::payment_operation::{Kind, PaymentOperation};
 
@@ -18,6 +17,7 @@ use super::loaders::{OrderOfItem, OrderOfOperation, OrderOfPayment, OrderOfShipm
 use super::order::{Order, OrderItem, Payment, Refund, Shipment};
 use super::product::Product;
 use super::stock::{Stock, StockTransaction};
+use super::webhook::{Webhook, WebhookDelivery};
 use super::{Code, Viewer, viewer};
 
 /// Anything that has a global id.
@@ -42,10 +42,14 @@ pub enum Node {
     Refund(Refund),
     /// A shipment.
     Shipment(Shipment),
+    /// A webhook.
+    Webhook(Webhook),
+    /// A delivery to a webhook.
+    WebhookDelivery(WebhookDelivery),
 }
 
 /// What can be found by its id.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 11] = [
     ProductId::KIND,
     StockId::KIND,
     StockTransactionId::KIND,
@@ -55,6 +59,8 @@ const KINDS: [&str; 9] = [
     PaymentId::KIND,
     RefundId::KIND,
     ShipmentId::KIND,
+    WebhookId::KIND,
+    DeliveryId::KIND,
 ];
 
 /// Queries by global id.
@@ -96,7 +102,9 @@ async fn find(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<No
     Ok(match kind {
         ProductId::KIND => load(context, ProductId(uuid)).await?.map(|it| Node::Product(Product(it))),
         StockId::KIND => load(context, StockId(uuid)).await?.map(|it| Node::Stock(Stock(it))),
-        StockTransactionId::KIND if !who.actor.is_staff() => None,
+        StockTransactionId::KIND | WebhookId::KIND | DeliveryId::KIND if !who.actor.is_staff() => None,
+        WebhookId::KIND => load(context, WebhookId(uuid)).await?.map(|it| Node::Webhook(Webhook(it))),
+        DeliveryId::KIND => load(context, DeliveryId(uuid)).await?.map(|it| Node::WebhookDelivery(WebhookDelivery(it))),
         StockTransactionId::KIND => {
             load(context, StockTransactionId(uuid)).await?.map(|it| Node::StockTransaction(it.into()))
         }

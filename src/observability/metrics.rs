@@ -24,6 +24,9 @@ const REQUESTS: &str = "onhand_requests_total";
 /// Kinds of operations over HTTP.
 const KINDS: [&str; 2] = ["query", "mutation"];
 
+/// Results of requests to outgoing webhooks.
+const WEBHOOK_RESULTS: [&str; 2] = ["accepted", "failed"];
+
 /// Errors that clients were answered with.
 const REFUSALS: &str = "onhand_refusals_total";
 
@@ -44,6 +47,15 @@ const FEED_AGE: &str = "onhand_feed_age_seconds";
 
 /// Tokens that were refused, by reason.
 const TOKENS_REFUSED: &str = "onhand_tokens_refused_total";
+
+/// Requests to outgoing webhooks.
+const WEBHOOK_ATTEMPTS: &str = "onhand_webhook_attempts_total";
+
+/// Deliveries to outgoing webhooks that were given up.
+const WEBHOOK_GIVEN_UP: &str = "onhand_webhook_deliveries_given_up_total";
+
+/// Outgoing webhooks that were switched off.
+const WEBHOOKS_SWITCHED_OFF: &str = "onhand_webhooks_switched_off_total";
 
 /// Failures to read the key set.
 const KEY_SET_FAILURES: &str = "onhand_key_set_failures_total";
@@ -121,6 +133,9 @@ pub fn describe() {
     describe_counter!(CARTS_EXPIRED, "Carts that expired because nobody came back for them");
     describe_counter!(ORDERS_EXPIRED, "Orders that were cancelled because nobody paid them");
     describe_counter!(LOG_LINES_DROPPED, "Lines of the log that were dropped because nobody read them");
+    describe_counter!(WEBHOOK_ATTEMPTS, "Requests to outgoing webhooks, by result: accepted, failed");
+    describe_counter!(WEBHOOK_GIVEN_UP, "Deliveries to outgoing webhooks that were given up");
+    describe_counter!(WEBHOOKS_SWITCHED_OFF, "Outgoing webhooks that were switched off because they accepted nothing");
     describe_gauge!("onhand_build_info", "Always 1; its label tells the version");
     describe_gauge!("process_open_fds", "Open files and sockets");
     describe_gauge!("process_max_fds", "How many files and sockets may be open");
@@ -138,8 +153,13 @@ pub fn describe() {
         "onhand_events_sent_total",
         "onhand_states_merged_total",
         "onhand_slow_readers_total",
+        WEBHOOK_GIVEN_UP,
+        WEBHOOKS_SWITCHED_OFF,
     ] {
         counter!(name).absolute(0);
+    }
+    for result in WEBHOOK_RESULTS {
+        counter!(WEBHOOK_ATTEMPTS, "result" => result).absolute(0);
     }
     for fault in TokenFault::ALL {
         counter!(TOKENS_REFUSED, "reason" => fault.as_str()).absolute(0);
@@ -256,6 +276,22 @@ pub fn gateway(name: &str, result: &'static str) {
 /// Counts a refund that failed for good.
 pub fn refund_failed() {
     counter!(REFUNDS_FAILED).increment(1);
+}
+
+/// Counts a request to an outgoing webhook.
+pub fn webhook_attempt(is_accepted: bool) {
+    let [accepted, failed] = WEBHOOK_RESULTS;
+    counter!(WEBHOOK_ATTEMPTS, "result" => if is_accepted { accepted } else { failed }).increment(1);
+}
+
+/// Counts a delivery to an outgoing webhook that is given up.
+pub fn webhook_given_up() {
+    counter!(WEBHOOK_GIVEN_UP).increment(1);
+}
+
+/// Counts an outgoing webhook that is switched off.
+pub fn webhook_switched_off() {
+    counter!(WEBHOOKS_SWITCHED_OFF).increment(1);
 }
 
 /// Counts an operation with one answer, whatever the transport.

@@ -21,6 +21,7 @@ mod snapshot;
 mod stock;
 mod stock_history;
 mod transaction;
+mod webhook;
 
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub use product::{ProductCursor, ProductFilter};
 pub use scan::{MAX_SCAN_COST, MAX_SCANS, MAX_WAITING_SCANS};
 pub use snapshot::{OrderPage, Snapshot};
 pub use transaction::{LogCursor, LogFilter};
+pub use webhook::DeliveryCursor;
 
 /// Timeout of each statement of a query: more than PostgreSQL itself lets one take, so that only a network that has
 /// fallen silent is given up. A request has a shorter deadline of its own.

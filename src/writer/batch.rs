@@ -35,6 +35,7 @@ use super::connection::Connection;
 use super::health::WriterHealth;
 use super::job::{Job, JobEnd};
 use super::lock_waiter::LockWaiter;
+use super::outbox::Outbox;
 
 /// How often the same commands are tried again after they came into another transaction's way, or after the database
 /// went away before they were committed.
@@ -89,6 +90,8 @@ pub struct Batches {
     unresolved: Option<(Uuid, Box<Loaded>)>,
     /// Commands that wait for rows; only the worker that queues for them has any. Each group takes its turn.
     held: VecDeque<Group>,
+    /// Records events for outgoing webhooks.
+    outbox: Outbox,
 }
 
 /// Why a batch did not go through.
@@ -118,6 +121,7 @@ impl Batches {
             earlier: None,
             unresolved: None,
             held: VecDeque::new(),
+            outbox: Outbox::default(),
         }
     }
 
@@ -269,7 +273,9 @@ impl Batches {
     ) -> Result<(Loaded, Option<Uuid>), DbErr> {
         let footprint = attempt.footprint();
         if self.connection.is_shared() {
-            self.publication.clock.follow(begin_info(transaction, attempt.timeouts).await?);
+            let (now, targets) = begin_info(transaction, attempt.timeouts).await?;
+            self.publication.clock.follow(now);
+            self.outbox.set(targets);
         }
         let is_probe = attempt.jobs.is_empty();
         let mut loaded = load(transaction, footprint, attempt.locks).await?;
@@ -287,6 +293,7 @@ impl Batches {
         for job in &mut attempt.jobs {
             job.decide(&mut loaded.tables, now, self.public_stock, &mut self.random);
         }
+        self.outbox.record(transaction, &mut loaded.tables, now, &mut self.random).await?;
         faults::change(&mut loaded.tables);
         faults::reach(Point::WriterDecided, Uuid::nil()).await;
         let token = Token { new: self.random.secret_uuid(), earlier: self.earlier, now };

@@ -12,6 +12,7 @@ mod health;
 mod job;
 mod lock_waiter;
 mod maintenance;
+mod outbox;
 mod queue;
 mod thread;
 

@@ -1,5 +1,6 @@
 //! What the server does by itself now and then: carts expire and are deleted, unpaid orders expire where that is wanted,
-//! idempotency keys are forgotten, and so is what replicas told each other; the demand is merged. Each round goes on until nothing is left that is over, a bounded statement at a time.
+//! idempotency keys, deliveries to webhooks and what replicas told each other are forgotten, and the demand is merged. Each round goes on until nothing
+//! is left that is over, a bounded statement at a time.
 //!
 //! One kind of rows that cannot be pruned, for want of a right, say, never keeps the others from it.
 
@@ -27,6 +28,10 @@ pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// How long an expired cart stays readable before it is deleted.
 pub const EXPIRED_CART_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
+/// How long a delivery to an outgoing webhook is kept: longer than it can be tried, see
+/// [`WebhookSettings::check`](crate::config::WebhookSettings::check).
+pub const DELIVERY_LIFETIME: Duration = Duration::from_hours(30 * 24);
+
 /// How long things are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -40,6 +45,8 @@ pub struct Lifetimes {
     pub key: Duration,
     /// What replicas told each other.
     pub change: Duration,
+    /// A delivery to an outgoing webhook.
+    pub delivery: Duration,
 }
 
 impl Lifetimes {
@@ -52,6 +59,7 @@ impl Lifetimes {
             expired_cart: EXPIRED_CART_LIFETIME,
             key: KEY_LIFETIME,
             change: CHANGE_LIFETIME,
+            delivery: DELIVERY_LIFETIME,
         }
     }
 }
@@ -100,6 +108,8 @@ pub async fn round(
     for prune in [
         Prune::DeleteCarts { untouched_since: untouched_since - lifetimes.expired_cart },
         Prune::DeleteKeys { created_before: now - lifetimes.key },
+        Prune::DeleteKeys { created_before: clock.now() - lifetimes.key },
+        Prune::DeleteDeliveries { created_before: clock.now() - lifetimes.delivery },
         Prune::DeleteChanges { older_than: lifetimes.change },
         Prune::MergeDemand,
     ] {

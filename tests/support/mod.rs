@@ -7,6 +7,7 @@ mod place;
 pub mod process;
 pub mod providers;
 mod proxy;
+mod receiver;
 mod socket;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use domain::stock::PublicStock;
 use onhand::app::{App, Settings};
 use onhand::cli::verify;
 use onhand::clock::Clock;
-use onhand::config::{Access, GatewaySettings, HoldSettings, PaymentTimeouts, Role};
+use onhand::config::{Access, GatewaySettings, HoldSettings, PaymentTimeouts, Role, WebhookSettings};
 use onhand::database::{Databases, FeedConnection, Kind, migrate, open};
 use onhand::graphql::Limits;
 use onhand::payment;
@@ -35,6 +36,7 @@ pub use gateway::Provider;
 pub use place::{Place, is_postgres};
 pub use process::Process;
 pub use proxy::Proxy;
+pub use receiver::{Answer, Received, Receiver};
 pub use socket::Socket;
 
 /// How long a test waits for something that must come: so long that no busy machine exceeds it. Only a test that fails
@@ -60,6 +62,17 @@ pub const fn short_times() -> PaymentTimeouts {
         pay_gateway: Duration::from_millis(1_500),
         pay_lease: Duration::from_secs(2),
         ..patient_times()
+    }
+}
+
+/// Settings of webhooks with short pauses, for receivers on this machine. No busy machine exceeds the timeout.
+pub const fn webhook_settings() -> WebhookSettings {
+    WebhookSettings {
+        webhook_private_networks: true,
+        webhook_timeout: PATIENCE,
+        webhook_retry: Duration::from_millis(50),
+        webhook_retry_max: Duration::from_hours(1),
+        webhook_give_up: Duration::from_hours(72),
     }
 }
 
@@ -103,6 +116,8 @@ pub struct Wanted {
     pub gateways: GatewaySettings,
     /// Whether servers of release 0.1 may run beside it.
     pub compatible: bool,
+    /// How webhooks are sent, if they are.
+    pub webhooks: Option<WebhookSettings>,
 }
 
 impl Default for Wanted {
@@ -116,6 +131,7 @@ impl Default for Wanted {
             documents,
             max_wait: MAX_WAIT,
             gateways: GatewaySettings::default(),
+            webhooks: None,
             compatible: false,
         }
     }
@@ -208,6 +224,11 @@ impl Shop {
         Self::open_as(Wanted { access, ..Wanted::default() }).await
     }
 
+    /// An empty shop that sends webhooks.
+    pub async fn open_with_webhooks() -> Self {
+        Self::open_as(Wanted { webhooks: Some(webhook_settings()), ..Wanted::default() }).await
+    }
+
     /// An empty shop.
     pub async fn open_as(wanted: Wanted) -> Self {
         let place = Arc::new(Place::new().await);
@@ -237,7 +258,7 @@ impl Shop {
     }
 
     async fn open_at(place: Arc<Place>, url: &str, wanted: Wanted) -> Self {
-        let Wanted { times, holds, access, transport, documents, max_wait, gateways, compatible } = wanted;
+        let Wanted { times, holds, access, transport, documents, max_wait, gateways, webhooks, compatible } = wanted;
         let databases = open(url).await.expect("a database");
         migrate(&databases).await.expect("migrations");
         let ahead = Arc::new(AtomicI64::new(0));
@@ -251,6 +272,7 @@ impl Shop {
         let settings = Settings {
             times,
             holds,
+            webhooks: webhooks.unwrap_or(webhook_settings()),
             public_stock: access.public_stock,
             has_sandbox: gateways.has_sandbox(access.sandbox, is_development),
             gateways,
@@ -265,6 +287,9 @@ impl Shop {
         app.follow_replicas(&databases.kind, &stop).await.expect("a database");
         tokio::spawn(payment::recover(app.payments.clone(), stop.clone()));
         tokio::spawn(payment::holds::end_holds(app.holds.clone(), stop.clone()));
+        if webhooks.is_some() {
+            tokio::spawn(onhand::webhooks::send(app.webhooks.clone(), stop.clone()));
+        }
         let config =
             HttpConfig { authenticator, explore: access.explore.unwrap_or(is_development), documents, transport };
         let startup = Startup::open(listener, &config.transport, stop.clone());

@@ -37,6 +37,13 @@ impl Process {
         Self::spawn(command(place), settings).await
     }
 
+    /// Starts a server with a plan of faults and these settings.
+    pub async fn start_broken(place: &Place, plan: &str, settings: &[&str]) -> Self {
+        let mut broken = command(place);
+        broken.env("FAULTS", plan);
+        Self::spawn(broken, settings).await
+    }
+
     /// Starts a server through another command, which is made from the server's own.
     pub async fn start_by(place: &Place, by: impl FnOnce(&Command) -> Command) -> Self {
         let mut wrapped = by(&command(place));

@@ -4,6 +4,7 @@
 //! put into the world, and a rejection leaves the world as it was (whoever runs the batch undoes what was staged).
 
 mod adjust_stock;
+mod advance_webhook;
 mod archive_product;
 mod begin_import;
 mod begin_payment;
@@ -16,6 +17,9 @@ mod create_product;
 mod end_hold;
 mod expire_carts;
 mod expire_orders;
+mod create_webhook;
+mod delete_webhook;
+mod deliver;
 mod fill_catalogue;
 mod import_row;
 mod ledger;
@@ -23,6 +27,7 @@ mod operation;
 mod recover_operation;
 mod recover_payment;
 mod refund_payment;
+mod repeat_delivery;
 mod sandbox;
 mod settle_operation;
 mod settle_payment;
@@ -30,8 +35,10 @@ mod ship_order;
 mod update_cart;
 mod update_product;
 mod void_payment;
+mod update_webhook;
 
 pub use adjust_stock::{AdjustStock, AdjustedRows, AdjustedStock, MAX_CHANGES, Preview, StockChange};
+pub use advance_webhook::{AdvanceWebhook, StockEvent};
 pub use archive_product::ArchiveProduct;
 pub use begin_import::{BeginImport, ImportRound};
 pub use begin_payment::{BeginPayment, Begun};
@@ -43,6 +50,9 @@ pub use create_product::{CreateProduct, NewProduct, ProductInput};
 pub use end_hold::EndHold;
 pub use expire_carts::ExpireCarts;
 pub use expire_orders::ExpireOrders;
+pub use create_webhook::CreateWebhook;
+pub use delete_webhook::DeleteWebhook;
+pub use deliver::{ClaimWebhook, RecordAttempt, ReleaseWebhook};
 pub use fill_catalogue::FillCatalogue;
 pub use import_row::{ImportRow, ImportedRow, RowResult, RowTask};
 pub use operation::{BegunOperation, OperationRequest, operation_in_progress};
@@ -51,15 +61,17 @@ pub use recover_payment::{ClaimPayment, DeferPayment};
 pub use refund_payment::RefundPayment;
 pub use sandbox::{CancelCharge, OperateCharge, RecordCharge};
 pub use settle_operation::{OperationOutcome, SettleOperation, SettledOperation};
+pub use repeat_delivery::RepeatDelivery;
 pub use settle_payment::{Paid, PayAnswer, SettlePayment, Settled};
 pub use ship_order::{ItemQuantity, ShipOrder};
 pub use update_cart::{CartChange, UpdateCart};
 pub use update_product::{ProductChanges, UpdateProduct};
 pub use void_payment::VoidPayment;
+pub use update_webhook::UpdateWebhook;
 
 use crate::Time;
 use crate::actor::Actor;
-use crate::id::{CartId, OperationId, OrderId, PaymentId, PaymentOperationId, ProductId};
+use crate::id::{CartId, DeliveryId, OperationId, OrderId, PaymentId, PaymentOperationId, ProductId, WebhookId};
 use crate::payment::KeyId;
 use crate::random::Random;
 use crate::rejection::Rejections;
@@ -100,6 +112,12 @@ pub struct Footprint {
     pub slugs: Vec<String>,
     /// Charges in the sandbox's journal.
     pub charges: Vec<PaymentId>,
+    /// Outgoing webhooks, which may be changed. Whoever changes a delivery names its webhook.
+    pub webhooks: Vec<WebhookId>,
+    /// All outgoing webhooks, to be counted: nobody else makes one meanwhile.
+    pub all_webhooks: bool,
+    /// Deliveries, with their webhooks, all of which may be changed.
+    pub deliveries: Vec<DeliveryId>,
 }
 
 impl Footprint {
@@ -121,6 +139,9 @@ impl Footprint {
             skus,
             slugs,
             charges,
+            webhooks,
+            all_webhooks,
+            deliveries,
         } = other;
         self.keys.extend(keys);
         self.carts.extend(carts);
@@ -137,6 +158,9 @@ impl Footprint {
         self.skus.extend(skus);
         self.slugs.extend(slugs);
         self.charges.extend(charges);
+        self.webhooks.extend(webhooks);
+        self.all_webhooks |= all_webhooks;
+        self.deliveries.extend(deliveries);
     }
 }
 

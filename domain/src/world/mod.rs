@@ -10,7 +10,7 @@ mod tables;
 use crate::Time;
 use crate::actor::Actor;
 use crate::cart::Cart;
-use crate::id::{CartId, OrderId, PaymentId, PaymentOperationId, ProductId};
+use crate::id::{CartId, DeliveryId, OrderId, PaymentId, PaymentOperationId, ProductId, WebhookId};
 use crate::order::{Order, OrderRecord};
 use crate::payment::{KeyId, Payment};
 use crate::payment_operation::{Kind, PaymentOperation};
@@ -20,6 +20,7 @@ use crate::sandbox::{Charge, ChargeOperation};
 use crate::shipment::Shipment;
 use crate::stock::Stock;
 use crate::transaction::StockTransaction;
+use crate::webhook::{Delivery, Webhook};
 
 use idempotency::KeyRecord;
 
@@ -278,5 +279,50 @@ impl World<'_> {
     /// Stages an operation on a charge, new or changed.
     pub fn put_charge_operation(&mut self, operation: ChargeOperation) {
         self.tables.charge_operations.put(operation.id, operation);
+    }
+}
+
+/// Outgoing webhooks and what is delivered to them.
+impl World<'_> {
+    /// Returns the number of webhooks, if all of them are loaded.
+    #[must_use]
+    pub fn webhook_count(&self) -> usize {
+        self.tables.webhooks.rows().count()
+    }
+
+    /// Returns a webhook.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn webhook(&self, id: WebhookId) -> Result<&Webhook, Rejection> {
+        self.tables.webhooks.get(&id).ok_or_else(|| Rejection::not_found("webhook"))
+    }
+
+    /// Stages a webhook, new or changed.
+    pub fn put_webhook(&mut self, webhook: Webhook) {
+        self.tables.webhooks.put(webhook.id, webhook);
+    }
+
+    /// Stages that a webhook is gone.
+    pub fn remove_webhook(&mut self, id: WebhookId) {
+        self.tables.webhooks.remove(&id);
+    }
+
+    /// Returns a delivery.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`.
+    pub fn delivery(&self, id: DeliveryId) -> Result<&Delivery, Rejection> {
+        self.tables.deliveries.get(&id).ok_or_else(|| Rejection::not_found("delivery"))
+    }
+
+    /// Stages a delivery, new or changed.
+    pub fn put_delivery(&mut self, delivery: Delivery) {
+        self.tables.deliveries.put(delivery.id, delivery);
+    }
+
+    /// Stages that a delivery is gone.
+    pub fn remove_delivery(&mut self, id: DeliveryId) {
+        self.tables.deliveries.remove(&id);
     }
 }

@@ -94,6 +94,12 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Table<K, V> {
         self.changed.iter().filter(|(_, before)| before.is_none()).filter_map(|(key, _)| self.kept.get(key))
     }
 
+    /// Keys of rows that were loaded and that the batch took out.
+    pub fn removed(&self) -> impl Iterator<Item = &K> {
+        let is_gone = |(key, before): &(&K, &Option<V>)| before.is_some() && !self.kept.contains_key(*key);
+        self.changed.iter().filter(is_gone).map(|(key, _)| key)
+    }
+
     /// Whether the batch changed, made or took out a row.
     pub fn has_changes(&self) -> bool {
         !self.changed.is_empty()
@@ -134,6 +140,7 @@ mod tests {
         table.keep();
         assert_eq!(table.changes().collect::<Vec<_>>(), [&"uno", &"new"]);
         assert_eq!(table.changed_keys().collect::<Vec<_>>(), [&1, &2]);
+        assert_eq!(table.removed().collect::<Vec<_>>(), [&2]);
 
         // What counts is how it was loaded, however often it changes.
         table.put(1, "eins");

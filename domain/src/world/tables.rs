@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cart::Cart;
-use crate::id::{CartId, OrderId, PaymentId, PaymentOperationId, ProductId, ShipmentId};
+use crate::id::{CartId, DeliveryId, OrderId, PaymentId, PaymentOperationId, ProductId, ShipmentId, WebhookId};
 use crate::order::Order;
 use crate::payment::{KeyId, Payment};
 use crate::payment_operation::PaymentOperation;
@@ -18,6 +18,7 @@ use crate::sandbox::{Charge, ChargeOperation};
 use crate::shipment::Shipment;
 use crate::stock::{Action, Stock};
 use crate::transaction::StockTransaction;
+use crate::webhook::{Delivery, Webhook};
 
 use super::idempotency::KeyRecord;
 use super::{Table, World};
@@ -94,6 +95,10 @@ pub struct Tables {
     pub charges: Table<PaymentId, Charge>,
     /// Captures and refunds in the sandbox's journal.
     pub charge_operations: Table<PaymentOperationId, ChargeOperation>,
+    /// Outgoing webhooks.
+    pub webhooks: Table<WebhookId, Webhook>,
+    /// Deliveries to outgoing webhooks. New ones are saved in the order of their ids.
+    pub deliveries: Table<DeliveryId, Delivery>,
 }
 
 impl Tables {
@@ -119,6 +124,8 @@ impl Tables {
             keys,
             charges,
             charge_operations,
+            webhooks,
+            deliveries,
         } = self;
         !log.kept.is_empty()
             || products.has_changes()
@@ -131,6 +138,8 @@ impl Tables {
             || keys.has_changes()
             || charges.has_changes()
             || charge_operations.has_changes()
+            || webhooks.has_changes()
+            || deliveries.has_changes()
     }
 
     /// Makes what the last command staged part of the batch.
@@ -149,6 +158,8 @@ impl Tables {
             keys,
             charges,
             charge_operations,
+            webhooks,
+            deliveries,
         } = self;
         log.keep();
         products.keep();
@@ -162,6 +173,8 @@ impl Tables {
         keys.keep();
         charges.keep();
         charge_operations.keep();
+        webhooks.keep();
+        deliveries.keep();
     }
 
     /// Forgets what the last command staged.
@@ -180,6 +193,8 @@ impl Tables {
             keys,
             charges,
             charge_operations,
+            webhooks,
+            deliveries,
         } = self;
         log.undo();
         products.undo();
@@ -193,5 +208,7 @@ impl Tables {
         keys.undo();
         charges.undo();
         charge_operations.undo();
+        webhooks.undo();
+        deliveries.undo();
     }
 }

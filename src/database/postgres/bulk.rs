@@ -209,5 +209,7 @@ mod tests {
         all_have_arrays::<entity::shipment_item::Entity>();
         all_have_arrays::<entity::idempotency_key::Entity>();
         all_have_arrays::<entity::sandbox_charge::Entity>();
+        all_have_arrays::<entity::webhook::Entity>();
+        all_have_arrays::<entity::webhook_delivery::Entity>();
     }
 }

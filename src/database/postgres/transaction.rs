@@ -9,6 +9,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::faults::Transaction;
 use domain::Time;
+use domain::id::WebhookId;
+use domain::webhook::{EventKind, Target};
 
 use super::sql;
 
@@ -22,21 +24,30 @@ pub struct Timeouts {
     pub statement: Duration,
 }
 
-/// Bounds the waits of a new transaction and returns the database's time. What it acknowledges is on disk, whatever the
-/// role's setting.
+/// Bounds the waits of a new transaction and returns the database's time and the enabled webhooks that want events of
+/// orders. What it acknowledges is on disk, whatever the role's setting.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn begin_info(tx: &Transaction, timeouts: Timeouts) -> Result<Time, DbErr> {
+pub async fn begin_info(tx: &Transaction, timeouts: Timeouts) -> Result<(Time, Vec<Target>), DbErr> {
     let statement = "SELECT clock_timestamp() AS now, set_config('lock_timeout', $1, true) AS lock, \
         set_config('statement_timeout', $2, true) AS statement, \
         set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
-        ELSE current_setting('synchronous_commit') END, true) AS durability";
+        ELSE current_setting('synchronous_commit') END, true) AS durability, \
+        ARRAY(SELECT id::text || ' ' || events FROM webhook WHERE enabled ORDER BY id) AS webhooks";
     let millis = |timeout: Duration| timeout.as_millis().to_string().into();
     let row = tx.query_one_raw(sql(statement, [millis(timeouts.lock), millis(timeouts.statement)])).await?;
     let row = row.ok_or_else(|| DbErr::RecordNotFound("the database's time".to_owned()))?;
     let now: DateTime<Utc> = row.try_get("", "now")?;
-    Ok(now)
+    let webhooks: Vec<String> = row.try_get("", "webhooks")?;
+    Ok((now, webhooks.iter().filter_map(|webhook| target(webhook)).collect()))
+}
+
+/// Reads an id and the codes of events. One that only a newer release knows is not recorded by this one.
+fn target(webhook: &str) -> Option<Target> {
+    let mut words = webhook.split_ascii_whitespace();
+    let id = Uuid::parse_str(words.next()?).ok()?;
+    Target::of(WebhookId(id), words.filter_map(EventKind::parse))
 }
 
 /// Takes these names until the transaction ends, in their order, and returns those that somebody else has: none unless
