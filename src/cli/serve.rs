@@ -14,9 +14,8 @@ use crate::app::{App, Settings};
 use crate::config::{CommandLine, EarlierRelease, LimitSettings, Serve, SizeLimits};
 use crate::payment;
 use crate::server::{Authenticator, HttpConfig, Startup, TransportConfig, bind};
-use crate::writer::retention::{self, Lifetimes};
 use crate::webhooks;
-use crate::writer::retention;
+use crate::writer::retention::{self, Lifetimes};
 
 /// Number of file descriptors that are kept free of connections: for the database and its reconnects, gateways, keys, and
 /// connections that are about to end.

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{
-    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation, shipment, shipment_item, stock, stock_transaction, webhook,
+    cart, cart_item, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation,
+    shipment, shipment_item, stock, stock_transaction, webhook,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};

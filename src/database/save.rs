@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use entity::{
-    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge, sandbox_operation, shipment, shipment_item, stock, stock_transaction, webhook, webhook_delivery,
+    cart, cart_item, idempotency_key, order, order_item, payment, payment_operation, product, sandbox_charge,
+    sandbox_operation, shipment, shipment_item, stock, stock_transaction, webhook, webhook_delivery,
 };
 use sea_orm::DbErr;
 use sea_orm::prelude::Uuid;

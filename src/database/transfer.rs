@@ -114,7 +114,7 @@ pub async fn run(
         }
     }
     let copied = copy_all(from, &transaction, &mut progress).await?;
-    postgres::continue_log_positions(&transaction).await?;
+    postgres::continue_positions(&transaction).await?;
     transaction.commit().await?;
     connection.close().await?;
     Ok(copied)

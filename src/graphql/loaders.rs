@@ -21,7 +21,8 @@ use domain::Time;
 use domain::cart::Cart;
 use domain::demand::Demand;
 use domain::id::{
-    CartId, DeliveryId, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, ShipmentId, StockId, StockTransactionId, WebhookId,
+    CartId, DeliveryId, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, ShipmentId, StockId,
+    StockTransactionId, WebhookId,
 };
 use domain::order::OrderRecord;
 use domain::product::ProductRecord;

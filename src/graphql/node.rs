@@ -6,7 +6,8 @@ use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
 
 use domain::id::{
-    CartId, DeliveryId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, RefundId, ShipmentId, StockId, StockTransactionId, WebhookId, split,
+    CartId, DeliveryId, MAX_ID_LENGTH, OrderId, OrderItemId, PaymentId, PaymentOperationId, ProductId, RefundId,
+    ShipmentId, StockId, StockTransactionId, WebhookId, split,
 };
 use domain::payment_operation::{Kind, PaymentOperation};
 

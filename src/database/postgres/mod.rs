@@ -41,7 +41,7 @@ pub use log::{log_end, not_written_by, nth_position_of, written_by};
 pub use notifier::Notifier;
 pub use search::has_search_index;
 pub use transaction::{Timeouts, advisory_lock, bar_unless_committed, begin_info};
-pub use transfer::{continue_log_positions, is_empty, lock_tables};
+pub use transfer::{continue_positions, is_empty, lock_tables};
 
 /// Connections of one replica that read.
 const READERS: u32 = 8;

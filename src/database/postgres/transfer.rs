@@ -1,4 +1,4 @@
-//! What filling an empty database takes on PostgreSQL: locks on its tables, and the counter of the log's positions.
+//! What filling an empty database takes on PostgreSQL: locks on its tables, and the counters of positions.
 
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -22,12 +22,17 @@ pub async fn is_empty(db: &impl ConnectionTrait, table: &str) -> Result<bool, Db
     row.map_or(Ok(false), |row| row.try_get("", "empty"))
 }
 
-/// Lets the log go on after the last position that was copied.
+/// Lets the log, and deliveries to webhooks, go on after the last position that was copied.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn continue_log_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let next = "SELECT setval(pg_get_serial_sequence('stock_transaction', 'position'), \
-        (SELECT coalesce(max(position), 0) + 1 FROM stock_transaction), false)";
-    db.execute_raw(sql(next, [])).await.map(drop)
+pub async fn continue_positions(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    for table in ["stock_transaction", "webhook_delivery"] {
+        let next = format!(
+            "SELECT setval(pg_get_serial_sequence('{table}', 'position'), \
+             (SELECT coalesce(max(position), 0) + 1 FROM {table}), false)"
+        );
+        db.execute_raw(sql(&next, [])).await?;
+    }
+    Ok(())
 }
