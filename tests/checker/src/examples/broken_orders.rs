@@ -113,7 +113,7 @@ const UNITS: &[Broken] = &[
             history.add_row("increment", 3, Some(SHIPPED));
             history.tell_the_last();
         },
-        &["row 10: more came back than was shipped"],
+        &["row 10: more came back than was shipped", "it says that 0 came back, the log says 3"],
     ),
     (
         |history| {
