@@ -267,13 +267,11 @@ fn answer(world: &mut World<'_>, context: &Context<'_>, operation: &PaymentOpera
 pub(super) fn operated(world: &World<'_>, operation: &PaymentOperation) -> Result<Paid, Rejection> {
     let errors = match operation.status {
         // The units of a forced void are released: there is nothing to wait for.
-        OperationStatus::InProgress if operation.kind == Kind::ForcedVoid => Vec::new(),
-        OperationStatus::InProgress => vec![operation_in_progress()],
-        OperationStatus::Succeeded => Vec::new(),
-        OperationStatus::Failed if operation.kind == Kind::ForcedVoid => Vec::new(),
-        OperationStatus::Failed => {
+        OperationStatus::InProgress if operation.kind != Kind::ForcedVoid => vec![operation_in_progress()],
+        OperationStatus::Failed if operation.kind != Kind::ForcedVoid => {
             vec![Rejection::new(Code::GatewayError, operation.failure_reason.clone().unwrap_or_default())]
         }
+        OperationStatus::InProgress | OperationStatus::Succeeded | OperationStatus::Failed => Vec::new(),
     };
     Ok(Paid { record: world.order_record(operation.order)?, payment: Some(operation.payment), errors })
 }
