@@ -146,7 +146,7 @@ impl Before {
             self.row("deallocate", 2, "order_cancelled", Some(order)).await;
         }
         let (shipped, cancelled) = (if is_shipped { 2 } else { 0 }, if status == "cancelled" { 2 } else { 0 });
-        let held = if paid != "unpaid" { 2 - shipped - cancelled } else { 0 };
+        let held = if paid == "unpaid" { 0 } else { 2 - shipped - cancelled };
         let columns = "id, order_id, line, product_id, sku, name, unit_amount, quantity, allocated, shipped, cancelled";
         let item = id(300 + at as u128);
         let row =
@@ -197,8 +197,7 @@ async fn orders_of_the_release_before_are_what_they_were() {
         let states =
             ["status", "payment", "shipping"].map(|name| found[name].as_str().unwrap_or_default().to_lowercase());
         assert_eq!(states, [*status, *paid, *shipping], "{found}");
-        let of: Vec<String> =
-            found["payments"].as_array().expect("payments").iter().map(|payment| state(payment)).collect();
+        let of: Vec<String> = found["payments"].as_array().expect("payments").iter().map(state).collect();
         assert_eq!(of, *payments, "{found}");
         assert_eq!(found["items"][0]["quantity"], 2, "{found}");
     }

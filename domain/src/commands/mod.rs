@@ -173,6 +173,8 @@ pub trait Command: Send + 'static {
 #[cfg(test)]
 mod operating;
 #[cfg(test)]
+mod operating_simulation;
+#[cfg(test)]
 mod paying;
 #[cfg(test)]
 mod simulation;

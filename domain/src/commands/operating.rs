@@ -244,6 +244,19 @@ fn a_forced_void_learns_later_that_the_money_was_taken() {
 }
 
 #[test]
+fn a_capture_that_was_given_up_by_force_and_is_done_after_all_is_refunded() {
+    let mut sale = Sale::authorized(2);
+    let capturing = sale.begins(&capture(sale.payment));
+    let forced = sale.begins(&void(sale.payment, true));
+    for _ in 0..2 {
+        let settled = sale.shop.does(&SettleOperation::of(&capturing, done()));
+        assert!(matches!(settled, SettledOperation::Before(_)), "{settled:?}");
+        assert_eq!((sale.states(), sale.refunds()), (RELEASED, vec![(200, OperationStatus::InProgress)]));
+    }
+    assert!(!sale.shop.tables.operations.get(&forced.id).expect("it").is_running(), "one at a time");
+}
+
+#[test]
 fn what_arrives_for_a_declined_payment_goes_back() {
     for (late, kind) in [(charged(), Kind::Refund), (Outcome::Authorized { reference: None }, Kind::Void)] {
         let mut sale = Sale::begun(2);

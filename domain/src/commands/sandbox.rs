@@ -122,9 +122,12 @@ impl Command for OperateCharge {
         let mut operation = known.unwrap_or_else(fresh);
         operation.requests = operation.requests.saturating_add(1);
         world.put_charge_operation(operation.clone());
-        if is_new && operation.fate == OperationFate::Done && self.kind == Kind::Capture {
-            let charge = world.charge(self.payment).cloned();
-            charge.into_iter().for_each(|charge| world.put_charge(Charge { fate: Fate::Charged, ..charge }));
+        if is_new
+            && operation.fate == OperationFate::Done
+            && self.kind == Kind::Capture
+            && let Some(charge) = world.charge(self.payment).cloned()
+        {
+            world.put_charge(Charge { fate: Fate::Charged, ..charge });
         }
         Ok(operation)
     }

@@ -84,10 +84,30 @@ impl Command for SettleOperation {
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<SettledOperation, Rejections> {
         let operation = world.operation(self.operation)?;
         if !operation.is_running() {
-            return Ok(SettledOperation::Before(operated(world, operation)?));
+            let operation = operation.clone();
+            if self.tells_of_money(operation.kind) {
+                self.send_back(world, context)?;
+            }
+            return Ok(SettledOperation::Before(operated(world, &operation)?));
         }
         let paid = settle_operation(world, context, self.operation, self.outcome.clone())?;
         Ok(SettledOperation::Now(paid))
+    }
+}
+
+impl SettleOperation {
+    fn tells_of_money(&self, kind: Kind) -> bool {
+        match &self.outcome {
+            OperationOutcome::Done { .. } => kind == Kind::Capture,
+            OperationOutcome::TooLate(ended) => matches!(ended, Outcome::Charged { .. }),
+            OperationOutcome::Refused { .. } => false,
+        }
+    }
+
+    /// An operation was given up by force, or had ended, and its gateway answers after all that the money was taken.
+    fn send_back(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<(), Rejection> {
+        let is_released = matches!(world.payment(self.payment)?.status, Status::Voided | Status::Declined);
+        if is_released { refund_late_money(world, context, self.payment) } else { Ok(()) }
     }
 }
 
@@ -247,13 +267,11 @@ fn answer(world: &mut World<'_>, context: &Context<'_>, operation: &PaymentOpera
 pub(super) fn operated(world: &World<'_>, operation: &PaymentOperation) -> Result<Paid, Rejection> {
     let errors = match operation.status {
         // The units of a forced void are released: there is nothing to wait for.
-        OperationStatus::InProgress if operation.kind == Kind::ForcedVoid => Vec::new(),
-        OperationStatus::InProgress => vec![operation_in_progress()],
-        OperationStatus::Succeeded => Vec::new(),
-        OperationStatus::Failed if operation.kind == Kind::ForcedVoid => Vec::new(),
-        OperationStatus::Failed => {
+        OperationStatus::InProgress if operation.kind != Kind::ForcedVoid => vec![operation_in_progress()],
+        OperationStatus::Failed if operation.kind != Kind::ForcedVoid => {
             vec![Rejection::new(Code::GatewayError, operation.failure_reason.clone().unwrap_or_default())]
         }
+        OperationStatus::InProgress | OperationStatus::Succeeded | OperationStatus::Failed => Vec::new(),
     };
     Ok(Paid { record: world.order_record(operation.order)?, payment: Some(operation.payment), errors })
 }

@@ -95,11 +95,11 @@ impl Command for SettlePayment {
         let payment = world.payment(self.payment)?;
         let (status, order) = (payment.status, payment.order);
         let is_new = match (status, &self.outcome) {
-            (Status::RequiresAction, Outcome::ActionRequired(_)) => false,
+            (Status::RequiresAction, Outcome::ActionRequired(_))
+            | (Status::Succeeded | Status::Declined | Status::Voided, _) => false,
             (Status::InProgress | Status::RequiresAction, _) => true,
             // Captured or given up without us, for example by hand at the provider.
             (Status::Authorized, outcome) => matches!(outcome, Outcome::Charged { .. } | Outcome::Voided),
-            (Status::Succeeded | Status::Declined | Status::Voided, _) => false,
         };
         if !is_new {
             match (status, &self.outcome) {
