@@ -87,8 +87,9 @@ mod tests {
     /// What happens to one cart, and what that adds to the demand for products 1, 2 and 3.
     #[test]
     fn what_a_cart_becomes_is_what_it_adds() {
+        type Case<'a> = (Option<Cart>, Cart, &'a [(u128, i64)]);
         use CartStatus::{CheckedOut, Expired, Open};
-        let cases: [(Option<Cart>, Cart, &[(u128, i64)]); 7] = [
+        let cases: [Case<'_>; 7] = [
             (None, cart(1, Open, &[(1, 2), (3, 1)]), &[(1, 2), (3, 1)]),
             (None, cart(1, Open, &[]), &[]),
             (Some(cart(1, Open, &[(1, 2)])), cart(1, Open, &[(1, 5)]), &[(1, 3)]),

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::sql;
 
 /// The advisory lock under which one replica at a time recounts. The number is ours; it means nothing.
-const RECOUNT_LOCK: i64 = 0x6f6e_6861_6e64_0d;
+const RECOUNT_LOCK: i64 = 0x006f_6e68_616e_640d;
 
 /// How long a recount may take, which reads all open carts: as long as the maintenance connection waits for an answer.
 const RECOUNT_TIMEOUT: &str = "10s";

@@ -67,10 +67,13 @@ struct Goods {
     archived: bool,
 }
 
+/// Products, and how many units of each.
+type Lines = Vec<(usize, i32)>;
+
 /// What the model knows of an order.
 #[derive(Debug, Clone)]
 struct Sale {
-    lines: Vec<(usize, i32)>,
+    lines: Lines,
     held: Vec<i32>,
     /// Until when it holds units without being paid, or again when paying fails.
     held_until: Option<Time>,
@@ -97,7 +100,7 @@ struct Simulation {
     sales: Vec<(OrderId, Sale)>,
     attempts: Vec<(PaymentId, usize, bool)>,
     /// Carts that are filled and left, with what is in them as long as they are open.
-    carts: Vec<(CartId, Option<Vec<(usize, i32)>>)>,
+    carts: Vec<(CartId, Option<Lines>)>,
     folds: BTreeMap<ProductId, Vec<StockTransaction>>,
     seen: usize,
 }
@@ -208,8 +211,8 @@ impl Simulation {
     }
 
     /// Some units of some products.
-    fn lines(&mut self) -> Vec<(usize, i32)> {
-        let mut lines = Vec::<(usize, i32)>::new();
+    fn lines(&mut self) -> Lines {
+        let mut lines = Lines::new();
         for _ in 0..=self.pick(3) {
             let product = self.pick(self.products.len());
             let quantity = 1 + self.up_to(3);
