@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::support::process::{command, run};
-use crate::support::{Place, Process, is_postgres};
+use crate::support::{Client, Place, Process, codes, is_postgres};
 
 /// Runs a command of the binary on the database at this address: its exit code and its output.
 async fn at(place: &Place, url: &str, arguments: &[&str]) -> (i32, String) {
@@ -201,15 +201,16 @@ async fn verify_looks_at_the_file_itself() {
         return;
     }
     let place = Place::new().await;
-    let server = Process::start(&place).await;
+    let server = Process::start_with(&place, &["--webhook-private-networks", "true"]).await;
     // Something in every index: an empty page may lose its end unnoticed, because nothing is there.
-    let items = json!([{ "productId": "product_01j0000000e008000000000001", "quantity": 1 }]);
-    let fill = "mutation($i: CreateCartInput) { createCart(input: $i) { cart { id } } }";
-    let cart =
-        server.ask(fill, json!({ "i": { "items": items } })).await.expect("a cart")["data"]["createCart"]["cart"]["id"]
-            .take();
-    let check_out = "mutation($i: CheckOutInput!) { checkOut(input: $i) { order { id } } }";
-    server.ask(check_out, json!({ "i": { "cartId": cart } })).await.expect("an order");
+    let (url, http) = server.another();
+    let shop = Client { url, authorization: None, http };
+    shop.webhook("http://127.0.0.1:9/", &["ORDER_CANCELLED"]).await;
+    let order = shop.order(&[("product_01j0000000e008000000000001", 1)]).await;
+    assert_eq!(codes(&shop.cancel(&order).await), Vec::<&str>::new());
+    let cart = shop.cart(&[("product_01j0000000e008000000000001", 1)]).await;
+    let held = shop.check_out_with(json!({ "cartId": cart, "hold": true })).await;
+    assert!(codes(&held).is_empty(), "{held}");
     assert!(server.stop("TERM").await.success());
     let file = place.folder().join("shop.db");
     // The first page of each: the number of a page that is just somewhere may be one without which the file cannot be opened.

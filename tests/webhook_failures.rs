@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
-    Answer, Client, Place, Process, Receiver, Shop, Wanted, eventually, is_postgres, paid, webhook_settings,
+    Answer, Client, Place, Process, Received, Receiver, Shop, Wanted, eventually, is_postgres, paid, webhook_settings,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -84,7 +84,7 @@ async fn what_waits_for_a_receiver_that_was_down_goes_out_when_it_is_up() {
     receiver.answers(|_| Answer::Status(200));
     shop.advance(Duration::from_hours(2));
     let accepted = receiver.accepts(12).await;
-    let mut ids: Vec<&str> = accepted.iter().map(|it| it.id()).collect();
+    let mut ids: Vec<&str> = accepted.iter().map(Received::id).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 12);

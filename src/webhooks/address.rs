@@ -46,14 +46,13 @@ impl Reach {
         match (a, b, c) {
             (10 | 127, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Self::Private,
             // This network, link-local, IETF protocols, documentation, 6to4 relays, benchmarks, multicast, reserved.
-            (0, ..)
+            (0 | 224..=255, ..)
             | (169, 254, _)
             | (192, 0, 0 | 2)
             | (192, 88, 99)
             | (198, 18..=19, _)
             | (198, 51, 100)
-            | (203, 0, 113)
-            | (224..=255, ..) => Self::Never,
+            | (203, 0, 113) => Self::Never,
             _ => Self::Public,
         }
     }
@@ -80,10 +79,9 @@ impl Reach {
 
 /// The IPv4 address that an IPv6 address stands for: mapped, or translated by the network.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let is_translated = [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0];
-    let [g, h] = [g.to_be_bytes(), h.to_be_bytes()];
-    address.to_ipv4_mapped().or_else(|| is_translated.then(|| Ipv4Addr::new(g[0], g[1], h[0], h[1])))
+    let is_translated = address.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]);
+    let [.., a, b, c, d] = address.octets();
+    address.to_ipv4_mapped().or_else(|| is_translated.then(|| Ipv4Addr::new(a, b, c, d)))
 }
 
 /// Checks the address of a webhook, before it is registered and again before each request. Names are not resolved here.

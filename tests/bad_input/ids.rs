@@ -20,6 +20,9 @@ const MUTATIONS_WITH_IDS: &[(&str, &str)] = &[
     ("payOrder", r#"order { "orderId": "§" }"#),
     ("cancelOrder", r#"order { "orderId": "§" }"#),
     ("shipOrder", r#"order { "orderId": "§" }"#),
+    ("updateWebhook", r#"webhook { "id": "§" }"#),
+    ("deleteWebhook", r#"webhook { "id": "§" }"#),
+    ("repeatWebhookDelivery", r#"delivery { "deliveryId": "§" }"#),
 ];
 
 /// Root fields with an id of this kind: the argument with its type, and the field.

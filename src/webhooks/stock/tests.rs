@@ -102,13 +102,13 @@ fn many_rows_are_one_event_with_the_newest_numbers() {
 #[test]
 fn a_crossing_is_told_from_before_the_first_row_to_after_the_last() {
     let down = row(5, Action::Decrement, -8, 2);
-    assert_eq!(told(&events(&[down.clone()], true, &[]).0), Some(("IN_STOCK", "LOW_STOCK")));
+    assert_eq!(told(&events(std::slice::from_ref(&down), true, &[]).0), Some(("IN_STOCK", "LOW_STOCK")));
     let out = row(6, Action::Decrement, -2, 0);
     assert_eq!(told(&events(&[down.clone(), out.clone()], true, &[]).0), Some(("IN_STOCK", "OUT_OF_STOCK")));
     let back = row(7, Action::Increment, 10, 10);
     assert_eq!(told(&events(&[down, out, back], true, &[]).0), None, "it is as it was");
     let first = row(1, Action::Create, 10, 10);
-    assert_eq!(told(&events(&[first.clone()], true, &[]).0), Some(("UNTRACKED", "IN_STOCK")));
+    assert_eq!(told(&events(std::slice::from_ref(&first), true, &[]).0), Some(("UNTRACKED", "IN_STOCK")));
     assert_eq!(told(&events(&[first], false, &[]).0), None, "it is not managed any more");
 }
 
