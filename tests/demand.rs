@@ -59,7 +59,7 @@ async fn demand_follows_units_from_cart_to_payment() {
     assert_eq!(demand(&shop, &mug).await, (9, 2));
     shop.cancel(&cancelled).await;
     assert_eq!(demand(&shop, &mug).await, (9, 0));
-    shop.advance(Duration::from_secs(60));
+    shop.advance(Duration::from_mins(1));
     round(&shop, Duration::from_secs(30)).await;
     assert_eq!(shop.read_cart(&other).await["status"], "EXPIRED");
     assert_eq!(demand(&shop, &mug).await, (0, 0), "nor does an expired cart");

@@ -56,12 +56,12 @@ async fn an_order_that_somebody_pays_does_not_expire() {
     let shop = Shop::open().await;
     let mug = shop.product("MUG", 10).await;
     let (trying, open, done) = (shop.order_of(&mug).await, shop.order_of(&mug).await, shop.order_of(&mug).await);
-    shop.advance(HOUR - Duration::from_secs(60));
+    shop.advance(Duration::from_mins(59));
     assert_eq!(shop.pay_sandbox(&trying, "decline").await.payment, "DECLINED");
     assert_eq!(shop.pay(&done).await, paid("SUCCEEDED", "PAID", &[]));
     let pay = json!({ "orderId": open, "gateway": "sandbox", "token": "action" });
     assert_eq!(shop.pay_with(pay).await["payment"]["status"], "REQUIRES_ACTION");
-    shop.advance(Duration::from_secs(120));
+    shop.advance(Duration::from_mins(2));
     round(&shop).await;
     for (order, status, payment) in
         [(&trying, "INCOMPLETE", "UNPAID"), (&open, "INCOMPLETE", "IN_PROGRESS"), (&done, "COMPLETE", "PAID")]

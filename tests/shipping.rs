@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Shop, Socket, Wanted, codes, paid, with_tokens};
 
+/// What is asked for, and the codes of the refusals with their places in the input.
+type Case<'a> = (&'a [(&'a String, i32)], &'a [(&'a str, &'a str)]);
+
 /// A paid order, and the ids of its items.
 async fn sold(shop: &Shop, items: &[(&str, i32)]) -> (String, Vec<String>) {
     let order = shop.order(items).await;
@@ -93,7 +96,7 @@ async fn a_parcel_of_what_is_not_there_is_refused_as_a_whole() {
     let unknown = items[0].split('_').next().map_or(unknown, |kind| format!("{kind}_7zzzzzzzzzzzzzzzzzzzzzzzzz"));
     let (a, b) = (&items[0], &items[1]);
     shop.ship_with(part(&order, &[(b, 1)])).await;
-    let cases: [(&[(&String, i32)], &[(&str, &str)]); 8] = [
+    let cases: [Case<'_>; 8] = [
         (&[(a, 4)], &[("INVALID_QUANTITY", "input.items.0.quantity")]),
         (&[(a, 0)], &[("INVALID_QUANTITY", "input.items.0.quantity")]),
         (&[(a, -1)], &[("INVALID_QUANTITY", "input.items.0.quantity")]),

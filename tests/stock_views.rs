@@ -36,7 +36,7 @@ async fn numbers_stand_as_they_did_at_each_moment_of_the_log() {
     let before = json!("1970-01-01T00:00:00Z");
     let mug = shop.product("MUG", 10).await;
     for (action, quantity) in [("INCREMENT", 5), ("ALLOCATE", 3), ("SET", 7), ("DEALLOCATE", 2)] {
-        shop.advance(Duration::from_secs(60));
+        shop.advance(Duration::from_mins(1));
         shop.adjust(&mug, action, quantity).await;
     }
     let log = "query($id: ID!) { stock(productId: $id) { transactions { nodes { createdAt after { total available allocated } } } } }";
@@ -64,7 +64,7 @@ async fn many_moments_are_read_together_and_each_gets_its_own_numbers() {
     for number in 1..=70 {
         products.push(shop.product(&format!("P{number}"), number).await);
     }
-    shop.advance(Duration::from_secs(60));
+    shop.advance(Duration::from_mins(1));
     let between = "query($id: ID!) { stock(productId: $id) { updatedAt } }";
     let between = shop.data(between, json!({ "id": products[69] })).await["stock"]["updatedAt"].take();
     for product in &products {
@@ -115,7 +115,7 @@ async fn units_are_held_since_they_were_allocated_last() {
     let (mug, cup) = (shop.product("MUG", 20).await, shop.product("CUP", 20).await);
     let order = shop.order(&[(&mug, 1), (&cup, 1)]).await;
     assert_eq!(shop.pay_sandbox(&order, "decline").await.payment, "DECLINED");
-    shop.advance(Duration::from_secs(60));
+    shop.advance(Duration::from_mins(1));
     shop.adjust(&mug, "ALLOCATE", 1).await;
     assert_eq!(shop.pay(&order).await, paid("SUCCEEDED", "PAID", &[]));
     let log = "query($id: ID!) { order(id: $id) { stockTransactions { nodes { action createdAt product { id } } } } }";
