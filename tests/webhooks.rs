@@ -208,7 +208,7 @@ async fn deliveries_are_pages_newest_first_and_are_kept_for_thirty_days() {
     let count = async || webhook_delivery::Entity::find().count(shop.database()).await.expect("a count");
     let round = async || {
         let lifetimes = Lifetimes::with_carts(Duration::from_hours(90 * 24));
-        retention::round(&shop.app.writer, &shop.app.clock, &lifetimes, &CancellationToken::new())
+        retention::round((&shop.app.writer, &shop.app.store), &shop.app.clock, &lifetimes, &CancellationToken::new())
             .await
             .expect("a round");
     };
