@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser};
 use onhand::config::CommandLine;
 use onhand::writer::retention::{self, EXPIRED_CART_LIFETIME, KEY_LIFETIME, Lifetimes};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use serde_json::json;
 use serde_yaml_ng::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -173,6 +174,12 @@ async fn the_rights_that_the_page_grants_are_enough_to_serve() {
     let serving = connect(&url).await;
     let shop = Shop::open_by(place, &url).await;
     everything_happens(&shop).await;
+    let (hook, _) = shop.webhook("http://127.0.0.1:9/", &["ORDER_CANCELLED"]).await;
+    let pen = shop.product("WEBHOOK-PEN", 1).await;
+    let order = shop.order(&[(&pen, 1)]).await;
+    shop.cancel(&order).await;
+    let sent = shop.deliveries(&hook).await[0]["id"].as_str().expect("a delivery").to_owned();
+    assert_eq!(shop.repeat_delivery(&sent).await["userErrors"], json!([]));
     let lifetimes = Lifetimes { change: Duration::ZERO, ..Lifetimes::with_carts(Duration::ZERO) };
     shop.advance(EXPIRED_CART_LIFETIME + KEY_LIFETIME);
     retention::round((&shop.app.writer, &shop.app.store), &shop.app.clock, &lifetimes, &CancellationToken::new())
