@@ -118,7 +118,8 @@ async fn a_gateway_for_staff_is_named() {
 #[tokio::test]
 async fn an_id_of_no_kind_that_can_be_found_is_told_which_there_are() {
     let (shop, staff) = shop().await;
-    let kinds = "\"product\", \"stock\", \"transaction\", \"cart\", \"order\", \"item\", \"payment\", \"shipment\"";
+    let kinds = "\"product\", \"stock\", \"transaction\", \"cart\", \"order\", \"item\", \"payment\", \"refund\", \
+        \"shipment\", \"webhook\", \"delivery\"";
     let query = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }";
     for (id, came) in [
         ("thing_00000000000000000000000001", "this is one of kind \"thing\"."),

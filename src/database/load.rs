@@ -134,15 +134,7 @@ pub async fn load(tx: &Transaction, footprint: Footprint, locks: Locks) -> Resul
     loader.taken(&mut loaded.tables, skus, slugs).await?;
     let of_returns = ids(loaded.orders_of(&returns_of).map(|id| id.0));
     loader.shipped(&mut loaded.tables, &of_returns).await?;
-    let charges = ids(charges.iter().map(|id| id.0));
-    for row in loader.plain::<sandbox_charge::Entity>(sandbox_charge::Column::PaymentId, &charges).await? {
-        let charge = rows::charge(&row)?;
-        loaded.tables.charges.load(charge.payment, charge);
-    }
-    for row in loader.plain::<sandbox_operation::Entity>(sandbox_operation::Column::PaymentId, &charges).await? {
-        let operation = rows::charge_operation(&row)?;
-        loaded.tables.charge_operations.load(operation.id, operation);
-    }
+    loader.charges(&mut loaded.tables, &charges).await?;
     if all_webhooks {
         for webhook in webhooks::all(tx).await? {
             loaded.tables.webhooks.load(webhook.id, webhook);
@@ -279,6 +271,20 @@ impl Loader<'_> {
         }
         self.operations(tables, operated).await?;
         self.shipments(tables, &shipped).await
+    }
+
+    /// What the sandbox has in its journal of these payments.
+    async fn charges(&self, tables: &mut Tables, payments: &[PaymentId]) -> Result<(), DbErr> {
+        let payments = ids(payments.iter().map(|id| id.0));
+        for row in self.plain::<sandbox_charge::Entity>(sandbox_charge::Column::PaymentId, &payments).await? {
+            let charge = rows::charge(&row)?;
+            tables.charges.load(charge.payment, charge);
+        }
+        for row in self.plain::<sandbox_operation::Entity>(sandbox_operation::Column::PaymentId, &payments).await? {
+            let operation = rows::charge_operation(&row)?;
+            tables.charge_operations.load(operation.id, operation);
+        }
+        Ok(())
     }
 
     /// All operations on the payments of these orders.

@@ -52,7 +52,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         payments,
         payments_without_stock,
         returns_of: _,
-        operations,
+        operations: _,
         products,
         catalogue,
         seen,
@@ -67,7 +67,7 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
         tables,
         conflicts,
         orders_of_payments: _,
-        keys_of_operations,
+        keys_of_operations: _,
         webhooks_of_deliveries,
         stocks: _,
         catalogue: _,
@@ -78,27 +78,23 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
             found.insert(id.as_u128());
         }
     };
-    for id in products {
+    for id in products.iter().chain(catalogue) {
         check(&conflicts.products, id.0);
         check(&conflicts.stocks, id.0);
     }
     for id in catalogue {
-        check(&conflicts.products, id.0);
-        check(&conflicts.stocks, id.0);
         check(&conflicts.catalogue, id.0);
     }
     for id in seen {
         check(&conflicts.products, id.0);
     }
-    for id in carts_with_stock {
-        for item in tables.carts.get(id).map(|cart| cart.items.as_slice()).unwrap_or_default() {
-            check(&conflicts.stocks, item.product.0);
-        }
-    }
     for id in carts.iter().chain(carts_with_stock) {
         check(&conflicts.carts, id.0);
         for item in tables.carts.get(id).map(|cart| cart.items.as_slice()).unwrap_or_default() {
             check(&conflicts.products, item.product.0);
+            if carts_with_stock.contains(id) {
+                check(&conflicts.stocks, item.product.0);
+            }
         }
     }
     for id in orders.iter().copied().chain(loaded.orders_of(payments)) {
@@ -114,12 +110,18 @@ pub fn conflicts_of(footprint: &Footprint, loaded: &Loaded) -> BTreeSet<u128> {
     for id in webhooks.iter().chain(deliveries.iter().filter_map(|id| webhooks_of_deliveries.get(id))) {
         check(&conflicts.webhooks, id.0);
     }
-    let payments = payments.iter().chain(payments_without_stock).filter_map(|id| tables.payments.get(id));
-    let of_operations = operations.iter().filter_map(|id| keys_of_operations.get(id));
-    let keys = payments.filter_map(|payment| payment.key.as_ref()).chain(of_operations).map(key_name);
-    let names = advisory_names(footprint).into_iter().chain(keys).filter(|name| conflicts.names.contains(name));
-    found.extend(names.map(|name| u128::from(name.cast_unsigned())));
+    found.extend(names_held(footprint, loaded));
     found
+}
+
+/// Returns the advisory locks that a command needs and another transaction holds.
+fn names_held(footprint: &Footprint, loaded: &Loaded) -> impl Iterator<Item = u128> {
+    let Loaded { tables, conflicts, keys_of_operations, .. } = loaded;
+    let payments = footprint.payments.iter().chain(&footprint.payments_without_stock);
+    let of_payments = payments.filter_map(|id| tables.payments.get(id)?.key.as_ref());
+    let of_operations = footprint.operations.iter().filter_map(|id| keys_of_operations.get(id));
+    let names = advisory_names(footprint).into_iter().chain(of_payments.chain(of_operations).map(key_name));
+    names.filter(|name| conflicts.names.contains(name)).map(|name| u128::from(name.cast_unsigned()))
 }
 
 /// Returns the advisory locks of what a command needs for itself although it may not be there yet: keys, SKUs, slugs,

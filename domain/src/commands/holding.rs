@@ -122,7 +122,8 @@ fn a_hold_ends_once_at_its_time_and_the_order_stays_payable() {
     let mut shop = Shop::new();
     let (bag, cup) = (shop.product("BAG", 5), shop.product("CUP", 5));
     let order = shop.held_order(&[(bag, 3), (cup, 5)]);
-    shop.now += HOLD - Duration::from_millis(1);
+    let early = Duration::from_millis(1);
+    shop.now = shop.now + HOLD - early;
     assert!(!shop.does(&EndHold(order)));
     shop.now += Duration::from_millis(1);
     let version = shop.read(order).version;
