@@ -1,5 +1,5 @@
 //! One request to a receiver: the body, its signature, and what its answer means. It connects only to addresses that
-//! [`address`](super::address) allows.
+//! [`super::address`] allows.
 
 use std::error::Error as _;
 use std::fmt::{self, Write as _};
