@@ -2,6 +2,7 @@
 //!
 //! A timeout is not a decline: while the outcome is unknown a payment stays in progress, and its units stay allocated.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -48,8 +49,9 @@ impl Status {
     }
 }
 
-/// What the shopper has to do, in terms of the gateway's own client library.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What the shopper has to do, in terms of the gateway's own client library. Its address and its secret are for the shopper alone:
+/// no log has them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     /// For example `REDIRECT`.
     pub kind: String,
@@ -59,6 +61,12 @@ pub struct Action {
     pub client_secret: Option<String>,
     /// After this the payment is cancelled and its units are released.
     pub expires_at: Time,
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Action").field("kind", &self.kind).field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 /// How a gateway's answer ends, or does not end, a payment.

@@ -37,11 +37,12 @@ impl MigrationTrait for Migration {
             }
             let broken = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('{NAME}') AND NOT indisvalid");
             if is_there(db, &broken).await? {
-                db.execute_unprepared(&format!("DROP INDEX {NAME}")).await?;
+                db.execute_unprepared(&format!("DROP INDEX {how} {NAME}")).await?;
             }
         }
         db.execute_unprepared(&format!("CREATE UNIQUE INDEX {how} IF NOT EXISTS {NAME} {COLUMNS}")).await?;
-        db.execute_unprepared("DROP INDEX IF EXISTS payment_one_at_a_time").await?;
+        // Nobody who pays queues behind this one, while it waits for those who read.
+        db.execute_unprepared(&format!("DROP INDEX {how} IF EXISTS payment_one_at_a_time")).await?;
         if !how.is_empty() {
             db.execute_unprepared("RESET lock_timeout").await?;
         }

@@ -49,10 +49,12 @@ async fn serve(line: &CommandLine, banner: &Banner) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     // A migration may take minutes. Requests are answered meanwhile: the server is starting.
     let startup = Startup::open(listener, &transport, stop.clone());
+    let has_sandbox = serve.gateways.has_sandbox(access.sandbox, is_development);
+    serve.gateways.check_default(has_sandbox).map_err(anyhow::Error::msg)?;
     let settings = Settings {
         webhooks: serve.webhooks,
         public_stock: access.public_stock,
-        has_sandbox: serve.gateways.has_sandbox(access.sandbox, is_development),
+        has_sandbox,
         gateways: serve.gateways.clone(),
         max_queued: limits.sizes.queued,
         holds: serve.holds,

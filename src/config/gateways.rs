@@ -166,6 +166,20 @@ impl GatewaySettings {
         }
     }
 
+    /// Checks that the default gateway is enabled, once it is known whether there is a sandbox.
+    ///
+    /// # Errors
+    /// When it is not; the message is for people.
+    pub fn check_default(&self, has_sandbox: bool) -> Result<(), String> {
+        if self.default_gateway == Some(GatewayName::Sandbox) && !has_sandbox {
+            return Err(
+                "ONHAND_DEFAULT_GATEWAY is sandbox, and there is none: ONHAND_GATEWAYS or ONHAND_SANDBOX enables it"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     fn check_stripe(&self) -> Result<(), String> {
         if !self.has(GatewayName::Stripe) {
             return Ok(());

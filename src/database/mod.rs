@@ -23,7 +23,9 @@ mod open;
 mod payment_rows;
 
 pub use bounded::PoolUse;
-pub use open::{Backup, Databases, Kind, check_output, faults, is_file, migrate, open, open_read_only, shown};
+pub use open::{
+    Backup, Databases, Kind, check_output, faults, is_current, is_file, migrate, open, open_read_only, shown,
+};
 pub use postgres::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
 pub use sqlite::{SqliteFile, corruption};
 

@@ -157,6 +157,14 @@ impl Backup {
     }
 }
 
+/// Whether a database has the schema of this release.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    Ok(Migrator::get_pending_migrations_read_only(db).await?.is_empty())
+}
+
 /// Refuses to write something else over the database, or over a file that belongs to it.
 ///
 /// # Errors

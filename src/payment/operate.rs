@@ -6,7 +6,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::anyhow;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -253,7 +252,8 @@ impl Attempt {
                 faults::reach(Point::OperationSettled, payment.order.0).await;
                 committed(settled.into_paid())
             }
-            None => Err(anyhow!("the outcome of an operation on {} could not be recorded", payment.id).into()),
+            // Recovery asks the gateway again, and records it.
+            None => committed(in_progress.clone()),
         }
     }
 }

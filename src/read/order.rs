@@ -134,6 +134,8 @@ impl Store {
             .column(Column::Id)
             .filter(is(Column::Payment, PaymentStatus::Unpaid.as_str()))
             .filter(is(Column::Status, Status::Incomplete.as_str()))
+            // What holds units is left until that is over, and must not stand in the way of the others.
+            .filter(Column::HeldUntil.is_null())
             .filter(Column::UpdatedAt.lt(since))
             .order_by_asc(Column::UpdatedAt)
             .limit(limit);

@@ -108,7 +108,6 @@ pub async fn round(
     for prune in [
         Prune::DeleteCarts { untouched_since: untouched_since - lifetimes.expired_cart },
         Prune::DeleteKeys { created_before: now - lifetimes.key },
-        Prune::DeleteKeys { created_before: clock.now() - lifetimes.key },
         Prune::DeleteDeliveries { created_before: clock.now() - lifetimes.delivery },
         Prune::DeleteChanges { older_than: lifetimes.change },
         Prune::MergeDemand,

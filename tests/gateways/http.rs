@@ -52,3 +52,23 @@ async fn a_notice_is_taken_once_it_makes_sense() {
     assert!(till.adds_up(&sale, "acted").await);
     till.shop.close().await;
 }
+
+/// Only an answer to `charge` refuses a charge: what could not be voided is not voided.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_void_that_is_refused_releases_nothing() {
+    let till = Till::<PaymentService>::open(answered()).await;
+    let sale = till.sale("MUG").await;
+    let payment = till.authorize(&sale).await;
+    till.provider.refuses_voids(true);
+    till.operate("voidPayment", json!({ "paymentId": payment })).await;
+    let asked = till.provider.desk().count("void");
+    till.advance(SOON);
+    eventually("it asks again", async || till.provider.desk().count("void") > asked).await;
+    assert_eq!(till.payment(&sale).await, "AUTHORIZED");
+    assert_eq!(till.shop.stock(&sale.product).await, (1, 1, 0));
+    till.provider.refuses_voids(false);
+    till.advance(SOON);
+    till.becomes(&sale, "UNPAID").await;
+    assert!(!till.adds_up(&sale, "voided").await);
+    till.shop.close().await;
+}

@@ -117,6 +117,19 @@ fn a_payment_that_fails_goes_back_to_the_hold_until_that_ends() {
     shop.verify();
 }
 
+/// Whoever voids a payment wants its units back.
+#[test]
+fn a_payment_that_is_voided_releases_what_was_held() {
+    let mut shop = Shop::new();
+    let bag = shop.product("BAG", 5);
+    let order = shop.held_order(&[(bag, 3)]);
+    let payment = shop.begin(order);
+    shop.settle(payment, &Outcome::Voided);
+    assert_eq!((shop.stock(bag), shop.read(order).held_until), ((5, 0, 0), None));
+    assert_eq!(shop.reasons(order), [Reason::Hold, Reason::PaymentVoided]);
+    shop.verify();
+}
+
 #[test]
 fn a_hold_ends_once_at_its_time_and_the_order_stays_payable() {
     let mut shop = Shop::new();

@@ -431,3 +431,47 @@ fn a_key_stands_for_one_operation_and_its_answer() {
     assert_eq!((kept.payment, kept.errors[0].code), (Some(sale.payment), Code::GatewayError));
     assert_eq!(sale.goes(&capture(sale.payment), done()), [], "a new attempt needs a new key");
 }
+
+/// What was begun and never ended has no answer under its key; what was given up has one.
+#[test]
+fn the_key_of_an_operation_that_was_given_up_tells_that_it_failed() {
+    let mut sale = Sale::authorized(2);
+    let id = KeyId { scope: "subject".to_owned(), key: "K".to_owned() };
+    let key = Key { id, mutation: "capturePayment", fingerprint: String::new(), other_fingerprint: None };
+    let capture = CapturePayment(OperationRequest { key: Some(key), ..request(sale.payment) });
+    sale.begins(&capture);
+    let codes = |begun: BegunOperation| match begun {
+        BegunOperation::Answered(paid) => paid.errors.iter().map(|error| error.code).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(codes(sale.shop.does(&capture)), [Code::PaymentInProgress]);
+    sale.begins(&void(sale.payment, true));
+    assert_eq!(codes(sale.shop.does(&capture)), [Code::GatewayError]);
+}
+
+#[test]
+fn nothing_is_shipped_while_the_authorization_is_voided() {
+    let mut sale = Sale::authorized(2);
+    let ship = ShipOrder::check(sale.order, None, None).expect("a sound request");
+    let voided = sale.begins(&void(sale.payment, false));
+    assert_eq!(sale.shop.refuses(&ship), [Code::InvalidState]);
+    assert_eq!(sale.settles(&voided, refused()), [Code::GatewayError]);
+    sale.shop.does(&ship);
+}
+
+/// Money that came for a released order is refunded; the units that the order holds by now were not paid with it.
+#[test]
+fn a_payment_that_did_not_pay_for_the_order_restocks_nothing() {
+    let mut sale = Sale::begun(2);
+    let forced = sale.begins(&void(sale.payment, true));
+    assert_eq!(sale.settles(&forced, OperationOutcome::TooLate(charged())), []);
+    let late = sale.shop.tables.operations.rows().map(|(_, operation)| operation.clone());
+    let late = late.into_iter().find(|operation| operation.kind == Kind::Refund).expect("a refund of what came late");
+    sale.settles(&late, refused());
+    let Begun::Charge { payment, .. } = sale.shop.does(&begin(sale.order)) else { panic!("nobody pays") };
+    let item = sale.shop.read(sale.order).items[0].id;
+    assert_eq!(sale.shop.refuses(&refund(sale.payment, None, &[(item, 2)])), [Code::InvalidInput]);
+    sale.begins(&refund(sale.payment, None, &[]));
+    sale.shop.settle(payment.id, &charged());
+    assert_eq!((sale.shop.read(sale.order).items[0].allocated, sale.numbers()), (2, (10, 2)));
+}

@@ -170,7 +170,8 @@ impl Simulation {
                 let left = payment.amount.amount - payment.refunded;
                 let amount = (self.dice.below(3) != 0).then(|| i64::from(self.below(6)) * 100);
                 let (restock, fits) = self.restock(payment.order);
-                let is_there = payment.status == Status::Succeeded || self.has_refunds(id);
+                let has_paid = payment.status == Status::Succeeded;
+                let is_there = has_paid || (self.has_refunds(id) && restock.is_empty());
                 let is_allowed =
                     is_there && left > 0 && amount.is_none_or(|amount| (1..=left).contains(&amount)) && fits;
                 (self.shop.decide(&RefundPayment { request, amount, restock }), is_allowed, false)
@@ -249,7 +250,15 @@ impl Simulation {
     fn ship(&mut self) {
         let orders = self.orders.clone();
         let Some(order) = self.pick(&orders) else { return };
-        let is_shippable = self.shop.read(order).must_be_shippable().is_ok();
+        let is_voided = |(_, operation): &(_, &PaymentOperation)| {
+            let payment = self.shop.payment(operation.payment);
+            operation.order == order
+                && operation.kind == Kind::Void
+                && operation.is_running()
+                && payment.status == Status::Authorized
+        };
+        let is_shippable = self.shop.read(order).must_be_shippable().is_ok()
+            && !self.shop.tables.operations.rows().any(|row| is_voided(&row));
         let shipped = self.shop.decide(&ShipOrder::check(order, None, None).expect("a sound request"));
         assert_eq!(shipped.is_ok(), is_shippable, "{shipped:?}");
     }

@@ -80,7 +80,11 @@ impl OperationRequest {
         if let Some(record) = self.key.as_ref().map(|key| key.record(world)).transpose()?.flatten() {
             return Ok(Some(match record.answer.clone() {
                 Some(answer) => BegunOperation::Kept(answer.try_into()?),
-                None => BegunOperation::Answered(in_progress(world, self.payment)?),
+                // It may have been given up, by a void by force.
+                None => BegunOperation::Answered(match world.ended_operation(self.payment, &record.id).cloned() {
+                    Some(ended) => operated(world, &ended)?,
+                    None => in_progress(world, self.payment)?,
+                }),
             }));
         }
         let is_running = world.running_operation(self.payment).is_some();

@@ -43,6 +43,11 @@ impl Command for RefundPayment {
         if payment.status != Status::Succeeded && !world.has_operation(payment.id, Kind::Refund) {
             return Err(Rejection::invalid_state("Only a payment that has succeeded can be refunded.").into());
         }
+        if payment.status != Status::Succeeded && !self.restock.is_empty() {
+            // What the order holds now is not what this payment paid for.
+            let message = "This payment did not pay for the order: nothing can be restocked with it.";
+            return Err(Rejection::invalid_input(message).at(["restock"]).into());
+        }
         let amount = self.amount_of(&payment)?;
         let restock = self.restock_of(world, &order)?;
         self.request.begin(world, context, Plan { kind: Kind::Refund, amount, restock })

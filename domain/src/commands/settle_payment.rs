@@ -147,14 +147,14 @@ pub fn settle(
         }
         Outcome::Authorized { reference } => {
             payment.status = Status::Authorized;
-            payment.reference = reference;
+            payment.reference = reference.or(payment.reference.take());
             payment.action = None;
             order.payment = PaymentStatus::Authorized;
             order.status = OrderStatus::Processing;
         }
         Outcome::Charged { reference } => {
             payment.status = Status::Succeeded;
-            payment.reference = reference;
+            payment.reference = reference.or(payment.reference.take());
             payment.action = None;
             order.payment = PaymentStatus::Paid;
             order.status = OrderStatus::Complete;
@@ -169,7 +169,8 @@ pub fn settle(
     if matches!(payment.status, Status::Declined | Status::Voided) {
         let reason = if payment.status == Status::Voided { Reason::PaymentVoided } else { Reason::PaymentFailed };
         payment.action = None;
-        if order.held_until.is_some_and(|until| until > context.now) {
+        // A rule of the inventory: a declined payment goes back to the hold, a voided one releases what it held.
+        if payment.status == Status::Declined && order.held_until.is_some_and(|until| until > context.now) {
             hold_items_again(world, context, &order)?;
             order.payment = PaymentStatus::Unpaid;
         } else {

@@ -94,6 +94,9 @@ impl Command for ShipOrder {
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<OrderRecord, Rejections> {
         let mut order = world.order(self.order, context.actor).map_err(|r| r.at(["orderId"]))?.clone();
         order.must_be_shippable()?;
+        if world.is_being_voided(order.id) {
+            return Err(Rejection::invalid_state("The payment of the order is being voided.").into());
+        }
         let quantities = self.quantities(&order)?;
         let cause = Cause::order(Reason::OrderShipped, order.id);
         let mut shipped = Vec::new();

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::cart::Cart;
 use crate::id::{CartId, DeliveryId, OrderId, PaymentId, PaymentOperationId, ProductId, WebhookId};
 use crate::order::{Order, OrderRecord};
-use crate::payment::{KeyId, Payment};
+use crate::payment::{self, KeyId, Payment};
 use crate::payment_operation::{Kind, PaymentOperation};
 use crate::product::{Product, ProductRecord};
 use crate::rejection::Rejection;
@@ -174,6 +174,30 @@ impl World<'_> {
     /// `NOT_FOUND`.
     pub fn edit_payment(&mut self, id: PaymentId) -> Result<&mut Payment, Rejection> {
         self.tables.payments.edit(&id).ok_or_else(|| Rejection::not_found("payment"))
+    }
+
+    /// Returns whether the authorization of an order's payment is being voided: it may be released at any moment.
+    #[must_use]
+    pub fn is_being_voided(&self, order: OrderId) -> bool {
+        let is_authorized = |id: &PaymentId| {
+            self.tables.payments.get(id).is_some_and(|payment| payment.status == payment::Status::Authorized)
+        };
+        let mut operations = self.tables.operations.rows().map(|(_, operation)| operation);
+        operations.any(|operation| {
+            operation.order == order
+                && operation.kind == Kind::Void
+                && operation.is_running()
+                && is_authorized(&operation.payment)
+        })
+    }
+
+    /// Returns the operation that was begun with this key on a payment, if it is over.
+    #[must_use]
+    pub fn ended_operation(&self, payment: PaymentId, key: &KeyId) -> Option<&PaymentOperation> {
+        let mut operations = self.tables.operations.rows().map(|(_, operation)| operation);
+        operations.find(|operation| {
+            operation.payment == payment && operation.key.as_ref() == Some(key) && !operation.is_running()
+        })
     }
 
     /// Stages a payment, new or changed.

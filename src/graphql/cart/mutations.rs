@@ -20,7 +20,7 @@ pub struct CreateCartInput {
     items: Option<Vec<CartItemInput>>,
 }
 
-/// So many units of a product.
+/// A quantity of a product.
 #[derive(Debug, InputObject)]
 pub struct CartItemInput {
     /// Of which product.
@@ -49,7 +49,7 @@ pub struct UpdateCartInput {
     items: Vec<CartItemInput>,
 }
 
-/// What became of a mutation of a cart.
+/// The result of a mutation of a cart.
 #[derive(Debug, SimpleObject)]
 pub struct CartPayload {
     /// The cart; null when refused.
@@ -68,7 +68,7 @@ impl CartMutations {
     async fn create_cart(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What is in it at first.")] input: Option<CreateCartInput>,
+        #[graphql(desc = "The items to begin with.")] input: Option<CreateCartInput>,
     ) -> async_graphql::Result<CartPayload> {
         let items = changes(&input.unwrap_or_default().items.unwrap_or_default())?;
         submit(context, CreateCart { items }).await
@@ -79,7 +79,7 @@ impl CartMutations {
     async fn add_to_cart(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What to add.")] input: AddToCartInput,
+        #[graphql(desc = "The items to add.")] input: AddToCartInput,
     ) -> async_graphql::Result<CartPayload> {
         let key = idempotency_key(context, "addToCart", input.idempotency_key.as_ref(), Some(&input.cart_id), &input)?;
         let command = UpdateCart::Add(id(&input.cart_id)?, changes(&input.items)?);

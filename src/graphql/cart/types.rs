@@ -107,7 +107,7 @@ impl Cart {
     }
 }
 
-/// So many units of one product.
+/// A quantity of a product.
 #[derive(Debug, SimpleObject)]
 #[graphql(guard = "Charged")]
 pub struct CartItem {

@@ -30,7 +30,7 @@ pub struct CheckOutInput {
     /// The customer of the order.
     customer: Option<CustomerInput>,
     /// Whether the order holds its units for a time although it is not paid: true or false; as the shop does by default if
-    /// omitted. True is ignored by a shop that allows no holds; `Order.heldUntil` tells.
+    /// omitted. True is ignored by a shop that allows no holds; see `Order.heldUntil`.
     hold: Option<bool>,
     /// Idempotency key, 1 to 255 characters. For 24 hours the same key with the same input has one effect and one answer.
     idempotency_key: Option<String>,

@@ -25,11 +25,11 @@ const MAX_FILTER: usize = 10;
 /// Which orders are wanted; what is not given, or is an empty list, is not filtered by.
 #[derive(Debug, Default, InputObject)]
 pub struct OrderFilter {
-    /// Any of these; all when empty or not given.
+    /// Only orders with one of these. All if omitted or empty.
     status: Option<Vec<OrderStatus>>,
-    /// Any of these; all when empty or not given.
+    /// Only orders with one of these. All if omitted or empty.
     payment: Option<Vec<OrderPaymentStatus>>,
-    /// Any of these; all when empty or not given.
+    /// Only orders with one of these. All if omitted or empty.
     shipping: Option<Vec<OrderShippingStatus>>,
 }
 
@@ -53,11 +53,11 @@ impl OrderQueries {
     async fn orders(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which orders; all unless given.")] filter: Option<OrderFilter>,
-        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only these orders. All if omitted.")] filter: Option<OrderFilter>,
+        #[graphql(desc = "Returns the first n items (1 to 100, default 20).")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n items (1 to 100).")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Order>> {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;

@@ -26,7 +26,7 @@ impl OrderSubscriptions {
     async fn order_changed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which order.")] id: ID,
+        #[graphql(desc = "The order.")] id: ID,
     ) -> async_graphql::Result<impl Stream<Item = Order> + use<>> {
         faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         let app = context.data_unchecked::<App>();

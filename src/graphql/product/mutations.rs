@@ -73,7 +73,7 @@ pub struct RestoreProductInput {
     id: ID,
 }
 
-/// What became of a mutation of a product.
+/// The result of a mutation of a product.
 #[derive(Debug, SimpleObject)]
 pub struct ProductPayload {
     /// The product; null when refused.
@@ -112,7 +112,7 @@ impl ProductMutations {
     async fn update_product(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: UpdateProductInput,
+        #[graphql(desc = "The changes.")] input: UpdateProductInput,
     ) -> async_graphql::Result<ProductPayload> {
         let changes = ProductChanges {
             name: input.name,
@@ -135,7 +135,7 @@ impl ProductMutations {
     async fn archive_product(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which product.")] input: ArchiveProductInput,
+        #[graphql(desc = "The product.")] input: ArchiveProductInput,
     ) -> async_graphql::Result<ProductPayload> {
         submit(context, Ok(ArchiveProduct { product: id(&input.id)?, to: Status::Archived })).await
     }
@@ -144,7 +144,7 @@ impl ProductMutations {
     async fn restore_product(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which product.")] input: RestoreProductInput,
+        #[graphql(desc = "The product.")] input: RestoreProductInput,
     ) -> async_graphql::Result<ProductPayload> {
         submit(context, Ok(ArchiveProduct { product: id(&input.id)?, to: Status::Active })).await
     }

@@ -65,13 +65,17 @@ impl ProductQueries {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Looks in sku and name.")] search: Option<String>,
-        #[graphql(desc = "Any of these; all when empty or not given.")] availability: Option<Vec<Availability>>,
-        #[graphql(desc = "Any of these; others than ACTIVE for staff. ACTIVE only when empty or not given.")]
+        #[graphql(desc = "Only those with one of these. All if omitted or empty.")] availability: Option<
+            Vec<Availability>,
+        >,
+        #[graphql(
+            desc = "Only products with one of these statuses. ACTIVE only if omitted or empty; others are for staff."
+        )]
         status: Option<Vec<ProductStatus>>,
-        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Returns the first n items (1 to 100, default 20).")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n items (1 to 100).")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<Product>> {
         nullable(async {
             let request = PageArguments { first, after, last, before }.request(CURSOR)?;

@@ -219,9 +219,9 @@ pub struct StockTransactionFilter {
     product_ids: Option<Vec<ID>>,
     /// Caused by this order.
     order_id: Option<ID>,
-    /// Any of these; all when empty or not given.
+    /// Only transactions with one of these. All if omitted or empty.
     actions: Option<Vec<StockAction>>,
-    /// Any of these; all when empty or not given.
+    /// Only transactions with one of these. All if omitted or empty.
     reasons: Option<Vec<StockReason>>,
     /// At this moment or later.
     since: Option<DateTime>,

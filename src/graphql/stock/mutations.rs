@@ -48,7 +48,7 @@ pub struct StockChangeInput {
     expected_version: Option<i32>,
 }
 
-/// What became of an adjustment.
+/// The result of `adjustStock`.
 #[derive(Debug, SimpleObject)]
 pub struct AdjustStockPayload {
     /// The stock records, in the order of the changes; null when refused or not done.

@@ -18,7 +18,7 @@ pub struct StockQueries;
 #[Object]
 impl StockQueries {
     /// The stock record of one product, straight from the source of truth. Null when unknown or not managed.
-    async fn stock(&self, context: &Context<'_>, #[graphql(desc = "Whose stock.")] product_id: ID) -> Nullable<Stock> {
+    async fn stock(&self, context: &Context<'_>, #[graphql(desc = "The product.")] product_id: ID) -> Nullable<Stock> {
         nullable(async {
             let product: ProductId = id(&product_id)?;
             Ok(load(context, StockId::from(product)).await?.filter(|stock| stock.managed).map(Stock))
@@ -30,7 +30,7 @@ impl StockQueries {
     async fn stocks(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whose stock.")] product_ids: Vec<ID>,
+        #[graphql(desc = "The product.")] product_ids: Vec<ID>,
     ) -> async_graphql::Result<Vec<Option<Stock>>> {
         let products: Vec<ProductId> = ids(&product_ids)?;
         let found = load_many(context, products.iter().map(|id| StockId::from(*id))).await?;
@@ -44,11 +44,11 @@ impl StockQueries {
     async fn stock_transactions(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which rows; all unless given.")] filter: Option<StockTransactionFilter>,
-        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only these transactions. All if omitted.")] filter: Option<StockTransactionFilter>,
+        #[graphql(desc = "Returns the first n items (1 to 100, default 20).")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n items (1 to 100).")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<StockTransaction>> {
         nullable(async {
             let filter = filter.unwrap_or_default().decode()?;

@@ -44,7 +44,7 @@ impl StockSubscriptions {
     async fn stock_changed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whose stock. At most 100.")] product_ids: Vec<ID>,
+        #[graphql(desc = "The products, at most 100.")] product_ids: Vec<ID>,
     ) -> async_graphql::Result<impl Stream<Item = Stock> + use<>> {
         faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         let app = context.data_unchecked::<App>();
@@ -63,7 +63,7 @@ impl StockSubscriptions {
     async fn availability_changed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whose availability. At most 100.")] product_ids: Vec<ID>,
+        #[graphql(desc = "The products, at most 100.")] product_ids: Vec<ID>,
     ) -> async_graphql::Result<impl Stream<Item = AvailabilityChange> + use<>> {
         faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         let app = context.data_unchecked::<App>();
@@ -77,8 +77,8 @@ impl StockSubscriptions {
     async fn stock_transaction_added(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which transactions; all unless given.")] filter: Option<StockTransactionFilter>,
-        #[graphql(desc = "Everything since this cursor; from now on unless given.")] after: Option<String>,
+        #[graphql(desc = "Only these transactions. All if omitted.")] filter: Option<StockTransactionFilter>,
+        #[graphql(desc = "Everything after this cursor. From now on if omitted.")] after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = Edge<String, StockTransaction, EmptyFields>> + use<>> {
         faults::reach(Point::SubscriptionResolving, Uuid::nil()).await;
         Viewer::of(context).must_be_staff()?;

@@ -82,13 +82,13 @@ impl Stock {
     async fn transactions(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Any of these; all when empty or not given.")] actions: Option<Vec<StockAction>>,
-        #[graphql(desc = "At this moment or later.")] since: Option<DateTime>,
-        #[graphql(desc = "At this moment or earlier.")] until: Option<DateTime>,
-        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only those with one of these. All if omitted or empty.")] actions: Option<Vec<StockAction>>,
+        #[graphql(desc = "At this time or later.")] since: Option<DateTime>,
+        #[graphql(desc = "At this time or earlier.")] until: Option<DateTime>,
+        #[graphql(desc = "Returns the first n items (1 to 100, default 20).")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n items (1 to 100).")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<StockTransaction>> {
         nullable(async {
             at_most("values", actions.as_ref().map_or(0, Vec::len), MAX_FILTER)?;
@@ -122,7 +122,7 @@ impl Stock {
     async fn as_of(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The moment, for example 2026-01-31T12:00:00Z.")] time: DateTime,
+        #[graphql(desc = "The time, for example 2026-01-31T12:00:00Z.")] time: DateTime,
     ) -> Nullable<StockNumbers> {
         nullable(async {
             Viewer::of(context).must_be_staff()?;
@@ -136,10 +136,10 @@ impl Stock {
     async fn allocations(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "So many from the beginning, 1 to 100; 20 unless given.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "So many from the end, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Returns the first n items (1 to 100, default 20).")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Returns the last n items (1 to 100).")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Nullable<Connection<StockAllocation>> {
         let arguments = PageArguments { first, after, last, before };
         nullable(allocation_connection(context, self.0.product, arguments)).await

@@ -127,13 +127,13 @@ impl WebhookMutations {
     }
 
     /// Changes a webhook, switches it off or on. Events that happen while it is off are not recorded for it; movements of
-    /// stock are told, merged, when it is on again. Staff only.
+    /// stock are sent as one event per product when it is on again. Staff only.
     ///
     /// User errors: NOT_FOUND, INVALID_INPUT.
     async fn update_webhook(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What is to change.")] input: UpdateWebhookInput,
+        #[graphql(desc = "The changes.")] input: UpdateWebhookInput,
     ) -> async_graphql::Result<UpdateWebhookPayload> {
         Viewer::of(context).must_be_staff()?;
         let (webhook, events) = (id(&input.id)?, input.events.map(events).transpose()?);

@@ -114,7 +114,7 @@ impl WebhookDelivery {
         self.0.event.into()
     }
 
-    /// What became of it.
+    /// The state of the delivery.
     async fn status(&self) -> WebhookDeliveryStatus {
         self.0.status.into()
     }
@@ -190,7 +190,7 @@ pub enum WebhookStatus {
     Disabled,
 }
 
-/// What became of a delivery.
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::webhook::DeliveryStatus")]
 pub enum WebhookDeliveryStatus {

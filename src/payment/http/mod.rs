@@ -109,6 +109,18 @@ impl Http {
     }
 }
 
+/// Leaves a charge open whose look-up or void was refused: that the service did not do what it was asked says nothing of what
+/// was charged. Only an answer to `charge` refuses a charge.
+fn not_refused(payment: &Payment, state: ChargeState) -> ChargeState {
+    match state {
+        ChargeState::Ended(Outcome::Refused { .. }) => {
+            tracing::warn!(payment = %payment.id, "the payment service refused to look a charge up or to void it");
+            ChargeState::Pending
+        }
+        state => state,
+    }
+}
+
 #[async_trait]
 impl Gateway for Http {
     async fn charge(&self, payment: &Payment, token: Option<&str>) -> ChargeAnswer {
@@ -119,11 +131,11 @@ impl Gateway for Http {
     }
 
     async fn look_up(&self, payment: &Payment) -> ChargeState {
-        self.state(Ask::LookUp, payment).await
+        not_refused(payment, self.state(Ask::LookUp, payment).await)
     }
 
     async fn void(&self, payment: &Payment) -> ChargeState {
-        self.state(Ask::Void, payment).await
+        not_refused(payment, self.state(Ask::Void, payment).await)
     }
 
     async fn capture(&self, payment: &Payment, operation: &Operation) -> OperationAnswer {
@@ -136,7 +148,7 @@ impl Gateway for Http {
 
     async fn receive(&self, notice: Notice<'_>) -> Receipt {
         if let Err(error) = self.verify(notice.headers, notice.body) {
-            tracing::warn!(?error, "a notice for the gateway http is not signed as it should be");
+            tracing::debug!(?error, "a notice for the gateway http is not signed as it should be");
             return Receipt::Unsigned;
         }
         let Ok(answer) = serde_json::from_slice::<Answer>(notice.body) else { return Receipt::Malformed };

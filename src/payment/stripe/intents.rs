@@ -36,7 +36,8 @@ impl Stripe {
     /// Returns the intent of a payment as it is now: by its reference, or by creating it once more under the same key. Where
     /// the key is too old, or was used by another release with other parameters, it is searched for.
     pub(super) async fn find(&self, payment: &Payment) -> Answer<Intent> {
-        self.api.intent(&self.id(payment).await?).await
+        let id = self.id(payment).await?;
+        self.api.intent(&id).await.map_err(open)
     }
 
     /// Returns the id of the intent of a payment.
@@ -60,7 +61,7 @@ impl Stripe {
     }
 
     async fn search(&self, payment: &Payment) -> Answer<Option<Intent>> {
-        let found = self.api.search(PAYMENT, &payment.id.to_string()).await?;
+        let found = self.api.search(PAYMENT, &payment.id.to_string()).await.map_err(open)?;
         Ok(found.filter(|intent| is_id(&intent.id, "pi_")))
     }
 
@@ -135,4 +136,12 @@ impl Stripe {
 /// Returns whether an amount of Stripe is the one that was asked for.
 pub(super) fn is_as_asked(payment: &Payment, asked: Money, told: i64, currency: &str) -> bool {
     agrees(payment, asked, from_stripe(told, currency), Some(currency))
+}
+
+/// Takes a refusal to look for something for no answer: only a refusal to create an intent says that there is none.
+fn open(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused => Failure::Open,
+        failure => failure,
+    }
 }

@@ -39,7 +39,7 @@ impl Stripe {
     pub(super) async fn event(&self, notice: Notice<'_>) -> Receipt {
         let header = notice.headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
         if let Err(error) = signature::verify(&self.webhook_secret, header, notice.body, self.clock.now()) {
-            tracing::warn!(?error, "an event for the gateway stripe is not signed as it should be");
+            tracing::debug!(?error, "an event for the gateway stripe is not signed as it should be");
             return Receipt::Unsigned;
         }
         let Ok(event) = serde_json::from_slice::<Event>(notice.body) else {

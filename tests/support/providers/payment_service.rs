@@ -50,6 +50,7 @@ struct Ledger {
     charges: BTreeMap<String, Charge>,
     lie: Option<Lie>,
     signs: Signs,
+    refuses_voids: bool,
 }
 
 /// A payment service. Clones are the same.
@@ -64,6 +65,11 @@ impl PaymentService {
     /// Signs so from now on.
     pub fn signs(&self, signs: Signs) {
         self.ledger.lock().expect("no panic").signs = signs;
+    }
+
+    /// Refuses to void anything, and to look anything up, from now on, or no longer.
+    pub fn refuses_voids(&self, refuses: bool) {
+        self.ledger.lock().expect("no panic").refuses_voids = refuses;
     }
 
     /// Sends a notice with this body, signed with this secret so many seconds later than now.
@@ -92,6 +98,9 @@ impl PaymentService {
             refunds: BTreeMap::new(),
         };
         match text("action").as_str() {
+            "void" | "look_up" if ledger.refuses_voids => {
+                return json!({ "payment": payment, "state": "refused", "reason": "Not now." });
+            }
             "charge" => {
                 let state = match request["token"].as_str() {
                     Some("decline") => "declined",

@@ -304,13 +304,14 @@ impl Simulation {
             (false, 1) => Outcome::Refused { reason: "no".to_owned() },
             (false, _) => Outcome::Voided,
         };
+        let is_voided = outcome == Outcome::Voided;
         let settled = self.decide(&SettlePayment { payment, outcome }).expect("a payment");
         assert_eq!(matches!(settled, Settled::Now(_)), is_open, "a payment is settled once");
         if is_open {
             self.attempts[which].2 = false;
             let sale = &mut self.sales[i].1;
             sale.state = if is_charged { State::Paid } else { State::Unpaid };
-            if is_charged || sale.held_until.is_none_or(|until| until <= self.now) {
+            if is_charged || is_voided || sale.held_until.is_none_or(|until| until <= self.now) {
                 sale.held_until = None;
                 if !is_charged {
                     sale.held.fill(0);
