@@ -225,7 +225,9 @@ async fn reads_of(shop: &Shop, db: &DatabaseConnection, query: &str, filter: &Va
     shop.data(query, variables).await;
     let mut read = Read::default();
     let asked = faults::recorded_statements();
-    let asked = asked.iter().filter(|s| s.sql.contains("\"stock_transaction\"") || s.sql.contains("FROM \"order\""));
+    // The timer of holds asks about orders meanwhile.
+    let asked = asked.iter().filter(|s| !s.sql.starts_with("SELECT \"order\".\"held_until\" FROM"));
+    let asked = asked.filter(|s| s.sql.contains("\"stock_transaction\"") || s.sql.contains("FROM \"order\""));
     let mut count = 0;
     for statement in asked {
         count += 1;
