@@ -102,7 +102,14 @@ impl Sandbox {
             Behaviour::Action(_) => {
                 return ChargeAnswer::Certain(Outcome::ActionRequired(action(charge.payment, self.clock.now())));
             }
-            Behaviour::Delay(after, _) => sleep(after).await,
+            Behaviour::Delay(after, _) => {
+                sleep(after).await;
+                // It may have been cancelled meanwhile: then nothing was charged.
+                let now = self.store.charge(charge.payment).await.ok().flatten();
+                if now.is_some_and(|charge| charge.standing(self.clock.now()) == Fate::Cancelled) {
+                    return ChargeAnswer::Certain(Outcome::Voided);
+                }
+            }
             Behaviour::Succeed | Behaviour::Decline | Behaviour::Twice | Behaviour::Lost | Behaviour::Refuse => {}
         }
         let ChargeState::Ended(outcome) = state(charge.payment, charge.standing(self.clock.now().max(charge.due_at)))
