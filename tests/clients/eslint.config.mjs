@@ -28,6 +28,10 @@ export default [
               'PaymentAction',
               'ShipmentItem',
               'StockNumbers',
+              'StockDemand',
+              'StockAllocation',
+              // What a subscription tells of a product.
+              'AvailabilityChange',
               // What an answer says about itself.
               'PageInfo',
               'StockPreview',
@@ -37,7 +41,8 @@ export default [
         },
       ],
       // Lists that are bounded by what they belong to, such as the items of an order, are plain lists.
-      '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
+      // What an order holds of a product is a node of a list, and nothing apart from the two.
+      '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false, shouldImplementNode: false }],
     },
   },
 ];
