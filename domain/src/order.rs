@@ -225,7 +225,7 @@ impl Order {
     }
 
     /// Cancels the order for good: what has not been shipped never will be. Its items hold nothing any more.
-    pub fn cancel(&mut self, reason: CancelReason, note: Option<String>, now: Time) {
+    pub fn cancel(&mut self, reason: CancelReason, note: Option<String>) {
         for item in &mut self.items {
             item.cancelled = item.quantity - item.shipped;
         }
@@ -233,7 +233,6 @@ impl Order {
         self.cancel_reason = Some(reason);
         self.cancel_note = note;
         self.held_until = None;
-        self.touch(now);
     }
 
     /// Tells how much of the goods has left, by the units of the items.

@@ -236,13 +236,11 @@ impl Attempt {
         let in_progress = self.begun.get_or_init(|| paid);
         faults::reach(Point::OperationBegun, payment.order.0).await;
         let committed = |paid: Paid| Ok(Answer::Committed(Box::new(paid)));
-        let Some(gateway) = &self.gateway else { return committed(in_progress.clone()) };
-        if is_forced {
-            // Nobody waits for a gateway that was given up: recovery asks it.
+        // Nobody waits for a gateway that was given up: recovery asks it.
+        let Some(gateway) = self.gateway.as_ref().filter(|_| !is_forced) else {
             return committed(in_progress.clone());
-        }
-        let asked = self.payments.ask(gateway, &payment, &operation, self.payments.times.pay_gateway);
-        let outcome = asked.await;
+        };
+        let outcome = self.payments.ask(gateway, &payment, &operation, self.payments.times.pay_gateway).await;
         faults::reach(Point::OperationAnswered, payment.order.0).await;
         let Some(outcome) = outcome else {
             return committed(in_progress.clone());

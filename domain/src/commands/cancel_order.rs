@@ -49,7 +49,8 @@ impl Command for CancelOrder {
         }
         let cause = Cause { note: self.note.clone(), ..Cause::order(Reason::OrderCancelled, order.id) };
         release_items(world, context, &mut order, &cause)?;
-        order.cancel(self.reason, self.note.clone(), context.now);
+        order.cancel(self.reason, self.note.clone());
+        order.touch(context.now);
         world.put_order(order);
         Ok(world.order_record(self.order)?)
     }

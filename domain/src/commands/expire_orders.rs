@@ -39,7 +39,8 @@ impl Command for ExpireOrders {
             let holds_nothing = order.items.iter().all(|item| item.allocated == 0);
             if is_unpaid && holds_nothing && order.updated_at < self.untouched_since {
                 let mut order = order.clone();
-                order.cancel(CancelReason::Expired, None, context.now);
+                order.cancel(CancelReason::Expired, None);
+                order.touch(context.now);
                 world.put_order(order);
                 expired.push(*id);
             }

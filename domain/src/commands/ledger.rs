@@ -103,11 +103,23 @@ pub fn move_stock(
 /// # Errors
 /// `INSUFFICIENT_STOCK`, naming nothing.
 pub fn allocate_items(world: &mut World<'_>, context: &mut Context<'_>, order: &mut Order) -> Result<(), Rejection> {
-    let cause = Cause::order(Reason::OrderPayment, order.id);
+    allocate(world, context, order, Holder::Order, Reason::OrderPayment)
+}
+
+/// Allocates for a holder what the items do not hold yet and whose product is managed now.
+fn allocate(
+    world: &mut World<'_>,
+    context: &mut Context<'_>,
+    order: &mut Order,
+    holder: Holder,
+    reason: Reason,
+) -> Result<(), Rejection> {
+    let cause = Cause::order(reason, order.id);
     for item in &mut order.items {
         let missing = item.quantity - item.allocated;
         if missing > 0 && world.stock(item.product)?.managed {
-            move_stock(world, context, Move::of_order(item.product, Action::Allocate, missing), &cause)?;
+            let movement = Move::of_order(item.product, Action::Allocate, missing);
+            move_stock(world, context, Move { holder, ..movement }, &cause)?;
             item.allocated = item.quantity;
         }
     }
@@ -144,14 +156,7 @@ pub fn hold_items(
     order: &mut Order,
     until: Time,
 ) -> Result<(), Rejection> {
-    let cause = Cause::order(Reason::Hold, order.id);
-    for item in &mut order.items {
-        if world.stock(item.product)?.managed {
-            let movement = Move::of_order(item.product, Action::Allocate, item.quantity);
-            move_stock(world, context, Move { holder: Holder::Hold, ..movement }, &cause)?;
-            item.allocated = item.quantity;
-        }
-    }
+    allocate(world, context, order, Holder::Hold, Reason::Hold)?;
     order.held_until = Some(until);
     Ok(())
 }

@@ -199,12 +199,8 @@ fn release(
     order.payment = PaymentStatus::Unpaid;
     order.status = OrderStatus::Incomplete;
     if order.items.iter().any(|item| item.shipped > 0) {
-        for item in &mut order.items {
-            item.cancelled = item.quantity - item.shipped;
-        }
-        order.status = OrderStatus::Cancelled;
-        order.cancel_reason = Some(CancelReason::Other);
-        order.cancel_note = Some("The payment was voided after a part was shipped.".to_owned());
+        let note = "The payment was voided after a part was shipped.";
+        order.cancel(CancelReason::Other, Some(note.to_owned()));
     }
     Ok(())
 }
