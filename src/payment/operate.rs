@@ -6,16 +6,15 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::database::error::Error;
 use crate::faults::{self, Point};
 use crate::observability::metrics;
 use crate::writer::Submitter;
 use domain::commands::{
-    BegunOperation, CapturePayment, OperationOutcome, OperationRequest, Paid, PayAnswer, RefundPayment,
-    SettleOperation, SettledOperation, VoidPayment,
+    BegunOperation, CapturePayment, OperationOutcome, OperationRequest, Paid, RefundPayment, SettleOperation,
+    SettledOperation, VoidPayment,
 };
 use domain::id::{OrderItemId, PaymentId};
 use domain::payment::{Outcome, Payment};
@@ -24,7 +23,7 @@ use domain::rejection::{Code, Rejection};
 use domain::world::idempotency::Key;
 
 use super::gateway::{ChargeState, Gateway, Operation, OperationAnswer};
-use super::results::{MAX_SETTLE_ATTEMPTS, SETTLE_RETRY_PAUSE};
+use super::pay::Answer;
 use super::{CallResult, EnabledGateway, Payments};
 
 /// What to do to a payment.
@@ -78,18 +77,7 @@ impl Payments {
         let begun = Arc::new(OnceLock::new());
         let attempt = Attempt { payments: self.clone(), gateway, by: request.by, begun: Arc::clone(&begun) };
         let request = (request.payment, request.what, request.key);
-        let (reply, answer) = oneshot::channel();
-        self.tasks.spawn(async move {
-            // The caller may have hung up. The work is done all the same.
-            let _ = reply.send(attempt.run(request).await);
-        });
-        match timeout_at(due, answer).await {
-            Ok(answer) => match answer.map_err(|_| Error::TimedOut)?? {
-                Answer::Committed(paid) => Ok(*paid),
-                Answer::Kept(kept) => self.read(kept).await,
-            },
-            Err(_) => Ok(begun.get().cloned().ok_or(Error::TimedOut)?),
-        }
+        self.answer_by(due, &begun, attempt.run(request)).await
     }
 
     /// Asks the gateway for an operation. Returns `None` if the outcome is open.
@@ -129,19 +117,11 @@ impl Payments {
         by: &Submitter,
     ) -> Option<SettledOperation> {
         let settle = SettleOperation::of(operation, outcome);
-        for _ in 0..MAX_SETTLE_ATTEMPTS {
-            match self.writer.submit(by, settle.clone()).await {
-                Ok(settled) => {
-                    if let SettledOperation::Now(paid) = &settled {
-                        tell(operation, paid);
-                    }
-                    return Some(settled);
-                }
-                Err(error) => tracing::warn!(payment = %operation.payment, %error, "an operation could not be settled"),
-            }
-            sleep(SETTLE_RETRY_PAUSE).await;
+        let settled = self.results.submit_again(operation.payment, &settle, by).await?;
+        if let SettledOperation::Now(paid) = &settled {
+            tell(operation, paid);
         }
-        None
+        Some(settled)
     }
 }
 
@@ -190,14 +170,6 @@ fn voided(state: ChargeState) -> Option<OperationOutcome> {
         | ChargeState::Unreachable => None,
         ChargeState::Ended(ended) => Some(OperationOutcome::TooLate(ended)),
     }
-}
-
-/// The answer to a request.
-enum Answer {
-    /// What was committed.
-    Committed(Box<Paid>),
-    /// What was kept of the answer to an earlier request with the same idempotency key.
-    Kept(PayAnswer),
 }
 
 /// One attempt at an operation.

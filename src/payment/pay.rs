@@ -75,23 +75,33 @@ impl Payments {
             by: request.by,
             begun: Arc::clone(&begun),
         };
+        self.answer_by(due, &begun, attempt.run(begin)).await
+    }
+
+    /// Does work in a task of its own, which goes on when the caller hangs up. Answers when it is done, or when it is due: then
+    /// with what has begun.
+    pub(super) async fn answer_by(
+        &self,
+        due: Instant,
+        begun: &OnceLock<Paid>,
+        work: impl Future<Output = Result<Answer, Error>> + Send + 'static,
+    ) -> Result<Paid, Error> {
         let (reply, answer) = oneshot::channel();
         self.tasks.spawn(async move {
             // The caller may have hung up. The work is done all the same.
-            let _ = reply.send(attempt.run(begin).await);
+            let _ = reply.send(work.await);
         });
-        let answer = match timeout_at(due, answer).await {
-            Ok(answer) => answer.map_err(|_| Error::TimedOut)??,
-            Err(_) => Answer::Committed(begun.get().cloned().map(Box::new).ok_or(Error::TimedOut)?),
-        };
-        match answer {
-            Answer::Committed(paid) => Ok(*paid),
-            Answer::Kept(kept) => self.read(kept).await,
+        match timeout_at(due, answer).await {
+            Ok(answer) => match answer.map_err(|_| Error::TimedOut)?? {
+                Answer::Committed(paid) => Ok(*paid),
+                Answer::Kept(kept) => self.read(kept).await,
+            },
+            Err(_) => begun.get().cloned().ok_or(Error::TimedOut),
         }
     }
 
     /// Reads the order of an answer that was kept, with its payments.
-    pub(super) async fn read(&self, kept: PayAnswer) -> Result<Paid, Error> {
+    async fn read(&self, kept: PayAnswer) -> Result<Paid, Error> {
         let PayAnswer { payment, order, errors } = kept;
         Ok(Paid { record: self.order(order).await?, payment, errors })
     }
@@ -115,8 +125,8 @@ fn unsupported_method(gateway: &str) -> Rejection {
     Rejection::invalid_input(format!("The gateway \"{gateway}\" does not support this payment method.")).at(["method"])
 }
 
-/// The answer to a request to pay.
-enum Answer {
+/// The answer to a request to pay, or to an operation on a payment.
+pub(super) enum Answer {
     /// What was committed.
     Committed(Box<Paid>),
     /// What was kept of the answer to an earlier request with the same idempotency key.

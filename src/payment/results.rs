@@ -10,15 +10,15 @@ use tokio::time::sleep;
 
 use crate::writer::{Submitter, Writer};
 use domain::actor::Actor;
-use domain::commands::{SettlePayment, Settled};
+use domain::commands::{Command, SettlePayment, Settled};
 use domain::id::PaymentId;
 use domain::payment::{Outcome, Status};
 
 /// Maximum number of attempts to settle a payment when the writer cannot take it. After that it is left to recovery.
-pub(super) const MAX_SETTLE_ATTEMPTS: u32 = 5;
+const MAX_SETTLE_ATTEMPTS: u32 = 5;
 
 /// Pause between two attempts to settle a payment.
-pub(super) const SETTLE_RETRY_PAUSE: Duration = Duration::from_millis(200);
+const SETTLE_RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Takes results and settles payments. Gateways get one to report results that come outside of a call. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,15 +42,26 @@ impl Results {
     ///
     /// Returns `None` if it could not be committed: the payment stays open, and recovery will look up the same result.
     pub(super) async fn settle(&self, payment: PaymentId, outcome: Outcome, by: &Submitter) -> Option<Settled> {
+        let settle = SettlePayment { payment, outcome };
+        let settled = self.submit_again(payment, &settle, by).await?;
+        if is_charged_after_release(&settle.outcome, &settled) {
+            tracing::error!(%payment, "money arrived after its units were released: it is refunded");
+        }
+        Some(settled)
+    }
+
+    /// Submits what settles a payment, or an operation on it, again while the writer cannot take it. Returns `None` if it could
+    /// not be committed.
+    pub(super) async fn submit_again<C: Command + Clone>(
+        &self,
+        payment: PaymentId,
+        settle: &C,
+        by: &Submitter,
+    ) -> Option<C::Answer> {
         for _ in 0..MAX_SETTLE_ATTEMPTS {
-            match self.writer.submit(by, SettlePayment { payment, outcome: outcome.clone() }).await {
-                Ok(settled) => {
-                    if is_charged_after_release(&outcome, &settled) {
-                        tracing::error!(%payment, "money arrived after its units were released: it is refunded");
-                    }
-                    return Some(settled);
-                }
-                Err(error) => tracing::warn!(%payment, %error, "a payment could not be settled"),
+            match self.writer.submit(by, settle.clone()).await {
+                Ok(settled) => return Some(settled),
+                Err(error) => tracing::warn!(%payment, %error, "a result of a payment could not be recorded"),
             }
             sleep(SETTLE_RETRY_PAUSE).await;
         }

@@ -16,7 +16,7 @@ use super::settle_operation::{refund_late_money, void_late_authorization};
 use super::{Command, Context, Footprint};
 
 /// Settles an open payment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SettlePayment {
     /// The payment.
     pub payment: PaymentId,
