@@ -19,6 +19,7 @@
 //!   done, a file per verb: which rows a command needs, and one function that decides on its [`world`](domain::world).
 //! - [`clock`], [`filesystem`], [`supervision`]: the time, private files, and where every task begins.
 //! - [`config`], [`observability`]: settings; logs, metrics and traces.
+//! - [`signature`]: what signs notices of payment providers and requests to webhooks.
 //! - [`faults`]: points at which tests hold the server up or break it; nothing in a release.
 //! - [`database`]: how it is opened; rows in both directions; load and save for the writer.
 //! - [`read`]: queries, a file per noun.
@@ -99,5 +100,6 @@ pub mod app;
 pub mod graphql;
 
 pub mod server;
+mod signature;
 
 pub mod cli;

@@ -97,7 +97,7 @@ fn the_domain_is_pure() {
 /// other.
 const ORDER: [&[&str]; 12] = [
     &["filesystem", "supervision", "config", "faults"],
-    &["clock"],
+    &["clock", "signature"],
     &["observability"],
     &["database"],
     &["read"],

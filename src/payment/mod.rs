@@ -6,7 +6,7 @@
 //! | What | Where |
 //! |---|---|
 //! | what a gateway is | [`gateway`] |
-//! | what gateways over HTTP share: the client, signatures, notices and amounts | `client`, `signature`, `notices` |
+//! | what gateways over HTTP share: the client, notices and amounts | `client`, `notices`; signatures are in [`signature`](crate::signature) |
 //! | which gateways there are | `REGISTRY`, below; a new one is a file or folder beside this one, with a `mod` line |
 //! | `payOrder`: begin, charge, settle | [`pay`](Payments::pay) |
 //! | `capturePayment`, `voidPayment`, `refundPayment`: begin, ask, settle | [`operate`](Payments::operate), `operation_recovery` |
@@ -34,7 +34,6 @@ mod registry;
 #[cfg(feature = "faults")]
 mod remote;
 mod results;
-mod signature;
 mod stripe;
 
 use std::sync::Arc;

@@ -2,22 +2,21 @@
 //! [`super::address`] allows.
 
 use std::error::Error as _;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, Mac};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sha2::Sha256;
 
+use crate::signature::sign;
 use domain::Time;
-use domain::webhook::{Attempt, Delivery, MAX_ERROR_LENGTH, Secret, Webhook};
+use domain::webhook::{Attempt, Delivery, MAX_ERROR_LENGTH, Webhook};
 
 use super::address::{self, Reach};
 
@@ -55,21 +54,6 @@ pub fn body(delivery: &Delivery) -> String {
     };
     // It is made of texts, which can always be written.
     serde_json::to_string(&body).unwrap_or_default()
-}
-
-/// Returns the header that signs a body at this moment: `t=SECONDS,v1=HEX`.
-#[must_use]
-pub fn signature(secret: &Secret, body: &str, now: Time) -> String {
-    let seconds = now.timestamp();
-    // HMAC takes a key of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()) else { return String::new() };
-    mac.update(format!("{seconds}.{body}").as_bytes());
-    let header = format!("t={seconds},v1=");
-    mac.finalize().into_bytes().iter().fold(header, |mut header, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(header, "{byte:02x}");
-        header
-    })
 }
 
 /// Sends requests to receivers. Cheap to clone.
@@ -122,11 +106,9 @@ impl Client {
         let url = address::check(&webhook.url, self.private_networks)?;
         let http = self.http.as_ref().ok_or("This server cannot send webhooks; its log says why.")?;
         let body = body(delivery);
-        let request = http
-            .post(url)
-            .header("content-type", "application/json")
-            .header(SIGNATURE_HEADER, signature(&webhook.secret, &body, now))
-            .body(body);
+        let signed = sign(webhook.secret.reveal(), body.as_bytes(), now).ok_or("The delivery could not be signed.")?;
+        let request =
+            http.post(url).header("content-type", "application/json").header(SIGNATURE_HEADER, signed).body(body);
         let mut answer = request.send().await.map_err(|error| self.reason(&error))?;
         let status = answer.status();
         let mut read = 0;
@@ -202,7 +184,7 @@ impl Resolve for AllowedAddresses {
 #[cfg(test)]
 mod tests {
     use domain::id::{DeliveryId, WebhookId};
-    use domain::webhook::EventKind;
+    use domain::webhook::{EventKind, Secret};
     use sea_orm::prelude::Uuid;
 
     use super::*;
@@ -238,8 +220,8 @@ mod tests {
         let secret = Secret::stored("whsec_test".to_owned());
         let now = Time::from_timestamp(1_767_225_600, 999_000_000).expect("a moment");
         assert_eq!(
-            signature(&secret, r#"{"a":1}"#, now),
-            "t=1767225600,v1=6d204545ff126a339c00513d93603299c984074ce1331c3537c3f6c976b49019"
+            sign(secret.reveal(), br#"{"a":1}"#, now).as_deref(),
+            Some("t=1767225600,v1=6d204545ff126a339c00513d93603299c984074ce1331c3537c3f6c976b49019")
         );
     }
 

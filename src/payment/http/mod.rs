@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Secret;
+use crate::signature;
 use domain::payment::{Method, Outcome, Payment};
 
 use super::client::{self, Response};
 use super::gateway::{Capabilities, ChargeAnswer, ChargeState, Gateway, Notice, Operation, OperationAnswer, Receipt};
 use super::notices::Notices;
 use super::registry::{GatewayContext, Registration};
-use super::signature;
 use messages::{Answer, Ask, Request};
 
 /// The name of the gateway.
@@ -65,7 +65,7 @@ impl Http {
     async fn ask(&self, ask: Ask<'_>, payment: &Payment) -> Option<Answer> {
         let id = Uuid::new_v4().to_string();
         let body = serde_json::to_vec(&Request::new(&id, ask, payment)).ok()?;
-        let signed = signature::sign(&self.secret, &body, self.clock.now())?;
+        let signed = signature::sign_with_first(&self.secret, &body, self.clock.now())?;
         let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/json").header(SIGNATURE, signed);
         let response = client::send(NAME, request.body(body)).await?;
         let answer = self.read(&response)?;

@@ -10,7 +10,7 @@ use super::api::{Intent, is_id};
 use super::{KEY_LIFETIME, PAYMENT, Stripe};
 use crate::observability::metrics;
 use crate::payment::gateway::{ChargeState, Notice, Receipt};
-use crate::payment::signature;
+use crate::signature;
 
 /// The header with the signature.
 const SIGNATURE: &str = "stripe-signature";
