@@ -77,6 +77,7 @@ mod search;
 mod secrecy;
 mod settings;
 mod settings_tables;
+mod shared_answers;
 mod sharing;
 mod shipping;
 mod silence;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Client, SECRET, Shop, Socket, Wanted, eventually, with_tokens};
 
-async fn scrape(client: &Client) -> (u16, String) {
+pub async fn scrape(client: &Client) -> (u16, String) {
     let mut request = client.client().get(format!("{}/metrics", client.url));
     if let Some(authorization) = &client.authorization {
         request = request.header("authorization", authorization);
@@ -18,7 +18,7 @@ async fn scrape(client: &Client) -> (u16, String) {
 }
 
 /// The value of a series; 0 before it has one.
-fn value(text: &str, series: &str) -> f64 {
+pub fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series).filter(|rest| rest.starts_with(' ')));
     line.and_then(|rest| rest.trim().parse().ok()).unwrap_or_default()
 }
@@ -134,6 +134,7 @@ async fn what_never_happened_is_counted_as_nothing_and_not_missing() {
         "onhand_key_set_failures_total",
         "onhand_log_lines_dropped_total",
         "onhand_slow_readers_total",
+        "onhand_answers_shared_total",
         "onhand_states_merged_total",
         "onhand_events_sent_total",
         "onhand_database_connections{pool=\"read\",state=\"open\"}",

@@ -17,7 +17,7 @@ use domain::order::OrderRecord;
 use domain::stock::Stock;
 
 use super::Coalesced;
-use super::slots::{Slots, Topic};
+use super::slots::{Slots, Watch};
 
 /// Of so many versions one is published where that promise is broken on purpose.
 const PUBLISHED: i32 = 5;
@@ -143,16 +143,16 @@ impl Hub {
         (self.0.stocks.watched(), self.0.orders.watched())
     }
 
-    /// Watches the stock of one product: every state that is published from now on, or a newer one.
+    /// Watches the stock of products: every state that is published from now on, or a newer one.
     #[must_use]
-    pub fn watch_stock(&self, product: ProductId) -> Topic<ProductId, Stock> {
-        self.0.stocks.watch(product)
+    pub fn watch_stocks(&self, products: &[ProductId]) -> Watch<ProductId, Stock> {
+        self.0.stocks.watch(products)
     }
 
     /// Watches an order: a version that is published from now on, or a newer one.
     #[must_use]
-    pub fn watch_order(&self, order: OrderId) -> Topic<OrderId, ()> {
-        self.0.orders.watch(order)
+    pub fn watch_order(&self, order: OrderId) -> Watch<OrderId, ()> {
+        self.0.orders.watch(&[order])
     }
 
     /// Reads of stock for those who begin to watch it.
@@ -200,10 +200,11 @@ mod tests {
     async fn the_announcer_tells_of_what_is_published_and_ends_with_the_hub() {
         let (hub, announcer) = Hub::new();
         let announcer = crate::supervision::joined(announcer);
-        let mut topic = hub.watch_order(OrderId(uuid::Uuid::nil()));
-        hub.announce_order(OrderId(uuid::Uuid::nil()), 7);
-        assert_eq!(topic.next().await, Some((7, ())));
-        drop((hub, topic));
+        let order = OrderId(uuid::Uuid::nil());
+        let mut watch = hub.watch_order(order);
+        hub.announce_order(order, 7);
+        assert_eq!(watch.next().await, (order, (7, Arc::new(()))));
+        drop((hub, watch));
         assert_eq!(announcer.await.expect("no panic"), Ok(()));
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::Stream;
 use uuid::Uuid;
 
 use crate::database::error::Error;
@@ -42,7 +42,7 @@ pub fn stock_changes(
 ) -> impl Stream<Item = Stock> + Send + use<> {
     let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
     let (key, reads) = (key(&products), hub.stock_reads());
-    let topics: HashMap<_, _> = products.iter().map(|id| (*id, hub.watch_stock(*id))).collect();
+    let mut watch = hub.watch_stocks(&products);
     async_stream::stream! {
         faults::reach(Point::StockRegistered, key).await;
         let known = retry_until_read(|| stocks_for_all(&store, &reads, &products)).await;
@@ -56,21 +56,16 @@ pub fn stock_changes(
             sent.insert(stock.product, version(&stock));
             yield stock;
         }
-        let followed = topics.into_iter().filter(|(id, _)| sent.contains_key(id)).map(|(_, topic)| {
-            let next = |mut topic: super::slots::Topic<_, _>| async move { Some((topic.next().await?, topic)) };
-            Box::pin(stream::unfold(topic, next))
-        });
-        let mut newer = stream::select_all(followed);
-        while let Some((_, stock)) = newer.next().await {
-            let last = sent.entry(stock.product).or_default();
+        watch.retain(|id| sent.contains_key(id));
+        loop {
+            let (product, (_, stock)) = watch.next().await;
+            let last = sent.entry(product).or_default();
             if version(&stock) > *last {
                 metrics::merged(u64::from(version(&stock).abs_diff(*last)) - 1);
                 *last = version(&stock);
-                yield stock;
+                yield Stock::clone(&stock);
             }
         }
-        // Nobody to follow, because no product is known: the subscription stays open all the same.
-        std::future::pending::<()>().await;
     }
 }
 
@@ -84,7 +79,7 @@ pub async fn order_changes(
     id: OrderId,
     who: &Actor,
 ) -> Result<Option<impl Stream<Item = OrderRecord> + Send + use<>>, Error> {
-    let (mut topic, reads) = (hub.watch_order(id), hub.order_reads());
+    let (mut watch, reads) = (hub.watch_order(id), hub.order_reads());
     let usable = |record: &OrderRecord| who.may_use(record.order.owner.as_deref());
     faults::reach(Point::OrderRegistered, id.0).await;
     let Some(first) = store.order(id).await?.filter(usable) else {
@@ -95,7 +90,8 @@ pub async fn order_changes(
         let mut version = first.order.version;
         faults::reach(Point::SubscriptionYielding, id.0).await;
         yield first;
-        while topic.next().await.is_some() {
+        loop {
+            watch.next().await;
             let record = retry_until_read(|| order_for_all(&store, &reads, id)).await;
             if let Some(record) = record.filter(|record| record.order.version > version) {
                 version = record.order.version;

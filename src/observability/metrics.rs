@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+pub use metrics::Counter;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::clock::Clock;
@@ -19,6 +20,7 @@ const SOCKETS: &str = "onhand_sockets_open";
 const OPERATIONS: &str = "onhand_operations_open";
 
 /// Operations over HTTP.
+const ANSWERS_SHARED: &str = "onhand_answers_shared_total";
 const REQUESTS: &str = "onhand_requests_total";
 
 /// Kinds of operations over HTTP.
@@ -119,6 +121,10 @@ pub fn describe() {
     describe_gauge!(SOCKETS, "Open websockets");
     describe_gauge!(OPERATIONS, "Operations that run on websockets and event streams");
     describe_counter!("onhand_events_sent_total", "Results that were sent to subscribers");
+    describe_counter!(
+        ANSWERS_SHARED,
+        "Queries that were answered with an execution for others who asked at the same time"
+    );
     describe_counter!("onhand_states_merged_total", "States of stock that a slow reader skipped");
     describe_counter!(
         "onhand_slow_readers_total",
@@ -151,6 +157,7 @@ pub fn describe() {
         CARTS_EXPIRED,
         ORDERS_EXPIRED,
         "onhand_events_sent_total",
+        ANSWERS_SHARED,
         "onhand_states_merged_total",
         "onhand_slow_readers_total",
         WEBHOOK_GIVEN_UP,
@@ -304,13 +311,21 @@ pub fn refusal(code: &'static str) {
     counter!(REFUSALS, "code" => code).increment(1);
 }
 
-/// Counts a result that was sent to a subscriber.
-pub fn event() {
-    counter!("onhand_events_sent_total").increment(1);
+/// Counts a query that was answered with the execution of another.
+pub fn answer_shared() {
+    counter!(ANSWERS_SHARED).increment(1);
+}
+
+/// Returns the counter of results that were sent to subscribers.
+pub fn events() -> Counter {
+    counter!("onhand_events_sent_total")
 }
 
 /// Counts states that a slow reader skipped.
 pub fn merged(states: u64) {
+    if states == 0 {
+        return;
+    }
     counter!("onhand_states_merged_total").increment(states);
 }
 

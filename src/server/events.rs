@@ -142,7 +142,7 @@ fn events(
 
 /// Returns the event with this answer.
 fn next(answer: &Answer, most: usize) -> Event {
-    metrics::event();
+    metrics::events().increment(1);
     let text = encode::text(answer, most).or_else(|_| {
         let too_large = Answer::of_stopped(OperationType::Subscription, Stopped::TooLarge, most);
         encode::text(&too_large, most)

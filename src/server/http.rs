@@ -31,6 +31,7 @@ use super::error_response::{
 use super::negotiation::{accepts, asks_for_websocket, is_encoded, is_json};
 use super::operation::{Answer, MUTATION_BY_GET, Operation, PreparedOperation, UNKNOWN_OUTCOME, answer};
 use super::operation_json::{json_problem, parse_operation, strip_byte_order_mark};
+use super::shared_answers::Turn;
 use super::{ServerState, caching, events, execution, socket};
 
 /// The media type of a GraphQL response.
@@ -197,11 +198,22 @@ async fn execute_once(state: &ServerState, request: &OperationRequest, mut prepa
         return refused;
     }
     let cache = caching::cache_control(&mut prepared.request, request.is_get, headers);
-    let PreparedOperation { kind, request: operation, budget, reservation, sent, span, .. } = prepared;
+    let PreparedOperation { kind, request: operation, budget, reservation, sent, span, alike, .. } = prepared;
     execution::count(kind);
-    let executed = execution::execute(&state.schema, operation, &budget).instrument(span);
-    let answer = match timeout_at(request.due, executed).await {
-        Ok(Ok(response)) => answer(kind, response),
+    let executed = async {
+        let turn = match alike {
+            Some(alike) => Some(state.shared_answers.turn(alike).await),
+            None => None,
+        };
+        if let Some(Turn::Answered(text)) = turn {
+            metrics::answer_shared();
+            return Ok(Answer::of_rendered(text));
+        }
+        let answer = answer(kind, execution::execute(&state.schema, operation, &budget).await?);
+        Ok(if let Some(Turn::Execute(execution)) = turn { execution.share(answer) } else { answer })
+    };
+    let answer = match timeout_at(request.due, executed.instrument(span)).await {
+        Ok(Ok(answer)) => answer,
         Ok(Err(stopped)) => return incomplete(state, headers, kind, EncodeError::Stopped(stopped)),
         Err(_) => return incomplete(state, headers, kind, EncodeError::TooLate),
     };

@@ -30,6 +30,7 @@ mod readiness;
 mod request_id;
 mod router;
 mod service;
+mod shared_answers;
 mod shared_results;
 mod socket;
 mod socket_limiter;

@@ -17,6 +17,7 @@ use super::ServerState;
 use super::answer_memory::{AnswerReservation, UnsentAnswer};
 use super::persisted::{Hash, PersistedQueries};
 use super::rate::COST_OF_ROW;
+use super::shared_answers::Alike;
 use super::shared_results::{Kind, SharedSubscription};
 
 /// The member of `extensions` that says how many errors are left out.
@@ -66,6 +67,8 @@ pub struct PreparedOperation {
     pub sent: Option<(Hash, String)>,
     /// Its results, if it is a subscription whose results others get, too.
     pub shared: Option<SharedSubscription>,
+    /// What its answer depends on, if it is a query whose answer others get, too.
+    pub alike: Option<Alike>,
 }
 
 /// The answer to an operation.
@@ -131,7 +134,7 @@ impl Operation {
         let name = self.name.filter(|name| !name.is_empty());
         let asked = (name.as_deref(), self.variables.as_ref());
         let admitted = state.documents.admit(&document, asked, &viewer, delivery);
-        let Admitted { kind, cost, writes, scans, shareable } = admitted.map_err(refused)?;
+        let Admitted { kind, cost, writes, scans, shareable, of_catalogue } = admitted.map_err(refused)?;
         let scanned = state.app.store.scan_cost(scans.whole, scans.indexable);
         let scanned = scanned.min(state.config.transport.rates.max_search_cost());
         let cost = cost.saturating_add(writes.rows.saturating_mul(COST_OF_ROW)).saturating_add(scanned);
@@ -148,6 +151,13 @@ impl Operation {
             let again = move || request(String::new(), &document, name.clone(), variables.clone());
             state.shared_results.subscribe(kind, shareable, &viewer, again)
         });
+        let alike = of_catalogue.map(|variables| Alike {
+            document: document.hash(),
+            operation: name.clone(),
+            variables,
+            sees: viewer.sees(),
+            is_staff: viewer.actor.is_staff(),
+        });
         let request = request(query, &document, name, variables);
         let reservation = Arc::new(reservation);
         let reserving = Arc::clone(&reservation);
@@ -155,7 +165,7 @@ impl Operation {
         let reads = Some(Arc::clone(&state.shared_reads));
         let request = graphql::prepare(&state.app, request, (viewer, Arc::clone(&budget)), reads);
         let cart_rows = writes.cart_rows;
-        Ok(PreparedOperation { kind, cost, cart_rows, request, budget, reservation, span, sent, shared })
+        Ok(PreparedOperation { kind, cost, cart_rows, request, budget, reservation, span, sent, shared, alike })
     }
 }
 

@@ -13,6 +13,7 @@ use super::auth::{Authenticator, Identity};
 use super::origin::Origins;
 use super::persisted::PersistedQueries;
 use super::readiness::Readiness;
+use super::shared_answers::SharedAnswers;
 use super::shared_results::SharedResults;
 use super::transport::TransportConfig;
 
@@ -41,6 +42,8 @@ pub struct ServerState {
     pub documents: Documents,
     /// Automatic persisted queries.
     pub persisted: PersistedQueries,
+    /// Answers that queries share.
+    pub shared_answers: Arc<SharedAnswers>,
     /// Results that subscriptions share.
     pub shared_results: Arc<SharedResults>,
     /// What operations read together.
@@ -67,6 +70,7 @@ impl ServerState {
             config,
             app,
             persisted: PersistedQueries::default(),
+            shared_answers: Arc::default(),
             shared_results: Arc::default(),
             shared_reads: Arc::default(),
             readiness,

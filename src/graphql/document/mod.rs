@@ -84,6 +84,8 @@ pub struct Admitted {
     pub scans: Scans,
     /// What it shares with others, when it is a subscription whose results others get, too.
     pub shareable: Option<Shareable>,
+    /// Its variables as JSON, when it is a query whose answer is the same for all who see as much of the catalogue.
+    pub of_catalogue: Option<String>,
 }
 
 impl Document {
@@ -239,7 +241,8 @@ impl Documents {
         let writes = writes::of(&document.compiled, operation, &variables);
         let scans = scans::of(&document.compiled, operation, &variables);
         let shareable = sharing::of(&document.compiled, operation, &variables);
-        Ok(Admitted { kind, cost, writes, scans, shareable })
+        let of_catalogue = sharing::of_catalogue(&document.compiled, operation, &variables);
+        Ok(Admitted { kind, cost, writes, scans, shareable, of_catalogue })
     }
 }
 

@@ -1,5 +1,6 @@
-//! Which subscriptions get results that others get, too: those to stock that select only what the stock record itself
-//! answers. Whose stock they follow does not matter for a result, nor who they are beyond what they see of counts.
+//! Which operations get results that others get, too: subscriptions to stock that select only what the stock record itself
+//! answers, and queries that read only the catalogue. Whose stock is followed does not matter for a result, nor who asks
+//! beyond what they see of counts and of the catalogue.
 
 use apollo_compiler::executable::{Directive, ExecutableDocument, Field, Operation, Selection, SelectionSet, Value};
 use apollo_compiler::response::{JsonMap, JsonValue};
@@ -19,6 +20,43 @@ const PRODUCTS: &str = "productIds";
 const OF_RECORD: [&str; 8] =
     ["__typename", "id", "total", "available", "allocated", "availability", "version", "updatedAt"];
 
+/// The fields of queries that read the catalogue.
+const CATALOGUE: [&str; 5] = ["__typename", "product", "products", "stock", "stocks"];
+
+/// What is selected of the catalogue that is the same for all who see as much of it.
+const OF_CATALOGUE: [&str; 30] = [
+    "__typename",
+    "allocated",
+    "amount",
+    "availability",
+    "available",
+    "createdAt",
+    "currency",
+    "cursor",
+    "description",
+    "edges",
+    "endCursor",
+    "hasNextPage",
+    "hasPreviousPage",
+    "id",
+    "lowStockThreshold",
+    "manageStock",
+    "name",
+    "node",
+    "nodes",
+    "pageInfo",
+    "price",
+    "product",
+    "sku",
+    "slug",
+    "startCursor",
+    "status",
+    "stock",
+    "total",
+    "updatedAt",
+    "version",
+];
+
 /// A subscription whose results others get, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shareable {
@@ -35,7 +73,7 @@ pub fn of(document: &ExecutableDocument, operation: &Operation, variables: &Json
         return None;
     }
     let mut used = JsonMap::new();
-    let is_of_record = is_of_record(document, &root.selection_set, &mut |name| {
+    let is_of_record = selects_only(document, &root.selection_set, &OF_RECORD, &mut |name| {
         if let Some((name, value)) = variables.get_key_value(name.as_str()) {
             used.insert(name.clone(), value.clone());
         }
@@ -63,17 +101,37 @@ fn given(root: &Field, variables: &JsonMap) -> Option<Vec<ID>> {
     }
 }
 
-/// Whether a selection asks only for what the record answers. Tells of the variables that it depends on.
-fn is_of_record(document: &ExecutableDocument, set: &SelectionSet, uses: &mut impl FnMut(&Name)) -> bool {
+/// The variables of a query whose answer is the same for all who see as much of the catalogue, as JSON; `None` for others.
+pub fn of_catalogue(document: &ExecutableDocument, operation: &Operation, variables: &JsonMap) -> Option<String> {
+    let is_of_catalogue = operation.is_query()
+        && operation.selection_set.selections.iter().all(|selection| match selection {
+            Selection::Field(root) => {
+                CATALOGUE.contains(&root.name.as_str())
+                    && selects_only(document, &root.selection_set, &OF_CATALOGUE, &mut |_| ())
+            }
+            Selection::InlineFragment(_) | Selection::FragmentSpread(_) => false,
+        });
+    if is_of_catalogue { serde_json::to_string(variables).ok() } else { None }
+}
+
+/// Whether a selection asks only for these fields, at any depth. Tells of the variables that directives use.
+fn selects_only(
+    document: &ExecutableDocument,
+    set: &SelectionSet,
+    fields: &[&str],
+    uses: &mut impl FnMut(&Name),
+) -> bool {
     set.selections.iter().all(|selection| {
         depends_on(selection.directives(), uses);
         match selection {
-            Selection::Field(field) => OF_RECORD.contains(&field.name.as_str()),
-            Selection::InlineFragment(fragment) => is_of_record(document, &fragment.selection_set, uses),
+            Selection::Field(field) => {
+                fields.contains(&field.name.as_str()) && selects_only(document, &field.selection_set, fields, uses)
+            }
+            Selection::InlineFragment(fragment) => selects_only(document, &fragment.selection_set, fields, uses),
             Selection::FragmentSpread(spread) => document
                 .fragments
                 .get(&spread.fragment_name)
-                .is_some_and(|fragment| is_of_record(document, &fragment.selection_set, uses)),
+                .is_some_and(|fragment| selects_only(document, &fragment.selection_set, fields, uses)),
         }
     })
 }

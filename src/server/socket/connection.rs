@@ -1,15 +1,17 @@
 //! The loop of one socket: messages of the client, results of its operations, pings, and the events that close it.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::observability::metrics::Open;
+use crate::observability::metrics::{self, Counter, Open};
 use domain::client::ClientKey;
 
 use super::super::connections::Connection as TcpConnection;
@@ -21,11 +23,14 @@ use super::handshake::{Handshake, Peer};
 use super::interrupts::{Awaited, Interrupt, Interrupts};
 use super::message::ClientMessage;
 use super::operations::Operations;
+use super::woken::Woken;
 
 /// One socket. There are thousands of these, and most of them only listen: what is rarely needed is allocated when it is
 /// needed and not kept in the loop of each.
 pub struct Connection {
     socket: WebSocket,
+    /// Whether there may be something to read.
+    woken: Woken,
     tcp: Arc<TcpConnection>,
     pub(super) state: Arc<ServerState>,
     pub(super) timeouts: Timeouts,
@@ -43,6 +48,7 @@ pub struct Connection {
     /// How it is closed as soon as all queries and mutations are answered.
     pub(super) pending_close: Option<Box<Close>>,
     last_received: Instant,
+    pub(super) sent: Counter,
     _open: Open,
 }
 
@@ -52,6 +58,7 @@ impl Connection {
         let Handshake { peer: Peer { address, connection }, client, permit, identity } = handshake;
         Self {
             socket,
+            woken: Woken::new(),
             tcp: connection,
             timeouts: state.config.transport.timeouts,
             state,
@@ -64,6 +71,7 @@ impl Connection {
             requests: Operations::new(),
             pending_close: None,
             last_received: Instant::now(),
+            sent: metrics::events(),
             _open: Open::socket(),
         }
     }
@@ -102,7 +110,7 @@ impl Connection {
                 is_open,
             });
             let step = tokio::select! {
-                message = self.socket.recv() => Box::pin(self.receive(message)).await,
+                message = poll_fn(|context| self.woken.poll(context, |context| self.socket.poll_next_unpin(context))) => Box::pin(self.receive(message)).await,
                 Some((id, event)) = self.requests.next(), if !self.requests.is_empty() => self.deliver(id, event).await,
                 Some((id, event)) = self.subscriptions.next(), if !self.subscriptions.is_empty() => self.deliver(id, event).await,
                 interrupt = interrupts.next() => {
@@ -195,10 +203,15 @@ impl Connection {
 
     /// Writes a frame, before the write timeout.
     pub(super) async fn write(&mut self, message: Message) -> Result<(), Close> {
-        let sent = tokio::select! {
-            biased;
-            sent = timeout(self.timeouts.write, self.socket.send(message)) => sent.ok(),
-            () = self.tcp.closed() => None,
+        let mut sending = pin!(self.socket.send(message));
+        // A client that reads takes it at once.
+        let sent = match sending.as_mut().now_or_never() {
+            Some(sent) => Some(sent),
+            None => tokio::select! {
+                biased;
+                sent = timeout(self.timeouts.write, sending) => sent.ok(),
+                () = self.tcp.closed() => None,
+            },
         };
         if let Some(Ok(())) = sent { Ok(()) } else { Err(Close::Disconnected) }
     }

@@ -3,16 +3,17 @@
 //! There are thousands of sockets, and each result wakes one. What hardly ever happens is polled only when it has happened, and
 //! not once for every result; nothing is decided here.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::connections::Connection as TcpConnection;
 use super::super::{Identity, ServerState};
+use super::woken::Woken;
 
 /// Something that happened to a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +56,8 @@ pub struct Awaited {
 
 /// Waits for interrupts.
 pub struct Interrupts {
-    /// One future, which is polled only after it was woken.
-    waiting: FuturesUnordered<BoxFuture<'static, Interrupt>>,
+    waiting: Option<BoxFuture<'static, Interrupt>>,
+    woken: Woken,
     is_identified: bool,
     is_open: bool,
 }
@@ -64,24 +65,28 @@ pub struct Interrupts {
 impl Interrupts {
     /// Returns one that waits for nothing yet.
     pub fn new() -> Self {
-        Self { waiting: FuturesUnordered::new(), is_identified: false, is_open: true }
+        Self { waiting: None, woken: Woken::new(), is_identified: false, is_open: true }
     }
 
     /// Waits for these from now on, if it waits for nothing, or if what there is to wait for has changed.
     pub fn wait_for(&mut self, is_identified: bool, is_open: bool, awaited: impl FnOnce() -> Awaited) {
-        if self.waiting.is_empty() || (is_identified, is_open) != (self.is_identified, self.is_open) {
+        if self.waiting.is_none() || (is_identified, is_open) != (self.is_identified, self.is_open) {
             (self.is_identified, self.is_open) = (is_identified, is_open);
-            self.waiting.clear();
-            self.waiting.push(Box::pin(awaited().first()));
+            self.waiting = Some(Box::pin(awaited().first()));
+            self.woken.renew();
         }
     }
 
     /// Returns the next interrupt. After that it waits for nothing.
     pub async fn next(&mut self) -> Interrupt {
-        match self.waiting.next().await {
-            Some(interrupt) => interrupt,
-            None => std::future::pending().await,
-        }
+        let Self { waiting, woken, .. } = self;
+        poll_fn(|context| {
+            let Some(first) = waiting else { return Poll::Pending };
+            let interrupt = ready!(woken.poll(context, |context| first.as_mut().poll(context)));
+            *waiting = None;
+            Poll::Ready(interrupt)
+        })
+        .await
     }
 }
 

@@ -11,6 +11,7 @@ mod initialise;
 mod interrupts;
 mod message;
 mod operations;
+mod woken;
 
 use std::sync::Arc;
 

@@ -1,10 +1,13 @@
 //! The operations of one socket: started, answered, and removed. What they do is the schema's business.
 
+use std::sync::Arc;
+
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::Message;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_stream::StreamMap;
@@ -15,12 +18,13 @@ use crate::graphql::document::Delivery;
 use crate::graphql::{Code, Stopped};
 use crate::observability::metrics;
 
+use super::super::Identity;
 use super::super::caller::Caller;
 use super::super::concurrency::ConcurrencyPermit;
+use super::super::encode::{self, EncodeError};
 use super::super::error_response::{OVERLOADED, Problem};
 use super::super::execution::results;
 use super::super::operation::{Answer, Operation, PreparedOperation};
-use super::super::{Identity, encode};
 use super::close::Close;
 use super::connection::Connection;
 
@@ -29,7 +33,9 @@ const MAX_ID: usize = 255;
 
 /// What an operation yields.
 pub enum Event {
-    /// A result.
+    /// A result that was rendered before.
+    Rendered(Arc<RawValue>),
+    /// Any other result.
     Result(OperationType, Box<Answer>),
     /// There are no more results.
     End,
@@ -40,11 +46,11 @@ pub type Operations = StreamMap<String, BoxStream<'static, Event>>;
 
 /// A `next` message. Its fields keep their order.
 #[derive(Serialize)]
-struct Next<'a> {
+struct Next<'a, T> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
-    payload: &'a Answer,
+    payload: &'a T,
 }
 
 impl Connection {
@@ -72,7 +78,10 @@ impl Connection {
                 faults::reach(Point::SocketPrepared, Uuid::nil()).await;
                 let kind = prepared.kind;
                 let results = results(&self.state, prepared, due, permit);
-                let events = results.map(move |answer| Event::Result(kind, Box::new(answer)));
+                let events = results.map(move |answer| match answer.rendered {
+                    Some(rendered) => Event::Rendered(rendered),
+                    None => Event::Result(kind, Box::new(answer)),
+                });
                 let events = events.chain(stream::once(async { Event::End })).boxed();
                 let is_subscription = kind == OperationType::Subscription;
                 if is_subscription { &mut self.subscriptions } else { &mut self.requests }.insert(id, events);
@@ -133,7 +142,16 @@ impl Connection {
                 self.send_error(&id, &json!(answer.response.errors)).await
             }
             Event::Result(_, answer) if answer.is_broken_off => self.finish(Close::frame(1013, "Try again later")),
-            Event::Result(kind, answer) => self.send_result(&id, kind, &answer).await,
+            Event::Rendered(rendered) => {
+                faults::reach(Point::SocketTaken, Uuid::nil()).await;
+                let text = self.encode(&id, &rendered);
+                self.send_text(&id, text).await
+            }
+            Event::Result(kind, answer) => {
+                faults::reach(Point::SocketTaken, Uuid::nil()).await;
+                let text = self.encode_result(&id, kind, &answer);
+                self.send_text(&id, text).await
+            }
             Event::End => {
                 self.remove(&id);
                 self.send(&json!({ "type": "complete", "id": id })).await
@@ -141,19 +159,26 @@ impl Connection {
         }
     }
 
-    async fn send_result(&mut self, id: &str, kind: OperationType, answer: &Answer) -> Result<(), Close> {
-        metrics::event();
-        faults::reach(Point::SocketTaken, Uuid::nil()).await;
-        let most = self.state.config.transport.sizes.answer;
-        let encode = |payload| encode::text(&Next { kind: "next", id, payload }, most);
-        let mut text = encode(answer);
+    fn encode_result(&self, id: &str, kind: OperationType, answer: &Answer) -> Result<String, EncodeError> {
+        let text = self.encode(id, answer);
         if text.is_err() && kind == OperationType::Mutation {
             // It was executed all the same, and its answer says so.
-            text = encode(&Answer::of_stopped(kind, Stopped::TooLarge, most));
+            let most = self.state.config.transport.sizes.answer;
+            return self.encode(id, &Answer::of_stopped(kind, Stopped::TooLarge, most));
         }
+        text
+    }
+
+    fn encode(&self, id: &str, payload: &impl Serialize) -> Result<String, EncodeError> {
+        encode::text(&Next { kind: "next", id, payload }, self.state.config.transport.sizes.answer)
+    }
+
+    async fn send_text(&mut self, id: &str, text: Result<String, EncodeError>) -> Result<(), Close> {
+        self.sent.increment(1);
         let Ok(text) = text else {
             self.remove(id);
-            let message = format!("A result has at most {} kB.", most / 1_024);
+            let most = self.state.config.transport.sizes.answer / 1_024;
+            let message = format!("A result has at most {most} kB.");
             return self.send_error(id, &errors(&Problem::new(Code::LimitExceeded, message))).await;
         };
         faults::reach(Point::SocketEncoded, Uuid::nil()).await;
