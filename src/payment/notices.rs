@@ -6,11 +6,15 @@ use anyhow::anyhow;
 use crate::database::error::Error;
 use crate::observability::metrics;
 use crate::read::Store;
-use domain::id::PaymentId;
+use crate::writer::Submitter;
+use domain::actor::Actor;
+use domain::commands::{FailRefund, SettledOperation};
+use domain::id::{PaymentId, PaymentOperationId};
 use domain::money::Money;
 use domain::payment::{Outcome, Payment};
 
 use super::gateway::Receipt;
+use super::operate::raise_alarm;
 use super::registry::GatewayContext;
 use super::results::Results;
 
@@ -48,6 +52,29 @@ impl Notices {
         tracing::info!(payment = %payment.id, gateway = self.gateway, "a payment provider reports a result");
         match self.results.report(payment.id, outcome).await {
             Some(_) => Receipt::Accepted,
+            None => Receipt::Failed,
+        }
+    }
+
+    /// Ends a refund that failed after it had been reported as done, if `is_of` its payment: the money is due again.
+    pub async fn fail_refund(&self, id: &str, reason: String, is_of: impl Fn(&Payment) -> bool) -> Receipt {
+        let found = match id.parse().map(PaymentOperationId) {
+            Ok(id) => self.store.orders_of_operations(&[id]).await.map(|orders| (id, orders)),
+            Err(_) => return self.ignore("of a refund that is not known"),
+        };
+        let Ok((id, orders)) = found else { return Receipt::Failed };
+        let refund = orders.iter().find_map(|order| {
+            let refund = order.operations.iter().find(|operation| operation.id == id)?;
+            let payment = order.payment(refund.payment).filter(|payment| payment.gateway == self.gateway)?;
+            FailRefund::of(refund, reason.clone()).filter(|_| is_of(payment)).map(|fails| (payment.id, fails))
+        });
+        let Some((payment, fails)) = refund else { return self.ignore("of a refund that is not known") };
+        match self.results.submit_again(payment, &fails, &Submitter::from(&Actor::System)).await {
+            Some(SettledOperation::Now(paid)) => {
+                paid.record.operations.iter().filter(|now| now.id == id).for_each(raise_alarm);
+                Receipt::Accepted
+            }
+            Some(SettledOperation::Before(_)) => Receipt::Accepted,
             None => Receipt::Failed,
         }
     }

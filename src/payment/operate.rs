@@ -119,17 +119,16 @@ impl Payments {
         let settle = SettleOperation::of(operation, outcome);
         let settled = self.results.submit_again(operation.payment, &settle, by).await?;
         if let SettledOperation::Now(paid) = &settled {
-            tell(operation, paid);
+            paid.record.operations.iter().filter(|now| now.id == operation.id).for_each(raise_alarm);
         }
         Some(settled)
     }
 }
 
-/// Raises an alarm for what somebody has to look after.
-fn tell(operation: &PaymentOperation, paid: &Paid) {
-    let Some(now) = paid.record.operations.iter().find(|now| now.id == operation.id) else { return };
-    let (payment, reason) = (operation.payment, now.failure_reason.as_deref().unwrap_or_default());
-    match (operation.kind, now.status) {
+/// Raises an alarm for an operation that somebody has to look after.
+pub(super) fn raise_alarm(operation: &PaymentOperation) {
+    let (payment, reason) = (operation.payment, operation.failure_reason.as_deref().unwrap_or_default());
+    match (operation.kind, operation.status) {
         (Kind::Refund, Status::Failed) => {
             metrics::refund_failed();
             tracing::error!(%payment, reason, "a refund failed for good: the money is still due");

@@ -53,6 +53,26 @@ async fn a_notice_is_taken_once_it_makes_sense() {
     till.shop.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_failed_after_all_is_due_again() {
+    let till = Till::<PaymentService>::open(answered()).await;
+    let sale = till.sale("MUG").await;
+    let payment = till.refunded_in_part(&sale).await;
+    let operation = till.provider.refund();
+    let notice = |operation: &str, state: &str| json!({ "payment": payment, "operation": operation, "state": state, "reason": "The account is closed." });
+    let secret = PaymentService::secret();
+    let unknown = "01936d0f-9c1e-7c6a-8d2b-3f0a5b1c2d3e";
+    for nothing in [notice(unknown, "refused"), notice("?", "refused"), notice(&operation, "pending")] {
+        assert_eq!(till.provider.notify(&nothing, secret, 0).await, 200, "{nothing}");
+    }
+    assert_eq!(till.shop.read_order(&sale.order).await["payment"], "PARTIALLY_REFUNDED");
+    for _ in 0..2 {
+        assert_eq!(till.provider.notify(&notice(&operation, "refused"), secret, 0).await, 200);
+    }
+    till.is_due_again(&sale, &payment, "The account is closed.").await;
+    till.shop.close().await;
+}
+
 /// Only an answer to `charge` refuses a charge: what could not be voided is not voided.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_void_that_is_refused_releases_nothing() {

@@ -111,6 +111,29 @@ impl<S: StandIn> Till<S> {
         order["payment"].as_str().expect("a status").to_owned()
     }
 
+    /// Pays for an order and refunds a part of it. Returns the id of the payment.
+    async fn refunded_in_part(&self, sale: &Sale) -> String {
+        self.pay(sale, Fate::Succeed).await;
+        self.becomes(sale, "PAID").await;
+        let order = self.shop.read_order(&sale.order).await;
+        let payment = order["payments"][0]["id"].as_str().expect("an id").to_owned();
+        self.operate("refundPayment", json!({ "paymentId": payment, "amount": 400 })).await;
+        self.becomes(sale, "PARTIALLY_REFUNDED").await;
+        payment
+    }
+
+    /// The only refund of an order failed for this reason, once, and all money can be refunded.
+    async fn is_due_again(&self, sale: &Sale, payment: &str, reason: &str) {
+        let order = self.shop.read_order(&sale.order).await;
+        let paid = &order["payments"][0];
+        let refund = &paid["refunds"][0];
+        assert_eq!((&order["payment"], &paid["refunded"]["amount"]), (&json!("PAID"), &json!(0)), "{order}");
+        assert_eq!((&refund["status"], &refund["failureReason"]), (&json!("FAILED"), &json!(reason)), "{order}");
+        self.is_allocated_once(sale).await;
+        assert_eq!(self.operate("refundPayment", json!({ "paymentId": payment, "amount": 600 })).await, [""; 0]);
+        self.becomes(sale, "PARTIALLY_REFUNDED").await;
+    }
+
     async fn becomes(&self, sale: &Sale, payment: &str) {
         eventually(payment, async || self.payment(sale).await == payment).await;
     }

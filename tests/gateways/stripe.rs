@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{SOON, Till, answered, silent};
 use crate::support::providers::{Fate, Mishap, StandIn, StripeStandIn};
@@ -86,6 +86,31 @@ async fn events_in_any_order_and_of_any_kind_do_no_harm() {
     assert_eq!(till.provider.send(&succeeded, "whsec_another", 0).await, 400);
     assert!(till.adds_up(&sale, "any order").await);
     till.is_allocated_once(&sale).await;
+    till.shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_failed_after_all_is_due_again() {
+    let till = Till::<StripeStandIn>::open(answered()).await;
+    let sale = till.sale("MUG").await;
+    let payment = till.refunded_in_part(&sale).await;
+    let mut failed = till.provider.account().refunds[0].clone();
+    let event = |refund: &Value| json!({ "type": "refund.failed", "data": { "object": refund } });
+    let secret = StripeStandIn::webhook_secret();
+    assert_eq!(till.provider.send(&event(&failed), secret, 0).await, 200, "it has succeeded");
+    failed["status"] = "failed".into();
+    failed["failure_reason"] = "expired_or_canceled_card".into();
+    let (mut by_hand, mut of_another) = (failed.clone(), failed.clone());
+    by_hand["metadata"] = json!({});
+    of_another["payment_intent"] = "pi_another".into();
+    for nothing in [&by_hand, &of_another, &json!({ "object": "refund" })] {
+        assert_eq!(till.provider.send(&event(nothing), secret, 0).await, 200, "{nothing}");
+    }
+    assert_eq!(till.shop.read_order(&sale.order).await["payment"], "PARTIALLY_REFUNDED");
+    for _ in 0..2 {
+        assert_eq!(till.provider.send(&event(&failed), secret, 0).await, 200);
+    }
+    till.is_due_again(&sale, &payment, "The refund failed at Stripe: expired_or_canceled_card.").await;
     till.shop.close().await;
 }
 

@@ -181,6 +181,16 @@ fn a_capture_pays_the_order_and_one_that_failed_keeps_the_allocation_and_can_be_
 }
 
 #[test]
+fn a_capture_that_was_refused_and_is_done_after_all_pays_the_order() {
+    let mut sale = Sale::authorized(2);
+    let first = sale.begins(&capture(sale.payment));
+    assert_eq!(sale.settles(&first, refused()), [Code::GatewayError]);
+    assert_eq!(sale.states(), PROCESSING);
+    assert!(matches!(sale.shop.does(&SettleOperation::of(&first, done())), SettledOperation::Before(_)));
+    assert_eq!((sale.states(), sale.numbers()), (PAID, (10, 2)));
+}
+
+#[test]
 fn a_void_releases_once_the_gateway_has_confirmed() {
     let mut sale = Sale::authorized(2);
     let voiding = sale.begins(&void(sale.payment, false));
@@ -330,6 +340,50 @@ fn a_refund_that_fails_restocks_nothing() {
     let item = sale.item();
     sale.goes(&refund(sale.payment, None, &[(item, 2)]), refused());
     assert_eq!((sale.units(), sale.numbers()), ((2, 0, 0, 0), (10, 2)));
+}
+
+#[test]
+fn a_refund_that_failed_after_it_was_reported_as_done_is_due_again_and_moves_no_units() {
+    let mut sale = Sale::paid(3);
+    let item = sale.item();
+    sale.goes(&refund(sale.payment, Some(100), &[]), done());
+    let rest = sale.begins(&refund(sale.payment, None, &[(item, 2)]));
+    assert_eq!(sale.settles(&rest, done()), []);
+    assert_eq!((sale.states().1, sale.units(), sale.numbers()), (PaymentStatus::Refunded, (1, 0, 2, 0), (10, 1)));
+    let version = sale.shop.read(sale.order).version;
+    let fails = |operation| FailRefund::of(operation, "The account is closed.".to_owned()).expect("a refund");
+    let SettledOperation::Now(paid) = sale.shop.does(&fails(&rest)) else { panic!("it counts") };
+    assert_eq!(paid.errors[0].message, "The account is closed.");
+    assert_eq!(
+        (sale.states().1, sale.units(), sale.numbers()),
+        (PaymentStatus::PartiallyRefunded, (1, 0, 2, 0), (10, 1))
+    );
+    assert_eq!(sale.shop.payment(sale.payment).refunded, 100);
+    assert!(sale.shop.read(sale.order).version > version, "whoever follows the order is told");
+    assert!(matches!(sale.shop.does(&fails(&rest)), SettledOperation::Before(_)), "a notice may come twice");
+    let first = sale.shop.tables.operations.rows().map(|(_, operation)| operation);
+    let first = first.filter(|one| one.status == OperationStatus::Succeeded).last().expect("the first refund").clone();
+    sale.shop.does(&fails(&first));
+    assert_eq!((sale.states().1, sale.shop.payment(sale.payment).refunded), (PaymentStatus::Paid, 0));
+    let again = sale.begins(&refund(sale.payment, None, &[]));
+    assert_eq!(again.amount.amount, 300, "all of it is due again");
+    assert!(matches!(sale.shop.does(&fails(&again)), SettledOperation::Now(_)), "the notice comes before the answer");
+    assert!(matches!(sale.shop.does(&SettleOperation::of(&again, done())), SettledOperation::Before(_)));
+    assert_eq!((sale.states().1, sale.shop.payment(sale.payment).refunded), (PaymentStatus::Paid, 0));
+}
+
+#[test]
+fn a_refund_of_late_money_that_failed_after_all_stays_due() {
+    let mut sale = Sale::begun(2);
+    sale.shop.settle(sale.payment, &Outcome::Declined { reason: "no".to_owned() });
+    sale.shop.settle(sale.payment, &charged());
+    let late = sale.shop.tables.operations.rows().map(|(_, operation)| operation).next().expect("a refund").clone();
+    sale.settles(&late, done());
+    let before = sale.states();
+    sale.shop.does(&FailRefund::of(&late, "no".to_owned()).expect("a refund"));
+    assert_eq!((sale.states(), sale.refunds()), (before, vec![(200, OperationStatus::Failed)]));
+    assert_eq!(sale.goes(&refund(sale.payment, None, &[]), done()), []);
+    assert!(FailRefund::of(&PaymentOperation { kind: Kind::Capture, ..late }, String::new()).is_none());
 }
 
 #[test]

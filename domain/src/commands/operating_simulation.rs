@@ -74,6 +74,7 @@ impl Simulation {
             6..=9 => self.settle(),
             10..=13 => self.operate(),
             14..=17 => self.settle_operation(),
+            18 if self.dice.below(3) == 0 => self.fail_refund(),
             18 => self.ship(),
             _ => self.cancel(),
         }
@@ -238,13 +239,29 @@ impl Simulation {
             _ => {}
         }
         let before = (self.shop.tables.log.rows().len(), self.shop.payment(operation.payment).status);
-        let settled = self.shop.does(&SettleOperation::of(&operation, outcome));
+        let settled = self.shop.does(&SettleOperation::of(&operation, outcome.clone()));
         assert_eq!(matches!(settled, SettledOperation::Now(_)), operation.is_running(), "once: {operation:?}");
-        if !operation.is_running() {
+        // Money that was taken after all counts, whatever its gateway said before.
+        let counts = matches!(outcome, OperationOutcome::Done { .. })
+            && operation.kind == Kind::Capture
+            && before.1 == Status::Authorized;
+        if !operation.is_running() && !counts {
             let after = (self.shop.tables.log.rows().len(), self.shop.payment(operation.payment).status);
             assert_eq!(after, before, "it was settled before");
         }
         self.gather();
+    }
+
+    /// A provider tells that a refund failed, before or after it was done.
+    fn fail_refund(&mut self) {
+        let operations = self.operations.clone();
+        let Some(id) = self.pick(&operations) else { return };
+        let operation = self.shop.tables.operations.get(&id).expect("an operation").clone();
+        let Some(fails) = FailRefund::of(&operation, "no".to_owned()) else { return };
+        let moves = self.shop.tables.log.rows().len();
+        let settled = self.shop.does(&fails);
+        assert_eq!(matches!(settled, SettledOperation::Now(_)), operation.status != Operated::Failed, "once");
+        assert_eq!(self.shop.tables.log.rows().len(), moves, "no units are moved");
     }
 
     fn ship(&mut self) {

@@ -86,7 +86,7 @@ impl Command for SettleOperation {
         if !operation.is_running() {
             let operation = operation.clone();
             if self.tells_of_money(operation.kind) {
-                self.send_back(world, context)?;
+                self.money_was_taken(world, context)?;
             }
             return Ok(SettledOperation::Before(operated(world, &operation)?));
         }
@@ -104,10 +104,16 @@ impl SettleOperation {
         }
     }
 
-    /// An operation was given up by force, or had ended, and its gateway answers after all that the money was taken.
-    fn send_back(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<(), Rejection> {
-        let is_released = matches!(world.payment(self.payment)?.status, Status::Voided | Status::Declined);
-        if is_released { refund_late_money(world, context, self.payment) } else { Ok(()) }
+    /// An operation had ended, or was given up by force, and its gateway answers after all that the money was taken: that
+    /// pays for the order if its units are still held, and is sent back if they are not.
+    fn money_was_taken(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<(), Rejection> {
+        match world.payment(self.payment)?.status {
+            Status::Voided | Status::Declined => refund_late_money(world, context, self.payment),
+            Status::Authorized => {
+                settle(world, context, self.payment, Outcome::Charged { reference: None }).map(|_| ())
+            }
+            Status::InProgress | Status::RequiresAction | Status::Succeeded => Ok(()),
+        }
     }
 }
 
@@ -144,7 +150,8 @@ pub(super) fn settle_operation(
     answer(world, context, &operation)
 }
 
-fn fail(operation: &mut PaymentOperation, reason: String) {
+/// Ends an operation as failed.
+pub(super) fn fail(operation: &mut PaymentOperation, reason: String) {
     operation.status = OperationStatus::Failed;
     operation.failure_reason = Some(reason);
 }

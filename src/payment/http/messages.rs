@@ -155,15 +155,21 @@ impl Answer {
         ChargeState::Ended(outcome)
     }
 
+    /// Returns why a capture or a refund was refused, if it was.
+    pub fn refusal(&self) -> Option<String> {
+        let is_refused = matches!(self.state, State::Refused | State::Declined);
+        is_refused.then(|| self.reason("The payment service refused it."))
+    }
+
     /// Returns what it says of a capture or a refund.
     pub fn operation_answer(&self, payment: &Payment, operation: &Operation) -> OperationAnswer {
         let is_it = self.operation.as_deref() == Some(operation.id.to_string().as_str());
+        if let Some(reason) = self.refusal().filter(|_| is_it) {
+            return OperationAnswer::Refused { reason };
+        }
         match self.state {
             State::Captured | State::Refunded if is_it && self.agrees(payment, operation.amount) => {
                 OperationAnswer::Done { reference: self.reference() }
-            }
-            State::Refused | State::Declined if is_it => {
-                OperationAnswer::Refused { reason: self.reason("The payment service refused it.") }
             }
             _ => OperationAnswer::Open,
         }

@@ -157,9 +157,12 @@ impl Gateway for Http {
             Ok(None) => return self.notices.ignore("of a payment that is not known"),
             Err(_) => return Receipt::Failed,
         };
-        if answer.operation.is_some() {
-            // Captures and refunds are repeated under their ids until they are certain.
-            return self.notices.ignore("of a capture or a refund");
+        if let Some(operation) = &answer.operation {
+            return match answer.refusal() {
+                Some(reason) => self.notices.fail_refund(operation, reason, |of| of.id == payment.id).await,
+                // Captures and refunds are repeated under their ids until they are certain.
+                None => self.notices.ignore("of a capture or a refund"),
+            };
         }
         match answer.charge_state(&payment, self.clock.now()) {
             // Only an answer to `charge` refuses a request.

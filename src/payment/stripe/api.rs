@@ -103,9 +103,21 @@ pub struct Refund {
     /// Why it failed.
     #[serde(default)]
     pub failure_reason: Option<String>,
+    /// The PaymentIntent whose money it is.
+    #[serde(default)]
+    pub payment_intent: Option<String>,
     /// What we wrote on it.
     #[serde(default)]
     pub metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Refund {
+    /// Returns why it failed, if it did.
+    pub fn failure(&self) -> Option<String> {
+        let has_failed = matches!(self.status.as_deref(), Some("failed" | "canceled"));
+        let why = self.failure_reason.as_deref().unwrap_or("no reason was given");
+        has_failed.then(|| format!("The refund failed at Stripe: {}.", text(why)))
+    }
 }
 
 /// An error, as Stripe tells it.

@@ -231,13 +231,12 @@ fn failed(failure: Failure) -> ChargeAnswer {
 
 /// Returns how a refund stands.
 fn refunded(payment: &Payment, operation: &Operation, refund: Refund) -> OperationAnswer {
+    if let Some(reason) = refund.failure() {
+        return OperationAnswer::Refused { reason };
+    }
     match refund.status.as_deref() {
         Some("succeeded") if is_as_asked(payment, operation.amount, refund.amount, &refund.currency) => {
             OperationAnswer::Done { reference: Some(refund.id) }
-        }
-        Some("failed" | "canceled") => {
-            let why = refund.failure_reason.as_deref().unwrap_or("no reason was given");
-            OperationAnswer::Refused { reason: format!("The refund failed at Stripe: {}.", super::notices::text(why)) }
         }
         _ => OperationAnswer::Open,
     }

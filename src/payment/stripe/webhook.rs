@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use domain::payment::{Outcome, Payment};
 
-use super::api::{Intent, is_id};
-use super::{KEY_LIFETIME, PAYMENT, Stripe};
+use super::api::{Intent, Refund, is_id};
+use super::{KEY_LIFETIME, OPERATION, PAYMENT, Stripe};
 use crate::observability::metrics;
 use crate::payment::gateway::{ChargeState, Notice, Receipt};
+use crate::payment::notices::text;
 use crate::signature;
 
 /// The header with the signature.
@@ -19,8 +20,8 @@ const SIGNATURE: &str = "stripe-signature";
 const ENDS: [&str; 3] =
     ["payment_intent.succeeded", "payment_intent.canceled", "payment_intent.amount_capturable_updated"];
 
-/// Events that tell of a refund that failed after it had been reported as done.
-const FAILED_REFUNDS: [&str; 2] = ["refund.failed", "charge.refund.updated"];
+/// Events that may tell of a refund that failed after it had been reported as done.
+const REFUNDS: [&str; 3] = ["refund.failed", "refund.updated", "charge.refund.updated"];
 
 #[derive(Debug, Deserialize)]
 struct Event {
@@ -45,10 +46,8 @@ impl Stripe {
         let Ok(event) = serde_json::from_slice::<Event>(notice.body) else {
             return self.notices.ignore("of another form");
         };
-        if FAILED_REFUNDS.contains(&event.kind.as_str()) && event.data.object["status"] == "failed" {
-            let refund = event.data.object["id"].as_str().map(crate::payment::notices::text);
-            tracing::error!(?refund, "a refund failed at Stripe: the shopper has not got the money back");
-            return Receipt::Ignored;
+        if REFUNDS.contains(&event.kind.as_str()) {
+            return self.refund_changed(&event.kind, event.data.object).await;
         }
         if !ENDS.contains(&event.kind.as_str()) {
             return self.notices.ignore(&event.kind);
@@ -57,6 +56,21 @@ impl Stripe {
             return self.notices.ignore("of an intent of another form");
         };
         self.ended(&event.kind, &intent).await
+    }
+
+    /// A bank may refuse the money days after Stripe has reported the refund as done.
+    async fn refund_changed(&self, kind: &str, object: Value) -> Receipt {
+        let Ok(refund) = serde_json::from_value::<Refund>(object) else {
+            return self.notices.ignore("of a refund of another form");
+        };
+        let Some(reason) = refund.failure() else { return self.notices.ignore(kind) };
+        let of = |field| refund.metadata.as_ref().and_then(|metadata| metadata.get(field));
+        let (Some(operation), Some(intent)) = (of(OPERATION), refund.payment_intent.as_deref()) else {
+            let refund = text(&refund.id);
+            tracing::error!(?refund, "a refund that was not made here failed at Stripe: look at it there");
+            return Receipt::Ignored;
+        };
+        self.notices.fail_refund(operation, reason, |payment| payment.reference.as_deref() == Some(intent)).await
     }
 
     async fn ended(&self, kind: &str, intent: &Intent) -> Receipt {

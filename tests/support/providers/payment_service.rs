@@ -67,6 +67,13 @@ impl PaymentService {
         self.ledger.lock().expect("no panic").signs = signs;
     }
 
+    /// The id of a refund that it made.
+    pub fn refund(&self) -> String {
+        let ledger = self.ledger.lock().expect("nothing panics");
+        let mut refunds = ledger.charges.values().flat_map(|charge| charge.refunds.keys());
+        refunds.next().expect("a refund").clone()
+    }
+
     /// Refuses to void anything, and to look anything up, from now on, or no longer.
     pub fn refuses_voids(&self, refuses: bool) {
         self.ledger.lock().expect("no panic").refuses_voids = refuses;
