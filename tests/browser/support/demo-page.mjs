@@ -95,7 +95,7 @@ export class DemoPage {
 
   async pay(outcome) {
     if (outcome) await this.page.getByRole('radio', { name: outcome }).check();
-    await this.button(/^Pay/).click();
+    await this.button(/^(Pay|Reserve) /).click();
   }
 
   /** Waits until the order says this. */
