@@ -20,6 +20,11 @@ export function canCancel({ status, payment, shipping }: States): boolean {
   return !isOpen && status !== 'CANCELLED' && shipping !== 'FULFILLED';
 }
 
+/** Money that was taken elsewhere is recorded. */
+export function canRecord({ status, payment }: States): boolean {
+  return payment === 'UNPAID' && status !== 'CANCELLED';
+}
+
 export function canCapture(order: WholeOrder, payment: WholePayment): boolean {
   return payment.status === 'AUTHORIZED' && order.status !== 'CANCELLED';
 }

@@ -1,7 +1,7 @@
 // The order that the staff have opened, followed live, and what they do to it. As everywhere in the back office, what cannot
 // be taken back is held for some seconds first.
 import { computed, signal } from '@preact/signals';
-import { CANCEL_ORDER, SHIP_ORDER, type ItemQuantities } from '../api/documents.js';
+import { CANCEL_ORDER, PAY_ORDER, SHIP_ORDER, type ItemQuantities } from '../api/documents.js';
 import { CAPTURE_PAYMENT, DESK_ORDER, LATEST_ORDERS, REFUND_PAYMENT, VOID_PAYMENT } from '../api/desk-documents.js';
 import type { WholeOrder, WholePayment } from '../api/desk-types.js';
 import { drop, heldUntil, hold, undo } from '../api/hold.js';
@@ -132,6 +132,16 @@ function forget(id: string): void {
 function tell(id: string, next: Notice | null): void {
   const others = [...notices.peek()].filter(([other]) => other !== id);
   notices.value = new Map(next ? [...others, [id, next]] : others);
+}
+
+/** Money that was taken elsewhere, for example in cash. */
+export function recording({ id, total }: Order): Deed {
+  return {
+    what: 'Recorded',
+    doing: 'recording the money for',
+    done: `${money(total)} recorded as taken.`,
+    send: async () => (await mutate(PAY_ORDER, { orderId: id, gateway: 'manual' })).payOrder.userErrors,
+  };
 }
 
 export function capturing({ id, amount }: WholePayment): Deed {

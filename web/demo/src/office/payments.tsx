@@ -3,8 +3,8 @@ import { useSignal } from '@preact/signals';
 import type { Refund, WholeOrder, WholePayment } from '../api/desk-types.js';
 import type { Money } from '../api/types.js';
 import { clock, digitsOf, inMinor, money, name, paymentWord } from '../words.js';
-import { canCapture, canComeBack, canForce, canVoid, leftToRefund } from './allowed.js';
-import { capturing, form, isBusy, plan, refunding, voiding } from './desk.js';
+import { canCapture, canComeBack, canForce, canRecord, canVoid, leftToRefund } from './allowed.js';
+import { capturing, form, isBusy, plan, recording, refunding, voiding } from './desk.js';
 import { DeskForm, Quantities, quantitiesOf, useQuantities } from './desk-form.jsx';
 import { Sure } from './sure.jsx';
 
@@ -20,13 +20,21 @@ export function Payments({ order }: { order: WholeOrder }) {
           </li>
         ))}
       </ul>
+      {canRecord(order) && (
+        <div class="row">
+          <button type="button" aria-disabled={isBusy(order)} onClick={() => plan(order, recording(order))}>
+            Record {money(order.total)} in cash
+          </button>
+        </div>
+      )}
     </section>
   );
 }
 
 function One({ order, payment }: { order: WholeOrder; payment: WholePayment }) {
-  const isRefunding = form.value === `refund ${payment.id}`;
-  const isAsking = form.value === `void ${payment.id}`;
+  // What somebody else did meanwhile closes a form that is for nothing any more.
+  const isRefunding = form.value === `refund ${payment.id}` && leftToRefund(payment) > 0;
+  const isAsking = form.value === `void ${payment.id}` && (canVoid(payment) || canForce(payment));
   return (
     <>
       <p class="fact">
