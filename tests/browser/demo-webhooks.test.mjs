@@ -54,12 +54,10 @@ describe('webhooks in the demo shop', () => {
 
   test('are registered, seen as they fare, and sent again', async (t) => {
     const receiver = await openReceiver();
+    t.after(receiver.close);
     // A pause that nobody waits for: what is sent again is sent because it was asked for.
     const shop = await openShop({ ONHAND_WEBHOOK_PRIVATE_NETWORKS: 'true', ONHAND_WEBHOOK_RETRY: '10m' });
-    t.after(async () => {
-      receiver.close();
-      await shop.close();
-    });
+    t.after(() => shop.close());
     const visit = await openDemo(browser, shop, { reducedMotion: 'reduce' });
     const panel = visit.panel('webhooks');
     await panel.getByText('No address is registered: nobody outside is told anything.').waitFor();
