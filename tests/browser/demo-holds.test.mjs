@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { DEMO_PRODUCTS } from '../../web/graphiql/src/demo-ids.js';
 import { launch } from './support/browser.mjs';
 import { openShop, setStock } from './support/badge-shop.mjs';
-import { openDemo } from './support/demo-page.mjs';
-import { placeOrder } from './support/shop-stock.mjs';
+import { NARROW, openDemo, WIDE } from './support/demo-page.mjs';
+import { makeProduct, placeOrder } from './support/shop-stock.mjs';
 
 const [BLUE_MUG, GREEN_MUG, TEAPOT, TEA, , , , , TOWELS, TRAY] = DEMO_PRODUCTS;
 
@@ -125,6 +125,23 @@ describe('what the back office knows of a product', () => {
     await visit.wanted({ carts: 0, unpaid: 0 });
     await visit.close();
   });
+
+  for (const size of [WIDE, NARROW]) {
+    test(`is all numbers of every product, ${size[0]} pixels wide`, async () => {
+      const mint = await makeProduct(shop, { name: 'Spearmint', stock: 90 });
+      const visit = await openDemo(browser, shop, { size });
+      if (size === NARROW) await visit.tab(/Back office/);
+      await visit.page.getByText('Every product').click();
+      const row = visit.panel('holders').locator(`[data-row="${mint}"]`);
+      await row.getByText('total 90, available 90, allocated 0', { exact: true }).waitFor();
+      await fillCart(mint, 7);
+      await placeOrder(shop, mint, { quantity: 2 });
+      await row.getByText('total 90, available 88, allocated 2, in carts 7', { exact: true }).waitFor();
+      assert.deepEqual(await visit.violations(), []);
+      assert.deepEqual(await visit.outside(), []);
+      await visit.close();
+    });
+  }
 
   test('is how it stood at a moment', async () => {
     const visit = await openDemo(browser, shop);

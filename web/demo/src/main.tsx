@@ -8,7 +8,7 @@ import { access, choose, history, onRow, openLog, readHistory } from './office/l
 import { followCrossings } from './office/crossings.js';
 import { leaveDesk, readLatest, readLatestSoon } from './office/desk.js';
 import * as office from './office/orders.js';
-import { followStockNow } from './office/stock-now.js';
+import { followStockNow, leaveStockNow } from './office/stock-now.js';
 import { followWebhooks, leaveWebhooks, readWebhooks, webhooks } from './office/webhooks.js';
 import { Page } from './page.jsx';
 import * as cart from './shop/cart.js';
@@ -86,6 +86,7 @@ effect(() => {
   untracked(() => {
     office.dropPlans();
     leaveDesk();
+    leaveStockNow();
     leaveWebhooks();
     dropCancels();
     reconnect();

@@ -11,11 +11,12 @@ import refundPayment from './documents/refund-payment.graphql?raw';
 import repeatWebhookDelivery from './documents/repeat-webhook-delivery.graphql?raw';
 import stockAsOf from './documents/stock-as-of.graphql?raw';
 import stockNow from './documents/stock-now.graphql?raw';
+import stockTable from './documents/stock-table.graphql?raw';
 import updateWebhook from './documents/update-webhook.graphql?raw';
 import voidPayment from './documents/void-payment.graphql?raw';
 import webhookFields from './documents/webhook-fields.graphql?raw';
 import webhooks from './documents/webhooks.graphql?raw';
-import type { Crossing, StockNow, Webhook, WebhookEvent, WholeOrder } from './desk-types.js';
+import type { Counted, Crossing, StockNow, Webhook, WebhookEvent, WholeOrder } from './desk-types.js';
 import { operation, type Input, type ItemQuantities, type Keyed, type Refusable } from './documents.js';
 import type { Numbers, Order } from './types.js';
 
@@ -38,6 +39,7 @@ export const REFUND_PAYMENT = operation<
 >(refundPayment);
 
 export const STOCK_NOW = operation<{ stock: StockNow | null }, { productId: string }>(stockNow);
+export const STOCK_TABLE = operation<{ nodes: (Counted | null)[] }, { ids: string[] }>(stockTable);
 export const STOCK_AS_OF = operation<
   { stock: { asOf: Numbers | null } | null },
   { productId: string; time: string }

@@ -1,5 +1,5 @@
 // What the API tells the staff only: an order with its payments and parcels, who holds units, and webhooks.
-import type { Money, Order, OrderItem, Page, Payment, Product } from './types.js';
+import type { Money, Numbers, Order, OrderItem, Page, Payment, Product } from './types.js';
 
 export interface Refund {
   readonly id: string;
@@ -54,6 +54,12 @@ export interface StockNow {
   readonly held: number;
   readonly demand: { readonly inCarts: number; readonly inUnpaidOrders: number };
   readonly allocations: Page<Allocation>;
+}
+
+/** A product with all that is counted of it. */
+export interface Counted extends Pick<Product, 'id' | 'name'> {
+  /** Null when nobody counts it. */
+  readonly stock: (Numbers & Omit<StockNow, 'allocations'>) | null;
 }
 
 export interface Crossing {

@@ -1,13 +1,13 @@
 // What shoppers want of the product of the chart, which orders hold units of it, and how it stood at a moment.
 import { useSignal } from '@preact/signals';
 import { isUnderWay } from '../api/once.js';
-import type { Allocation, StockNow } from '../api/desk-types.js';
+import type { Allocation, Counted, StockNow } from '../api/desk-types.js';
 import { Countdown } from '../countdown.jsx';
 import { Panel } from '../panel.jsx';
 import { clock, count, name, units } from '../words.js';
 import { goToDesk } from './desk.js';
 import { chosen } from './log.js';
-import { asOf, lookBack, LOOKING, stockNow } from './stock-now.js';
+import { asOf, isTableOpen, lookBack, LOOKING, stockNow, table } from './stock-now.js';
 
 export function Holders() {
   const now = stockNow.value;
@@ -17,6 +17,7 @@ export function Holders() {
     <Panel id="holders" className="desk" title={<>Wanted and held: <bdi>{name(product.name)}</bdi></>}>
       {now ? <Now now={now} /> : <p class="quiet">Reading…</p>}
       <AsOf key={product.id} />
+      <EveryProduct />
     </Panel>
   );
 }
@@ -105,4 +106,36 @@ function told(found: NonNullable<typeof asOf.value>): string {
   if (numbers === 'none') return `${when}: nobody counted it yet.`;
   const { total, available, allocated } = numbers;
   return `${when}: total ${count(total)}, available ${count(available)}, allocated ${count(allocated)}.`;
+}
+
+/** All numbers of all products that are shown. */
+function EveryProduct() {
+  const rows = table.value;
+  return (
+    <details class="every" onToggle={({ currentTarget }) => (isTableOpen.value = currentTarget.open)}>
+      <summary>Every product</summary>
+      {isTableOpen.value && !rows && <p class="quiet">Reading…</p>}
+      <ul class="facts">
+        {(isTableOpen.value ? (rows ?? []) : []).map((one) => (
+          <li key={one.id} data-row={one.id}>
+            <bdi>{name(one.name)}</bdi>
+            <span class="quiet">{numbersOf(one)}</span>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** `total 9, available 8, allocated 1, in carts 2`: of what shoppers want only what there is. */
+function numbersOf({ stock }: Counted): string {
+  if (!stock) return '';
+  const { total, available, allocated, held, demand } = stock;
+  const wants: [string, number][] = [
+    ['on hold', held],
+    ['in carts', demand.inCarts],
+    ['in unpaid orders', demand.inUnpaidOrders],
+  ];
+  const wanted = wants.flatMap(([word, number]) => (number > 0 ? `, ${word} ${count(number)}` : []));
+  return `total ${count(total)}, available ${count(available)}, allocated ${count(allocated)}${wanted.join('')}`;
 }
