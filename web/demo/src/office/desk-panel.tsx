@@ -27,8 +27,9 @@ export function Desk() {
 
 function Choose() {
   const order = desk.value;
-  const all = latest.value ?? [];
-  const shown = order && !all.some(({ id }) => id === order.id) ? [order, ...all] : all;
+  // What is open is followed, and newer than the list.
+  const all = (latest.value ?? []).map((one) => (one.id === order?.id ? order : one));
+  const shown = order && !all.includes(order) ? [order, ...all] : all;
   return (
     <label class="field">
       <span class="unseen">Order</span>

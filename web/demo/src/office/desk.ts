@@ -57,7 +57,7 @@ export function open(id: string | null): void {
   stop?.();
   opened.value = id;
   form.value = null;
-  stop = id ? follow(DESK_ORDER, { id }, ({ orderChanged }) => (followed.value = orderChanged)) : undefined;
+  stop = id ? follow(DESK_ORDER, { id }, ({ orderChanged }) => (followed.value = orderChanged), () => open(null)) : undefined;
 }
 
 /** Opens an order and goes to where it is seen. */

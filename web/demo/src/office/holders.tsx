@@ -13,8 +13,13 @@ export function Holders() {
   const now = stockNow.value;
   const product = chosen.value;
   if (!product) return null;
+  const title = (
+    <>
+      Wanted and held: <bdi>{name(product.name)}</bdi>
+    </>
+  );
   return (
-    <Panel id="holders" className="desk" title={<>Wanted and held: <bdi>{name(product.name)}</bdi></>}>
+    <Panel id="holders" className="desk" title={title}>
       {now ? <Now now={now} /> : <p class="quiet">Reading…</p>}
       <AsOf key={product.id} />
       <EveryProduct />
