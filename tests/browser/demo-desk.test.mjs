@@ -38,13 +38,13 @@ describe('the desk of the demo shop', () => {
     return [visit, number];
   }
 
-  test('takes an order from reserved money to a parcel, a refund and its end, and the shopper sees each step', async () => {
+  test('takes an order from authorized money to a parcel, a refund and its end, and the shopper sees each step', async () => {
     const [visit, number] = await atDesk(BLUE_MUG, 3, 'Capture fails once');
     await visit.orderSays('It is yours. Your money is reserved, and not taken yet.');
     assert.deepEqual(await visit.offers(), ['Capture €36.00', 'Void…', 'Next parcel…']);
-    await visit.order(number).getByText('Its money is reserved, not captured.').waitFor();
+    await visit.order(number).getByText('Its money is authorized, not captured.').waitFor();
 
-    await visit.decide('Capture €36.00', 'The payment provider did not give the money. It stays reserved');
+    await visit.decide('Capture €36.00', 'The payment provider did not give the money. It stays authorized');
     await visit.numbers({ total: 10, available: 7, allocated: 3 });
     await visit.decide('Capture €36.00', '€36.00 captured.');
     await visit.payment('SUCCEEDED').getByText('Captured €36.00, refunded €0.00.').waitFor();
@@ -80,7 +80,7 @@ describe('the desk of the demo shop', () => {
     await visit.close();
   });
 
-  test('voids reserved money: the units are free, and the order can be paid again', async () => {
+  test('voids authorized money: the units are free, and the order can be paid again', async () => {
     const [visit, number] = await atDesk(GREEN_MUG, 2, 'Reserves it');
     await visit.choose(GREEN_MUG);
     await visit.numbers({ available: 22, allocated: 2 });

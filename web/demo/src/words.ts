@@ -73,7 +73,7 @@ export function plain(word: string): string {
 const MONEY: Readonly<Record<Order['payment'], string>> = {
   UNPAID: 'unpaid',
   IN_PROGRESS: 'being paid',
-  AUTHORIZED: 'money reserved',
+  AUTHORIZED: 'authorized',
   PAID: 'paid',
   PARTIALLY_REFUNDED: 'partly refunded',
   REFUNDED: 'refunded',
@@ -89,7 +89,7 @@ export function stateWords({ status, payment, shipping, heldUntil }: Order): str
 const PAYMENTS: Readonly<Record<Payment['status'], string>> = {
   IN_PROGRESS: 'under way',
   REQUIRES_ACTION: 'waits for the shopper',
-  AUTHORIZED: 'reserved',
+  AUTHORIZED: 'authorized',
   SUCCEEDED: 'captured',
   DECLINED: 'declined',
   VOIDED: 'voided',

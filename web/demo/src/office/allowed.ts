@@ -14,7 +14,7 @@ export function canShip({ status, payment, shipping, items }: States & { items: 
   return isPaid && status !== 'CANCELLED' && shipping !== 'FULFILLED' && items.some((item) => leftOf(item) > 0);
 }
 
-/** An order whose money is reserved is not cancelled: its payment is voided. */
+/** An order whose money is authorized is not cancelled: its payment is voided. */
 export function canCancel({ status, payment, shipping }: States): boolean {
   const isOpen = payment === 'IN_PROGRESS' || payment === 'AUTHORIZED';
   return !isOpen && status !== 'CANCELLED' && shipping !== 'FULFILLED';

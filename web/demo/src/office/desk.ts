@@ -150,7 +150,7 @@ export function capturing({ id, amount }: WholePayment): Deed {
     doing: 'capturing',
     done: `${money(amount)} captured.`,
     refusals: {
-      GATEWAY_ERROR: 'The payment provider did not give the money. It stays reserved, and the units stay held: try again.',
+      GATEWAY_ERROR: 'The payment provider did not give the money. It stays authorized, and the units stay allocated: try again.',
       PAYMENT_IN_PROGRESS: ASKED_AGAIN,
     },
     send: async () => (await mutate(CAPTURE_PAYMENT, { paymentId: id })).capturePayment.userErrors,

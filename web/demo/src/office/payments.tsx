@@ -1,4 +1,4 @@
-// The payments of an order: what is reserved, captured and refunded, and what may be done with each.
+// The payments of an order: what is authorized, captured and refunded, and what may be done with each.
 import { useSignal } from '@preact/signals';
 import type { Refund, WholeOrder, WholePayment } from '../api/desk-types.js';
 import type { Money } from '../api/types.js';
@@ -57,10 +57,10 @@ function paymentTone({ status }: WholePayment): string {
   return status === 'DECLINED' || status === 'VOIDED' ? 'plain' : '';
 }
 
-/** What became of the money: `Reserved €8.90, captured €0.00`. */
+/** What became of the money: `Authorized €8.90, captured €0.00`. */
 function accountOf({ status, amount, refunded, declineReason }: WholePayment): string {
   const none = { ...amount, amount: 0 };
-  if (status === 'AUTHORIZED') return `Reserved ${money(amount)}, captured ${money(none)}.`;
+  if (status === 'AUTHORIZED') return `Authorized ${money(amount)}, captured ${money(none)}.`;
   if (status === 'SUCCEEDED') return `Captured ${money(amount)}, refunded ${money(refunded)}.`;
   if (status === 'DECLINED') return declineReason ? `Nothing was taken: ${name(declineReason)}` : 'Nothing was taken.';
   if (status === 'VOIDED') return 'Nothing was taken.';

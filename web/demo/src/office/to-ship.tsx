@@ -169,7 +169,7 @@ function told({ order, deed, done, notice }: Row): Notice | null {
 function partly({ payment, shipping, items }: Row['order']): Notice | null {
   const [shipped, all] = [sum(items.map((item) => item.shippedQuantity)), sum(items.map((item) => item.quantity))];
   const words = [
-    ...(payment === 'AUTHORIZED' ? ['Its money is reserved, not captured.'] : []),
+    ...(payment === 'AUTHORIZED' ? ['Its money is authorized, not captured.'] : []),
     ...(shipping === 'PARTIALLY_FULFILLED' ? [`${count(shipped)} of ${units(all)} shipped.`] : []),
     ...(payment === 'PARTIALLY_REFUNDED' ? ['A part of the money was refunded.'] : []),
   ];
