@@ -95,7 +95,16 @@ describe('webhooks in the demo shop', () => {
     await panel.getByRole('button', { name: `Switch on ${receiver.url}` }).click();
     await hook.getByText('works', { exact: true }).waitFor();
     assert.equal(await hook.getByText('order shipped delivered').count(), 0, 'nothing was recorded meanwhile');
-    await panel.getByRole('button', { name: `Delete ${receiver.url}` }).click();
+    await visit.holdClock();
+    await hook.waitFor();
+    await visit.stopClock();
+    const remove = panel.getByRole('button', { name: `Delete ${receiver.url}` });
+    await remove.click();
+    await visit.passRepeat();
+    await visit.button(`Undo deleting ${receiver.url}`).click();
+    await panel.getByText('It is not deleted.').waitFor();
+    await remove.click();
+    await visit.passUndo();
     await hook.waitFor({ state: 'detached' });
     await visit.close();
   });

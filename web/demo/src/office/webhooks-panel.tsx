@@ -1,10 +1,12 @@
 // Webhooks as they are seen: each address with its state and its last deliveries, and the form for another one.
 import { useSignal } from '@preact/signals';
+import { heldUntil } from '../api/hold.js';
 import { isUnderWay } from '../api/once.js';
 import type { Delivery, Webhook, WebhookEvent } from '../api/desk-types.js';
 import { Panel, Told } from '../panel.jsx';
+import { Undoing } from '../undoing.jsx';
 import { clock, plain } from '../words.js';
-import { notice, register, REGISTERING, remove, repeat, secret, switchTo, webhooks } from './webhooks.js';
+import { deedOn, notice, register, REGISTERING, remove, repeat, secret, switchTo, undoRemove, webhooks } from './webhooks.js';
 
 const EVENTS: readonly WebhookEvent[] = [
   'ORDER_PAID',
@@ -64,7 +66,8 @@ function One({ webhook }: { webhook: Webhook }) {
   const { url, events, status, disabledReason, failingSince, deliveries } = webhook;
   const [word, tone] = STATES[status];
   const isOff = status === 'DISABLED';
-  const busy = isUnderWay(`webhook ${webhook.id}`);
+  const at = heldUntil(deedOn(webhook));
+  const busy = isUnderWay(deedOn(webhook)) || at !== null;
   return (
     <li data-webhook={url}>
       <p class="fact">
@@ -87,7 +90,7 @@ function One({ webhook }: { webhook: Webhook }) {
           class="bare small"
           aria-disabled={busy}
           aria-label={`${isOff ? 'Switch on' : 'Switch off'} ${url}`}
-          onClick={() => void switchTo(isOff, webhook)}
+          onClick={() => !busy && void switchTo(isOff, webhook)}
         >
           {isOff ? 'Switch on' : 'Switch off'}
         </button>
@@ -96,10 +99,13 @@ function One({ webhook }: { webhook: Webhook }) {
           class="bare small"
           aria-disabled={busy}
           aria-label={`Delete ${url}`}
-          onClick={() => void remove(webhook)}
+          onClick={() => !busy && remove(webhook)}
         >
           Delete
         </button>
+        {at !== null && (
+          <Undoing what="Deleted" subject={`deleting ${url}`} at={at} onUndo={() => undoRemove(webhook)} />
+        )}
       </div>
     </li>
   );

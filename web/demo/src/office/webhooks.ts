@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { CREATE_WEBHOOK, DELETE_WEBHOOK, REPEAT_DELIVERY, UPDATE_WEBHOOK, WEBHOOKS } from '../api/desk-documents.js';
 import type { Delivery, Webhook, WebhookEvent } from '../api/desk-types.js';
+import { drop, hold, undo } from '../api/hold.js';
 import { connection } from '../api/live.js';
 import { once } from '../api/once.js';
 import { request, requestOnce } from '../api/request.js';
@@ -19,6 +20,11 @@ export const secret = signal<string | null>(null);
 
 export const REGISTERING = 'register webhook';
 
+/** The name of what is done to a webhook. */
+export function deedOn({ id }: Pick<Webhook, 'id'>): string {
+  return `webhook ${id}`;
+}
+
 export async function readWebhooks(): Promise<void> {
   if (access.peek() !== 'staff') return;
   const { webhooks: all } = await request(WEBHOOKS, {});
@@ -35,6 +41,7 @@ export function followWebhooks(): void {
 
 /** Shows nothing of them any more: whoever asks may not see it. */
 export function leaveWebhooks(): void {
+  for (const one of webhooks.peek() ?? []) drop(deedOn(one));
   webhooks.value = null;
   notice.value = null;
   secret.value = null;
@@ -56,15 +63,23 @@ export async function register(url: string, events: WebhookEvent[]): Promise<boo
 
 export function switchTo(enabled: boolean, { id }: Webhook): Promise<void> {
   const done = enabled ? 'Switched on. What waits is sent at once.' : 'Switched off: nothing is recorded or sent.';
-  return act(`webhook ${id}`, done, async () => {
+  return act(deedOn({ id }), done, async () => {
     return (await request(UPDATE_WEBHOOK, { input: { id, enabled } })).updateWebhook.userErrors;
   });
 }
 
-export function remove({ id }: Webhook): Promise<void> {
-  return act(`webhook ${id}`, 'Deleted.', async () => {
-    return (await request(DELETE_WEBHOOK, { input: { id } })).deleteWebhook.userErrors;
+/** Deletes a webhook, after a while in which that can be undone: its secret is gone with it. */
+export function remove({ id }: Webhook): void {
+  notice.value = null;
+  hold(deedOn({ id }), () => {
+    void act(deedOn({ id }), 'Deleted.', async () => {
+      return (await request(DELETE_WEBHOOK, { input: { id } })).deleteWebhook.userErrors;
+    });
   });
+}
+
+export function undoRemove({ id }: Webhook): void {
+  if (undo(deedOn({ id }))) notice.value = { tone: 'good', text: 'It is not deleted.' };
 }
 
 export function repeat({ id }: Delivery): Promise<void> {
