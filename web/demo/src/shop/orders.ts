@@ -100,6 +100,7 @@ export function pay({ id }: Order, { gateway = 'sandbox', method, token }: Outco
     const order = find(id)?.order;
     if (first?.code === 'NOT_FOUND') tell(id, 'bad', UNKNOWN[gateway]);
     else if (first?.code === 'INSUFFICIENT_STOCK' && order) tell(id, 'bad', await tellShortage(order, known()));
+    else if (first?.code === 'PAYMENT_IN_PROGRESS' && order && isSettled(order)) return;
     else if (first?.code === 'PAYMENT_DECLINED' && order?.heldUntil) tell(id, 'bad', STILL_HELD);
     else isRefused(id, payOrder.userErrors);
   });
@@ -140,6 +141,8 @@ function keep(next: Order): void {
   const before = find(next.id);
   if (!before) return;
   change(next.id, { order: next, isHidden: false });
+  // What was told of an attempt to pay is over.
+  if (isSettled(next) && !(before.order && isSettled(before.order))) tell(next.id, 'good', null);
   if (before.order?.heldUntil && !next.heldUntil && isUnpaid(next) && isUnpaid(before.order)) tell(next.id, 'wait', HOLD_ENDED);
   // Another window was faster.
   if (next.status === 'CANCELLED' || next.payment !== 'UNPAID') drop(deedOn(next.id));
@@ -147,6 +150,11 @@ function keep(next: Order): void {
   if (asking.has(next.id) || before.order?.payment !== 'IN_PROGRESS' || next.payment !== 'UNPAID') return;
   const isVoided = next.payments.at(-1)?.status === 'VOIDED';
   tell(next.id, 'bad', isVoided ? VOIDED : refusal([{ code: 'PAYMENT_DECLINED', message: '' }]));
+}
+
+/** Whether the outcome of its payment is known, and is a good one. */
+function isSettled({ payment }: Order): boolean {
+  return payment !== 'UNPAID' && payment !== 'IN_PROGRESS';
 }
 
 function isUnpaid({ status, payment }: Order): boolean {
