@@ -105,6 +105,7 @@ describe('webhooks in the demo shop', () => {
     await panel.getByText('It is not deleted.').waitFor();
     await remove.click();
     await visit.passUndo();
+    await visit.passUntil(panel.getByText('Deleted.', { exact: true }));
     await hook.waitFor({ state: 'detached' });
     await visit.close();
   });
