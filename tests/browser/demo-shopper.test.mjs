@@ -188,6 +188,26 @@ describe('several orders of one shopper', () => {
     await visit.close();
   });
 
+  test('are told how it ended when the answer was lost and the payment took its time', async () => {
+    const visit = await openDemo(browser, shop);
+    let lost = 0;
+    // The first answer is lost; the second is that a payment is under way.
+    await visit.page.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('mutation PayOrder') || lost > 0) return route.fallback();
+      lost += 1;
+      await route.fetch();
+      await route.abort();
+    });
+    await visit.add(HONEY);
+    await visit.checkOut();
+    await visit.pay('Takes 8 s');
+    await visit.orderSays('A payment is under way already.');
+    await visit.orderSays('Paid: it is yours');
+    assert.equal(lost, 1);
+    visit.forgive();
+    await visit.close();
+  });
+
   test('are told who was faster, as far as that is known', async () => {
     const visit = await openDemo(browser, shop);
     for (const [product, act, words] of [

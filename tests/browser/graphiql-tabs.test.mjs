@@ -7,7 +7,12 @@ import { launch } from './support/browser.mjs';
 import { openPage } from './support/page.mjs';
 
 /** The tabs that answer for as long as they are run, and what is sent first. A log's tail waits for what happens. */
-const LIVE = { FollowOrder: /"shipping": "FULFILLED"/, Watch: /"sku": "MUG-BLUE"/, LogTail: /"action": "INCREMENT"/ };
+const LIVE = {
+  FollowOrder: /"shipping": "FULFILLED"/,
+  Watch: /"sku": "MUG-BLUE"/,
+  Availability: /"from": null, "to": "(IN|LOW)_STOCK"/,
+  LogTail: /"action": "INCREMENT"/,
+};
 
 describe('the GraphiQL page in a new shop', () => {
   let browser;
@@ -37,7 +42,13 @@ describe('the GraphiQL page in a new shop', () => {
     assert.equal(errors, undefined, `${name}: ${JSON.stringify(errors)}`);
     for (const payload of Object.values(data)) assert.deepEqual(payload.userErrors ?? [], [], name);
     const { preview } = data.adjustStock ?? {};
+    if (name === 'Deliveries') assert.deepEqual(eventsIn(data), ['ORDER_CANCELLED', 'ORDER_PAID', 'ORDER_SHIPPED']);
     if (name === 'DryRun') assert.equal(preview[0].after.total, preview[0].before.total + 5);
+  }
+
+  /** The events that were recorded for the one webhook, newest first. */
+  function eventsIn({ webhooks: [{ deliveries }] }) {
+    return deliveries.nodes.map(({ event }) => event);
   }
 
   async function follow(visit, name) {

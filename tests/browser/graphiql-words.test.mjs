@@ -44,6 +44,9 @@ describe('the GraphiQL page says', () => {
     for (const name of ['Pay', 'Ship', 'FollowOrder']) {
       await runs(name, /There is no order yet\. Run Cart and then CheckOut first/);
     }
+    await runs('Authorize', /There is no order yet\. Run Cart and then CheckOut first/);
+    await runs('Capture', /There is no payment yet\. Run SecondCart, Hold and then Authorize first/);
+    await runs('RepeatDelivery', /There is no delivery yet\. Run Deliveries first/);
     await visit.screenshot('out-of-order');
     assert.deepEqual(sent, []);
 

@@ -13,7 +13,10 @@ import { launch } from './support/browser.mjs';
 import { Line, openPage } from './support/page.mjs';
 
 const ORDER = ['Browse', 'Cart', 'CheckOut', 'Pay', 'Ship', 'FollowOrder'];
-const EXAMPLES = [...ORDER, 'Watch', 'Log', 'LogTail', 'DryRun', 'AdjustStock'];
+const PARTS = ['SecondCart', 'Hold', 'Demand', 'Authorize', 'ShipPart', 'Capture', 'Refund', 'CancelRest'];
+const WEBHOOK = ['Deliveries', 'RepeatDelivery'];
+const STOCK = ['Watch', 'Availability', 'Log', 'LogTail', 'DryRun', 'AdjustStock'];
+const EXAMPLES = [...ORDER, 'CreateWebhook', ...PARTS, ...WEBHOOK, ...STOCK];
 const RED_MUG = DEMO_PRODUCTS[1];
 
 describe('the GraphiQL page', () => {
@@ -106,6 +109,52 @@ describe('the GraphiQL page', () => {
     assert.deepEqual(adjusted.adjustStock.userErrors, []);
     await visit.stockBecomes(BLUE_MUG, { total: atLast.total + 5, available: atLast.available + 5 });
 
+    await visit.close();
+  });
+
+  test('takes three mugs from a hold to a parcel, a refund and the end, and each id goes to the next tab', async () => {
+    const visit = await openPage(browser);
+    const atFirst = await visit.stock(BLUE_MUG);
+    const opens = async (name, id) => {
+      await visit.openTab(name);
+      if (id) await visit.variables(new RegExp(id));
+      const { data } = await visit.run();
+      const [[, payload]] = Object.entries(data);
+      assert.deepEqual(payload.userErrors ?? [], [], name);
+      return payload;
+    };
+    const moved = (total, available) =>
+      visit.stockBecomes(BLUE_MUG, {
+        total: atFirst.total + total,
+        available: atFirst.available + available,
+        allocated: atFirst.allocated + total - available,
+      });
+    const { cart } = await opens('SecondCart');
+    const { order } = await opens('Hold', cart.id);
+    assert.ok(Date.parse(order.heldUntil) > Date.now(), 'it is held for a while');
+    await moved(0, -3);
+
+    const stock = await opens('Demand', BLUE_MUG);
+    const { quantity, expiresAt } = stock.allocations.nodes.find((one) => one.order.number === order.number);
+    assert.deepEqual({ quantity, expiresAt }, { quantity: 3, expiresAt: order.heldUntil });
+    assert.ok(stock.held >= 3 && stock.demand.inUnpaidOrders >= 3);
+    assert.equal(stock.asOf.total, atFirst.total);
+    await visit.screenshot('demand');
+
+    const { payment } = await opens('Authorize', order.id);
+    assert.equal(payment.status, 'AUTHORIZED');
+    await moved(0, -3);
+    const { order: shipped } = await opens('ShipPart', order.items[0].id);
+    assert.equal(shipped.shipping, 'PARTIALLY_FULFILLED');
+    await moved(-1, -3);
+    assert.equal((await opens('Capture', payment.id)).order.payment, 'PAID');
+    const refunded = await opens('Refund', payment.id);
+    assert.equal(refunded.order.payment, 'PARTIALLY_REFUNDED');
+    assert.deepEqual(refunded.payment.refunds.map(({ status }) => status), ['SUCCEEDED']);
+    await moved(-1, -2);
+    assert.equal((await opens('CancelRest', order.id)).order.status, 'CANCELLED');
+    await moved(-1, -1);
+    await visit.screenshot('cancelled');
     await visit.close();
   });
 

@@ -51,6 +51,32 @@ describe('carried ids', () => {
     assert.equal(carriedAfterRefusal(carried, failed, { orderId: 'order_typed' }), carried);
   });
 
+  test('of payments, items and deliveries come from the answers that have them', () => {
+    const answers = [
+      { data: { checkOut: { order: { id: 'order_1', items: [{ id: 'item_1' }, { id: 'item_2' }] } } } },
+      { data: { payOrder: { payment: { id: 'payment_1' } } } },
+      { data: { payOrder: { payment: null } } },
+      { data: { webhooks: [{ deliveries: null }, { deliveries: { nodes: [{ id: 'delivery_2' }, { id: 'delivery_1' }] } }] } },
+    ];
+    const carried = answers.reduce(carriedAfter, NOTHING_CARRIED);
+    const text = variables(Object.fromEntries(['orderId', 'orderItemId', 'paymentId', 'deliveryId'].map((key) => [key, PLACEHOLDERS[key]])));
+    const filled = { orderId: 'order_1', orderItemId: 'item_1', paymentId: 'payment_1', deliveryId: 'delivery_2' };
+    assert.equal(withCarried(text, carried), variables(filled));
+    assert.equal(withoutCarried(variables(filled), carried), text);
+    assert.equal(carriedAfter(carried, answers[3]), carried, 'the same delivery brings nothing');
+
+    // A payment that is gone takes its order along, and no delivery.
+    const gone = { data: { capturePayment: { userErrors: [{ code: 'NOT_FOUND', field: ['input', 'paymentId'] }] } } };
+    const after = carriedAfterRefusal(carried, gone, { paymentId: 'payment_1' });
+    const left = withCarried(text, after);
+    assert.match(left, /"paymentId": "comes from Authorize"/);
+    assert.match(left, /"orderId": "comes from CheckOut"/);
+    assert.match(left, /"deliveryId": "delivery_2"/);
+    assert.match(whatIsMissing({ paymentId: PLACEHOLDERS.paymentId }, after), /Run SecondCart, Hold and then Authorize first/);
+    assert.match(whatIsMissing({ paymentId: PLACEHOLDERS.paymentId }, carried), /Run Authorize first/);
+    assert.match(whatIsMissing({ orderItemId: PLACEHOLDERS.orderItemId }, after), /Run SecondCart and then Hold first/);
+  });
+
   test('come from answers that have them only', () => {
     for (const answer of [cartAnswer(undefined), orderAnswer(null), { data: null }, {}, null, []]) {
       assert.equal(carriedAfter(NOTHING_CARRIED, answer), NOTHING_CARRIED);

@@ -1,6 +1,6 @@
 // A shop of the badge's tests: a server process of its own, and another origin with the shop's pages that bear badges.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -11,9 +11,9 @@ import { createInterface } from 'node:readline';
 /** Opens a shop on a database that outlives its server's process. */
 export async function openShop(settings = {}) {
   assert.ok(process.env.ONHAND_BINARY, 'ONHAND_BINARY is the path of the server');
-  const folder = mkdtempSync(join(tmpdir(), 'onhand-'));
+  const database = newDatabase();
   const pages = await servePages();
-  const env = { ONHAND_ALLOWED_ORIGINS: pages.origin, DATABASE_URL: `sqlite://${folder}/shop.db`, ...settings };
+  const env = { ONHAND_ALLOWED_ORIGINS: pages.origin, DATABASE_URL: database.url, ...settings };
   let child;
   let listen = '127.0.0.1:0';
 
@@ -45,9 +45,23 @@ export async function openShop(settings = {}) {
     async close() {
       if (child.exitCode === null && child.signalCode === null) await stop();
       pages.close();
-      rmSync(folder, { recursive: true });
+      database.remove();
     },
   };
+}
+
+/** A database of its own: a new one of the PostgreSQL that ONHAND_SHOPS_ON names, or else a file. */
+function newDatabase() {
+  const server = process.env.ONHAND_SHOPS_ON;
+  if (!server) {
+    const folder = mkdtempSync(join(tmpdir(), 'onhand-'));
+    return { url: `sqlite://${folder}/shop.db`, remove: () => rmSync(folder, { recursive: true }) };
+  }
+  const name = `onhand_browser_${crypto.randomUUID().replaceAll('-', '')}`;
+  const run = (sql) => execFileSync('psql', ['-q', server, '-c', sql], { stdio: ['ignore', 'ignore', 'inherit'] });
+  run(`CREATE DATABASE ${name}`);
+  const url = server.replace(/^(postgres(?:ql)?:\/\/[^/]*\/)[^?]*/, `$1${name}`);
+  return { url, remove: () => run(`DROP DATABASE ${name} WITH (FORCE)`) };
 }
 
 /** Another origin, with the pages that are put there. */

@@ -95,7 +95,7 @@ export class DemoPage {
 
   async pay(outcome) {
     if (outcome) await this.page.getByRole('radio', { name: outcome }).check();
-    await this.button(/^Pay/).click();
+    await this.button(/^(Pay|Reserve) /).click();
   }
 
   /** Waits until the order says this. */
@@ -130,6 +130,32 @@ export class DemoPage {
 
   order(number) {
     return this.page.locator(`.waiting [data-order="${number}"]`);
+  }
+
+  /** A payment of the order that is open at the desk, in this state if one is given. */
+  payment(status) {
+    return this.panel('desk').locator(status ? `[data-payment="${status}"]` : '[data-payment]').first();
+  }
+
+  /** What the desk offers to do with the order, in the words of its buttons. */
+  offers() {
+    return this.panel('desk').locator('button:not(.undoing *)').allInnerTexts();
+  }
+
+  /** Presses a button of the desk, lets the time go by in which that can be undone, and waits for what is told. */
+  async decide(button, told) {
+    await this.panel('desk').getByRole('button', { name: button, exact: true }).click();
+    await this.passUndo();
+    await this.passUntil(this.panel('desk').locator('.notice').getByText(told));
+    // The next press is another one.
+    await this.passRepeat();
+  }
+
+  /** Waits until the back office shows so many units that are held and wanted. */
+  async wanted(counts) {
+    for (const [name, count] of Object.entries(counts)) {
+      await this.page.locator(`[data-demand="${name}"]`).getByText(String(count), { exact: true }).waitFor();
+    }
   }
 
   /** Takes the page's clock into the test's hands; it goes on by itself as before. Before the page is opened anew. */

@@ -5,7 +5,11 @@ import { ended, tellBadges } from './api/access.js';
 import { onConnected, reconnect } from './api/live.js';
 import { guardClicks } from './clicks.js';
 import { access, choose, history, onRow, openLog, readHistory } from './office/log.js';
+import { followCrossings } from './office/crossings.js';
+import { leaveDesk, readLatest, readLatestSoon } from './office/desk.js';
 import * as office from './office/orders.js';
+import { followStockNow, leaveStockNow } from './office/stock-now.js';
+import { followWebhooks, leaveWebhooks, readWebhooks, webhooks } from './office/webhooks.js';
 import { Page } from './page.jsx';
 import * as cart from './shop/cart.js';
 import { dropCancels, followAgain, mine, takeUpOrders } from './shop/orders.js';
@@ -16,6 +20,7 @@ import './styles/page.css';
 import './styles/shop.css';
 import './styles/picture.css';
 import './styles/office.css';
+import './styles/desk.css';
 import './styles/screens.css';
 
 /** While the server does not answer, it is asked again. */
@@ -28,7 +33,7 @@ async function read(): Promise<void> {
   // What cannot be read is told where it would be seen, and is read again.
   await Promise.allSettled([readProducts(), readCart()]);
   if (!(await openLog())) return;
-  await Promise.allSettled([readHistory(), office.readOrders()]);
+  await Promise.allSettled([readHistory(), office.readOrders(), readLatest(), readWebhooks()]);
 }
 
 async function readCart(): Promise<void> {
@@ -37,7 +42,8 @@ async function readCart(): Promise<void> {
 }
 
 function isMissing(): boolean {
-  const isOfficeMissing = access.value === 'unknown' || (access.value === 'staff' && !(office.rows.value && history.value));
+  const isOfficeRead = office.rows.value && history.value && webhooks.value;
+  const isOfficeMissing = access.value === 'unknown' || (access.value === 'staff' && !isOfficeRead);
   return !products.value || !isCartRead || isOfficeMissing;
 }
 
@@ -45,9 +51,14 @@ guardClicks();
 tellBadges();
 takeUpOrders();
 listenToBadges();
+followStockNow();
+followCrossings();
+followWebhooks();
 onConnected(() => void read());
 onRow((row) => {
-  if (row.order) office.readOrdersSoon();
+  if (!row.order) return;
+  office.readOrdersSoon();
+  readLatestSoon();
 });
 void read();
 
@@ -64,7 +75,9 @@ document.addEventListener('visibilitychange', () => {
 
 // Whatever this window's orders become, the list of those that wait may be another.
 effect(() => {
-  if (mine.value.some(({ order }) => order)) office.readOrdersSoon();
+  if (!mine.value.some(({ order }) => order)) return;
+  office.readOrdersSoon();
+  readLatestSoon();
 });
 
 // A sign-in that ends leaves a guest behind, for whom everything is read anew.
@@ -72,6 +85,9 @@ effect(() => {
   if (!ended.value) return;
   untracked(() => {
     office.dropPlans();
+    leaveDesk();
+    leaveStockNow();
+    leaveWebhooks();
     dropCancels();
     reconnect();
     void read();

@@ -1,7 +1,7 @@
 // What is said to people: amounts, times, names, and what a refusal or a failure means for them.
 import type { Ended } from './api/access.js';
 import { codeOf } from './api/request.js';
-import type { Action, Money, UserError } from './api/types.js';
+import type { Action, Money, Order, Payment, Product, UserError } from './api/types.js';
 
 /** Something to tell. `good` is for what went well. */
 export interface Notice {
@@ -70,6 +70,39 @@ export function plain(word: string): string {
   return word.toLowerCase().replaceAll('_', ' ');
 }
 
+const MONEY: Readonly<Record<Order['payment'], string>> = {
+  UNPAID: 'unpaid',
+  IN_PROGRESS: 'being paid',
+  AUTHORIZED: 'authorized',
+  PAID: 'paid',
+  PARTIALLY_REFUNDED: 'partly refunded',
+  REFUNDED: 'refunded',
+};
+
+/** How far an order is: `paid, partly shipped`. */
+export function stateWords({ status, payment, shipping, heldUntil }: Order): string {
+  const goods = shipping === 'FULFILLED' ? ', shipped' : shipping === 'PARTIALLY_FULFILLED' ? ', partly shipped' : '';
+  if (status === 'CANCELLED') return `cancelled${payment === 'UNPAID' ? '' : `, ${MONEY[payment]}`}${goods}`;
+  return payment === 'UNPAID' && heldUntil ? 'held, unpaid' : MONEY[payment] + goods;
+}
+
+const PAYMENTS: Readonly<Record<Payment['status'], string>> = {
+  IN_PROGRESS: 'under way',
+  REQUIRES_ACTION: 'waits for the shopper',
+  AUTHORIZED: 'authorized',
+  SUCCEEDED: 'captured',
+  DECLINED: 'declined',
+  VOIDED: 'voided',
+};
+
+export function paymentWord(status: Payment['status']): string {
+  return PAYMENTS[status] ?? status;
+}
+
+export function availabilityWord(availability: Product['availability']): string {
+  return availability === 'UNTRACKED' ? 'not counted' : plain(availability);
+}
+
 /** Why somebody who had signed in is a guest again. */
 export const ENDED: Readonly<Record<Ended, string>> = {
   expired: 'Your sign-in has expired.',
@@ -87,10 +120,20 @@ export function name(whole: string): string {
   return RIGHT_TO_LEFT.test(text) ? ISOLATE + text + END_OF_ISOLATE : text;
 }
 
-export function money({ amount, currency }: Money): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+export function money(whole: Money): string {
+  const { amount, currency } = whole;
   // Some currencies have no cents, some have a thousand parts.
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  return new Intl.NumberFormat('en', { style: 'currency', currency }).format(amount / 10 ** digitsOf(whole));
+}
+
+/** How many digits a currency has after the point. */
+export function digitsOf({ currency }: Money): number {
+  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+}
+
+/** An amount in units of its currency as the API wants it. */
+export function inMinor(amount: number, of: Money): number {
+  return Math.round(amount * 10 ** digitsOf(of));
 }
 
 const counts = new Intl.NumberFormat('en');

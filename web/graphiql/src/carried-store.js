@@ -1,5 +1,5 @@
 // Holds the carried ids while the page is open, and remembers them for the next visit.
-import { carriedAfter, carriedAfterRefusal, NOTHING_CARRIED, PLACEHOLDERS, whatIsMissing } from './carried-ids.js';
+import { carriedAfter, carriedAfterRefusal, NOTHING_CARRIED, PLACEHOLDERS, unknownKey, whatIsMissing } from './carried-ids.js';
 import { recall, remember } from './storage.js';
 
 const KEY = 'carried';
@@ -16,10 +16,9 @@ export function carriedIds() {
  */
 export function carryFrom(answer, variables) {
   keep(carriedAfter(carried, answer));
-  const next = carriedAfterRefusal(carried, answer, variables);
-  if (next === carried) return answer;
-  keep(next);
-  const key = 'orderId' in variables ? 'orderId' : 'cartId';
+  const key = unknownKey(carried, answer, variables);
+  if (!key) return answer;
+  keep(carriedAfterRefusal(carried, answer, variables));
   const message = `The server does not know the id that was sent. ${whatIsMissing({ [key]: PLACEHOLDERS[key] }, carried)}`;
   return { ...answer, errors: [...(answer.errors ?? []), { message }] };
 }
@@ -38,6 +37,7 @@ export function onCarried(listener) {
 }
 
 function valid(stored) {
-  const isValid = Object.keys(NOTHING_CARRIED).every((key) => Array.isArray(stored?.[key]));
-  return isValid ? stored : NOTHING_CARRIED;
+  const kept = { ...NOTHING_CARRIED, ...stored };
+  const isValid = Object.keys(NOTHING_CARRIED).every((key) => Array.isArray(kept[key]));
+  return isValid ? kept : NOTHING_CARRIED;
 }

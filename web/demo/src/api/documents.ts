@@ -1,5 +1,5 @@
-// Every operation that the shop and its back office send, with the types of what comes back. A test checks each against
-// the contract. There is nothing else: no endpoint of the page's own.
+// The operations that the shop and its back office send, with the types of what comes back; those of the staff's desk are in
+// `desk-documents.ts`. A test checks each against the contract. There is nothing else: no endpoint of the page's own.
 import addToCart from './documents/add-to-cart.graphql?raw';
 import adjustStock from './documents/adjust-stock.graphql?raw';
 import available from './documents/available.graphql?raw';
@@ -35,7 +35,8 @@ export interface Operation<Data, Variables> {
 
 type None = Record<string, never>;
 export type Input<Fields> = { input: Fields };
-type Refusable<Fields> = Fields & { userErrors: UserError[] };
+export type Refusable<Fields> = Fields & { userErrors: UserError[] };
+export type ItemQuantities = { orderItemId: string; quantity: number }[];
 type Items = { productId: string; quantity: number }[];
 export type Keyed<Fields> = Fields & { idempotencyKey: string };
 
@@ -80,17 +81,17 @@ export const UPDATE_CART = operation<{ updateCart: CartAnswer }, Input<{ cartId:
 
 type OrderAnswer = Refusable<{ order: { id: string } | null }>;
 export const CHECK_OUT = operation<
-  { checkOut: OrderAnswer },
-  Input<Keyed<{ cartId: string; customer: { name: string; email: string } }>>
+  { checkOut: Refusable<{ order: { id: string; heldUntil: string | null } | null }> },
+  Input<Keyed<{ cartId: string; customer: { name: string; email: string }; hold?: boolean }>>
 >(checkOut);
 export const PAY_ORDER = operation<
   { payOrder: Refusable<{ payment: Payment | null; order: { id: string } | null }> },
-  Input<Keyed<{ orderId: string; gateway: string; token?: string }>>
+  Input<Keyed<{ orderId: string; gateway: string; method?: 'AUTHORIZE'; token?: string }>>
 >(payOrder);
 export const CANCEL_ORDER = operation<{ cancelOrder: OrderAnswer }, Input<Keyed<{ orderId: string }>>>(cancelOrder);
 export const SHIP_ORDER = operation<
   { shipOrder: OrderAnswer },
-  Input<Keyed<{ orderId: string; carrier: string }>>
+  Input<Keyed<{ orderId: string; items?: ItemQuantities; carrier?: string; trackingNumber?: string }>>
 >(shipOrder);
 export const ADJUST_STOCK = operation<
   { adjustStock: Refusable<object> },
@@ -103,6 +104,6 @@ export const STOCK_TRANSACTION_ADDED = operation<{ stockTransactionAdded: { node
   rowFields,
 );
 
-function operation<Data, Variables>(text: string, fragment = ''): Operation<Data, Variables> {
+export function operation<Data, Variables>(text: string, fragment = ''): Operation<Data, Variables> {
   return { text: text + fragment };
 }

@@ -78,6 +78,9 @@ export function codeOf(error: unknown): string {
   return error instanceof Trouble ? error.code : 'UNKNOWN';
 }
 
+/** Like `request`, for what is done twice when it is sent twice: it is sent once, whatever comes of it. */
+export const requestOnce = send;
+
 async function send<Data, Variables>(operation: Operation<Data, Variables>, variables: Variables): Promise<Data> {
   let answer: { data?: Data | null; errors?: { message: string; extensions?: { code?: string } }[] };
   const used = token.peek();

@@ -47,26 +47,33 @@ export interface Back<Node> {
 }
 
 export interface Payment {
-  readonly status: 'IN_PROGRESS' | 'REQUIRES_ACTION' | 'SUCCEEDED' | 'DECLINED' | 'VOIDED';
+  readonly status: 'IN_PROGRESS' | 'REQUIRES_ACTION' | 'AUTHORIZED' | 'SUCCEEDED' | 'DECLINED' | 'VOIDED';
   readonly declineReason: string | null;
   /** What the shopper has to do. Only what an order tells has it. */
   readonly action?: { readonly kind: string; readonly clientSecret: string | null } | null;
 }
 
+export interface OrderItem {
+  readonly id: string;
+  readonly product: { readonly id: string } | null;
+  readonly sku: string;
+  readonly name: string;
+  readonly quantity: number;
+  readonly shippedQuantity: number;
+  readonly cancelledQuantity: number;
+}
+
 export interface Order {
   readonly id: string;
   readonly number: string;
-  readonly status: 'INCOMPLETE' | 'COMPLETE' | 'CANCELLED';
-  readonly payment: 'UNPAID' | 'IN_PROGRESS' | 'PAID';
-  readonly shipping: 'UNFULFILLED' | 'FULFILLED';
-  readonly items: readonly {
-    readonly product: { readonly id: string } | null;
-    readonly sku: string;
-    readonly name: string;
-    readonly quantity: number;
-  }[];
+  readonly status: 'INCOMPLETE' | 'PROCESSING' | 'COMPLETE' | 'CANCELLED';
+  readonly payment: 'UNPAID' | 'IN_PROGRESS' | 'AUTHORIZED' | 'PAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+  readonly shipping: 'UNFULFILLED' | 'PARTIALLY_FULFILLED' | 'FULFILLED';
+  readonly items: readonly OrderItem[];
   readonly total: Money;
   readonly customer: { readonly name: string | null } | null;
+  /** Until when it holds its units although it is not paid. */
+  readonly heldUntil: string | null;
   readonly payments: readonly Payment[];
   readonly placedAt: string;
 }
@@ -96,6 +103,7 @@ export interface LogRow {
 /** A row that took units of a product. */
 export interface ShortageRow {
   readonly action: Action;
+  readonly reason: string;
   readonly quantity: number;
   readonly product: { readonly id: string };
   readonly order: { readonly id: string; readonly customer: { readonly email: string } | null } | null;

@@ -1,4 +1,5 @@
-// The back office as it is seen: a product's stock over time, goods that come and go, orders that wait, and the log.
+// The back office as it is seen: a product's stock over time, goods that come and go, orders that wait, one order with its
+// payments and parcels, availability, webhooks, and the log.
 import { ended } from '../api/access.js';
 import { connection } from '../api/live.js';
 import type { LogRow } from '../api/types.js';
@@ -8,9 +9,13 @@ import { hasMore } from '../shop/products.js';
 import { actionWord, clock, count, name, plain, ENDED } from '../words.js';
 import { Adjust } from './adjust.jsx';
 import { Chart } from './chart.jsx';
+import { Crossings } from './crossings-panel.jsx';
+import { Desk } from './desk-panel.jsx';
+import { Holders } from './holders.jsx';
 import { access, choose, chosen, counted, hasOlderLog, isLogPart, log, logTrouble, showMoreLog, shownLog } from './log.js';
 import { droppedPlans } from './orders.js';
 import { Orders } from './to-ship.jsx';
+import { Webhooks } from './webhooks-panel.jsx';
 
 export function Office() {
   if (access.value === 'refused') {
@@ -36,7 +41,11 @@ export function Office() {
       <div class="office">
         <Stock />
         <Orders />
+        <Desk />
+        <Holders />
+        <Crossings />
         <Log />
+        <Webhooks />
       </div>
     </>
   );

@@ -16,6 +16,7 @@ import { isUnderWay, once } from '../api/once.js';
 import { mutate, request } from '../api/request.js';
 import type { Order } from '../api/types.js';
 import { failure, refusal, type Left, type Notice } from '../words.js';
+import { canShip } from './allowed.js';
 import { access } from './log.js';
 
 /** Rows of one batch come one after the other; the orders are read once after them. */
@@ -65,8 +66,8 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
 /** Whether an order still has to be shipped, as far as is known. */
-export function isWaiting({ order: { status, payment, shipping } }: Row): boolean {
-  return status !== 'CANCELLED' && payment !== 'UNPAID' && shipping === 'UNFULFILLED';
+export function isWaiting({ order }: Pick<Row, 'order'>): boolean {
+  return order.payment === 'IN_PROGRESS' ? order.status !== 'CANCELLED' : canShip(order);
 }
 
 /** Reads the orders soon: others may follow at once. */
@@ -101,7 +102,7 @@ export function showMore(): Promise<void> {
 }
 
 /** The name of what is done to an order: it is shipped or cancelled, not both. */
-export function deedOn({ id }: Order): string {
+export function deedOn({ id }: Pick<Order, 'id'>): string {
   return `order ${id}`;
 }
 
@@ -221,7 +222,7 @@ function take(orders: readonly Order[], isArrival: boolean): void {
   const before = rows.peek() ?? [];
   const known = new Set(before.map(({ order }) => order.id));
   const fresh = orders
-    .filter(({ id }) => !known.has(id))
+    .filter((order) => !known.has(order.id) && isWaiting({ order }))
     .map((order): Row => ({ order, isArrival, deed: null, done: null, isAsking: false, notice: null }));
   const [older, arrivals] = [before.filter((row) => !row.isArrival), before.filter((row) => row.isArrival)];
   rows.value = isArrival ? [...older, ...arrivals, ...fresh] : [...older, ...fresh, ...arrivals];

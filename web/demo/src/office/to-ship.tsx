@@ -5,7 +5,9 @@ import { isUnderWay } from '../api/once.js';
 import { More } from '../more.jsx';
 import { Panel, Told } from '../panel.jsx';
 import { Undoing } from '../undoing.jsx';
-import { count, leftOut, money, name, type Notice } from '../words.js';
+import { canCancel, canShip } from './allowed.js';
+import { goToDesk, opened } from './desk.js';
+import { count, leftOut, money, name, units, type Notice } from '../words.js';
 import {
   ask,
   clearFinished,
@@ -65,8 +67,8 @@ function RowOf({ row }: { row: Row }) {
   const { order, deed, isAsking } = row;
   const { number, items, total, customer, payment } = order;
   const until = heldUntil(deedOn(order));
-  const isBusy = deed !== null || isUnderWay(deedOn(order));
-  const canAct = isWaiting(row) && payment === 'PAID';
+  const isBusy = until !== null || isUnderWay(deedOn(order));
+  const canAct = isWaiting(row) && payment !== 'IN_PROGRESS';
   const doing = deed === 'ship' ? 'shipping' : 'cancelling';
   return (
     <li data-order={number} tabIndex={-1} class={isWaiting(row) ? '' : 'finished'}>
@@ -98,14 +100,30 @@ function RowOf({ row }: { row: Row }) {
             onUndo={() => undoPlan(order)}
           />
         )}
-        {canAct && !isAsking && !isBusy && (
+        {canAct && canCancel(order) && !isAsking && !isBusy && (
           <button type="button" class="bare small" aria-label={`Cancel ${number}…`} onClick={() => ask(order, true)}>
             Cancel…
           </button>
         )}
+        {!isAsking && <Details row={row} />}
       </div>
       {canAct && isAsking && <Sure row={row} />}
     </li>
+  );
+}
+
+/** Opens the order at the desk, where it has its payments and parcels. */
+function Details({ row: { order } }: { row: Row }) {
+  return (
+    <button
+      type="button"
+      class="bare small details"
+      aria-label={`Details of ${order.number}`}
+      aria-current={opened.value === order.id}
+      onClick={() => goToDesk(order.id)}
+    >
+      Details
+    </button>
   );
 }
 
@@ -142,5 +160,22 @@ function told({ order, deed, done, notice }: Row): Notice | null {
   }
   if (order.shipping === 'FULFILLED') return { tone: 'good', text: done === 'ship' ? 'Shipped.' : 'Shipped elsewhere.' };
   if (order.payment === 'UNPAID') return { tone: 'wait', text: 'Its payment did not succeed: nothing to ship.' };
-  return notice;
+  if (order.payment === 'REFUNDED') return { tone: 'wait', text: 'Refunded: nothing is shipped any more.' };
+  if (order.payment !== 'IN_PROGRESS' && !canShip(order)) return { tone: 'wait', text: 'Nothing is left to ship.' };
+  return notice ?? partly(order);
+}
+
+/** What is particular about an order that still has something to ship. */
+function partly({ payment, shipping, items }: Row['order']): Notice | null {
+  const [shipped, all] = [sum(items.map((item) => item.shippedQuantity)), sum(items.map((item) => item.quantity))];
+  const words = [
+    ...(payment === 'AUTHORIZED' ? ['Its money is authorized, not captured.'] : []),
+    ...(shipping === 'PARTIALLY_FULFILLED' ? [`${count(shipped)} of ${units(all)} shipped.`] : []),
+    ...(payment === 'PARTIALLY_REFUNDED' ? ['A part of the money was refunded.'] : []),
+  ];
+  return words.length > 0 ? { tone: 'wait', text: words.join(' ') } : null;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
 }

@@ -5,7 +5,7 @@ import { isUnderWay } from '../api/once.js';
 import type { CartItem } from '../api/types.js';
 import { Panel, Told } from '../panel.jsx';
 import { count, money } from '../words.js';
-import { cart, checkOut, lines, notice, putBack, quantityOf, remove, setQuantity, touched } from './cart.js';
+import { cart, checkOut, lines, notice, putBack, quantityOf, remove, setQuantity, touched, wantsHold } from './cart.js';
 import type { Line } from './cart.js';
 import { mine } from './orders.js';
 import { Picture } from './picture.jsx';
@@ -41,6 +41,14 @@ export function CartPanel() {
             <strong>{subtotal ? money(subtotal) : 'not one amount'}</strong>
           </p>
           {!subtotal && <p class="quiet">The prices do not add up to one amount: take something out.</p>}
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={wantsHold.value}
+              onChange={({ currentTarget }) => (wantsHold.value = currentTarget.checked)}
+            />
+            <span>Hold it for me until I pay</span>
+          </label>
           <button
             type="button"
             class="main"

@@ -36,11 +36,16 @@ export const lines = computed<readonly Line[]>(() => {
 /** Quantities that were chosen and are not stored yet. */
 const chosen = signal<ReadonlyMap<string, number>>(new Map());
 
+/** Whether the shopper asks the shop to hold the units until the order is paid. */
+export const wantsHold = signal(false);
+
 export const cartCount = computed(() => cart.value?.totalQuantity ?? 0);
 
 const ELSEWHERE = 'This cart has been checked out already, perhaps in another window. Its order is below.';
 const ANEW = 'The server does not have your cart any more. Here is a new one with the same items.';
 const PARTLY = 'The server does not have your cart any more. Here is a new one with what could be had of it.';
+
+const NO_HOLDS = 'This shop holds nothing before it is paid: who pays first gets it.';
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -108,11 +113,14 @@ export function checkOut(): Promise<void> {
   return act('check out', async () => {
     const cartId = cart.peek()?.id;
     if (!cartId) return;
-    const { checkOut } = await mutate(CHECK_OUT, { cartId, customer: { name: shopper, email: address } });
+    const customer = { name: shopper, email: address };
+    const hold = wantsHold.peek();
+    const { checkOut } = await mutate(CHECK_OUT, { cartId, customer, ...(hold ? { hold } : {}) });
     if (isGone(checkOut.userErrors)) return void (await refresh());
     if (isRefused(checkOut.userErrors) || !checkOut.order) return;
     keep(null);
-    addOrder(checkOut.order.id);
+    addOrder(checkOut.order.id, hold && !checkOut.order.heldUntil ? { tone: 'wait', text: NO_HOLDS } : null);
+    wantsHold.value = false;
   });
 }
 

@@ -5,6 +5,7 @@ import { ended } from '../api/access.js';
 import { heldUntil } from '../api/hold.js';
 import { isUnderWay } from '../api/once.js';
 import type { Order } from '../api/types.js';
+import { Countdown } from '../countdown.jsx';
 import { Panel, Told } from '../panel.jsx';
 import { Undoing } from '../undoing.jsx';
 import { count, money, type Notice } from '../words.js';
@@ -56,12 +57,13 @@ function Whole({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
               <span>
                 {count(item.quantity)} × <bdi>{item.name}</bdi>
               </span>
-              {isPayable && item.product && <stock-badge product={item.product.id} label={item.name} always />}
+              {isPayable && item.product && !order.heldUntil && <stock-badge product={item.product.id} label={item.name} always />}
             </div>
           </li>
         ))}
       </ul>
       <Told notice={isHidden ? hiddenAfter(notice) : (notice ?? state(order))} />
+      {isPayable && order.heldUntil && <Countdown what="Yours for" until={order.heldUntil} />}
       {isPayable && <Pay key={id} order={order} until={until} />}
       {publishableKey && secret && !isHidden && <Card key={secret} publishableKey={publishableKey} clientSecret={secret} />}
       {!isPayable && (order.payment !== 'IN_PROGRESS' || isHidden) && <PutAway id={id} label="Shop on" />}
@@ -92,17 +94,27 @@ function Short({ mine: { id, order, notice, isHidden } }: { mine: Mine }) {
 
 const STEPS = ['Ordered', 'Paid', 'Shipped'];
 
-function Steps({ order: { payment, shipping, status } }: { order: Order }) {
+/** What the next step says while it is under way. */
+function going({ payment, shipping }: Order): string | null {
+  if (payment === 'IN_PROGRESS') return 'Being paid';
+  if (payment === 'AUTHORIZED') return shipping === 'UNFULFILLED' ? 'Reserved' : 'Reserved, on its way';
+  return shipping === 'PARTIALLY_FULFILLED' ? 'Partly shipped' : null;
+}
+
+function Steps({ order }: { order: Order }) {
+  const { payment, shipping, status } = order;
   if (status === 'CANCELLED') return <p class="cancelled">Cancelled</p>;
-  const reached = shipping === 'FULFILLED' ? 3 : payment === 'PAID' ? 2 : 1;
+  const next = going(order);
+  const isPaid = payment !== 'UNPAID' && payment !== 'IN_PROGRESS' && payment !== 'AUTHORIZED';
+  const reached = isPaid ? (shipping === 'FULFILLED' ? 3 : 2) : 1;
   return (
     <ol class="steps" data-reached={reached}>
       {STEPS.map((step, index) => {
-        const isNext = index === reached && payment === 'IN_PROGRESS';
+        const isNext = index === reached && next !== null;
         const is = index < reached ? 'done' : isNext ? 'going' : 'open';
         return (
           <li key={step} class={is} aria-current={index === reached - 1 ? 'step' : undefined}>
-            {isNext ? 'Being paid' : step}
+            {isNext ? next : step}
             <span class="unseen">{is === 'done' ? ', done' : is === 'going' ? ', under way' : ', not yet'}</span>
           </li>
         );
@@ -127,7 +139,7 @@ function Pay({ order, until }: { order: Order; until: number | null }) {
             <input
               type="radio"
               name="outcome"
-              value={outcome.gateway ?? outcome.token}
+              value={outcome.gateway ?? outcome.method?.toLowerCase() ?? outcome.token}
               checked={chosen.value === outcome}
               onChange={() => (chosen.value = outcome)}
             />
@@ -139,7 +151,7 @@ function Pay({ order, until }: { order: Order; until: number | null }) {
         {chosen.value.effect}
       </p>
       <button type="submit" class="main" aria-disabled={isBusy || until !== null}>
-        {isBusy ? 'Asking the server…' : `Pay ${money(order.total)}`}
+        {isBusy ? 'Asking the server…' : `${chosen.value.method ? 'Reserve' : 'Pay'} ${money(order.total)}`}
       </button>
       <div class="apart">
         {until === null ? (
@@ -185,13 +197,27 @@ function hiddenAfter(notice: Notice | null): Notice {
 }
 
 /** What an order is waiting for, in words. */
-function state({ status, payment, shipping, payments }: Order): Notice {
-  if (status === 'CANCELLED') return { tone: 'bad', text: 'This order is cancelled. Its units are free again.' };
+function state(order: Order): Notice {
+  const { status, payment, shipping, payments, heldUntil } = order;
+  if (status === 'CANCELLED') return { tone: 'bad', text: `This order is cancelled. ${afterCancelling(order)}` };
+  if (payment === 'REFUNDED') return { tone: 'wait', text: 'All of your money was sent back.' };
+  if (payment === 'PARTIALLY_REFUNDED') return { tone: 'wait', text: 'A part of your money was sent back.' };
   if (shipping === 'FULFILLED') return { tone: 'good', text: 'It has left the warehouse.' };
+  if (shipping === 'PARTIALLY_FULFILLED') return { tone: 'good', text: 'A part of it has left the warehouse. The rest is yours.' };
   if (payment === 'PAID') return { tone: 'good', text: 'Paid: it is yours. The back office ships it.' };
+  if (payment === 'AUTHORIZED') return { tone: 'good', text: 'It is yours. Your money is reserved, and not taken yet.' };
+  if (payment === 'UNPAID' && heldUntil) return { tone: 'good', text: 'Held for you: nobody else can buy it meanwhile.' };
   if (payment === 'UNPAID') return { tone: 'wait', text: 'Nothing is kept for you yet: who pays first gets it.' };
   const isAsked = payments.at(-1)?.status === 'REQUIRES_ACTION';
   return isAsked
     ? { tone: 'wait', text: 'Your bank wants you to confirm. Your units are held until then.' }
     : { tone: 'wait', text: 'The bank has not said yet. Your units are held until it does.' };
+}
+
+function afterCancelling({ payment, items }: Order): string {
+  const freed = items.some(({ shippedQuantity }) => shippedQuantity > 0)
+    ? 'What was not shipped is free again.'
+    : 'Its units are free again.';
+  if (payment === 'REFUNDED') return `${freed} All of your money was sent back.`;
+  return payment === 'PARTIALLY_REFUNDED' ? `${freed} A part of your money was sent back.` : freed;
 }

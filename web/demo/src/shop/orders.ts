@@ -37,6 +37,10 @@ export const others = computed(() => mine.value.filter(({ id }) => id !== chosen
 
 const VOIDED = 'The payment was called off. Nothing was charged and nothing is kept for you: you may pay again.';
 
+const STILL_HELD = 'The payment was declined. Nothing was charged, and it is still held for you: you may pay again.';
+
+const HOLD_ENDED = 'The hold has ended: nothing is kept for you any more. You can still pay while there is enough left.';
+
 const UNKNOWN = {
   sandbox: 'This server does not take payments by the sandbox.',
   stripe: 'This server does not take cards.',
@@ -58,12 +62,12 @@ export function followAgain(): void {
   for (const { id, isHidden } of mine.peek()) if (isHidden) followOrder(id);
 }
 
-export function addOrder(id: string): void {
+export function addOrder(id: string, notice: Notice | null = null): void {
   const before = mine.peek().filter((one) => one.id !== id);
   const tooMany = before.length + 1 - MAX_MINE;
   const forgotten = tooMany > 0 ? [...before].reverse().sort(finishedFirst).slice(0, tooMany) : [];
   forgotten.forEach((one) => putAway(one.id));
-  mine.value = [{ id, order: null, notice: null, isHidden: false }, ...before.filter((one) => !forgotten.includes(one))];
+  mine.value = [{ id, order: null, notice, isHidden: false }, ...before.filter((one) => !forgotten.includes(one))];
   store();
   chosen.value = id;
   followOrder(id);
@@ -87,15 +91,17 @@ export function deedOn(id: string): string {
 }
 
 /** Pays with the sandbox, whose token says what it shall do, or begins to pay with a card. */
-export function pay({ id }: Order, { gateway = 'sandbox', token }: Outcome): Promise<void> {
+export function pay({ id }: Order, { gateway = 'sandbox', method, token }: Outcome): Promise<void> {
   return act(id, async () => {
     asking.add(id);
-    const input = { orderId: id, gateway, ...(token ? { token } : {}) };
+    const input = { orderId: id, gateway, ...(method ? { method } : {}), ...(token ? { token } : {}) };
     const { payOrder } = await mutate(PAY_ORDER, input).finally(() => asking.delete(id));
     const [first] = payOrder.userErrors;
     const order = find(id)?.order;
     if (first?.code === 'NOT_FOUND') tell(id, 'bad', UNKNOWN[gateway]);
     else if (first?.code === 'INSUFFICIENT_STOCK' && order) tell(id, 'bad', await tellShortage(order, known()));
+    else if (first?.code === 'PAYMENT_IN_PROGRESS' && order && isSettled(order)) return;
+    else if (first?.code === 'PAYMENT_DECLINED' && order?.heldUntil) tell(id, 'bad', STILL_HELD);
     else isRefused(id, payOrder.userErrors);
   });
 }
@@ -135,12 +141,24 @@ function keep(next: Order): void {
   const before = find(next.id);
   if (!before) return;
   change(next.id, { order: next, isHidden: false });
+  // What was told of an attempt to pay is over.
+  if (isSettled(next) && !(before.order && isSettled(before.order))) tell(next.id, 'good', null);
+  if (before.order?.heldUntil && !next.heldUntil && isUnpaid(next) && isUnpaid(before.order)) tell(next.id, 'wait', HOLD_ENDED);
   // Another window was faster.
   if (next.status === 'CANCELLED' || next.payment !== 'UNPAID') drop(deedOn(next.id));
   // An outcome that came after `payOrder` had been answered.
   if (asking.has(next.id) || before.order?.payment !== 'IN_PROGRESS' || next.payment !== 'UNPAID') return;
   const isVoided = next.payments.at(-1)?.status === 'VOIDED';
   tell(next.id, 'bad', isVoided ? VOIDED : refusal([{ code: 'PAYMENT_DECLINED', message: '' }]));
+}
+
+/** Whether the outcome of its payment is known, and is a good one. */
+function isSettled({ payment }: Order): boolean {
+  return payment !== 'UNPAID' && payment !== 'IN_PROGRESS';
+}
+
+function isUnpaid({ status, payment }: Order): boolean {
+  return status !== 'CANCELLED' && payment === 'UNPAID';
 }
 
 function act(id: string, deed: () => Promise<void>): Promise<void> {

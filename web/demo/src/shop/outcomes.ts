@@ -7,6 +7,8 @@ export interface Outcome {
   readonly gateway?: 'sandbox' | 'stripe';
   /** Empty for none. */
   readonly token: string;
+  /** The money is taken at once unless it says so. */
+  readonly method?: 'AUTHORIZE';
   readonly label: string;
   readonly effect: string;
 }
@@ -47,4 +49,21 @@ export const OUTCOMES: readonly Outcome[] = [
     effect: 'Your units are held until the payment is called off for certain, after 15 minutes.',
   },
   { token: 'error', label: 'Breaks', effect: 'The payment provider refuses the request itself; nothing is charged.' },
+  {
+    token: 'succeed',
+    method: 'AUTHORIZE',
+    label: 'Reserves it',
+    effect: 'The money is reserved and your units are yours. The back office takes the money later, or lets it go.',
+  },
+  {
+    token: 'succeed,capture:fail:1',
+    method: 'AUTHORIZE',
+    label: 'Capture fails once',
+    effect: 'Reserved; the first time that the back office takes the money the provider refuses.',
+  },
+  {
+    token: 'succeed,refund:fail',
+    label: 'Refund fails',
+    effect: 'Charged at once. The provider refuses every refund, which then stays due.',
+  },
 ];

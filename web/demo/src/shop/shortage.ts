@@ -50,8 +50,10 @@ function whoHas({ id, missing }: Short, order: Order, mine: readonly Order[], al
   // A window that was duplicated has the same shopper.
   const isOthers = ({ action, order: taker }: ShortageRow) =>
     action === 'ALLOCATE' && taker !== null && !ids.has(taker.id) && taker.customer?.email !== address;
-  const taken = rows.filter(isOthers).reduce((sum, { quantity }) => sum + Math.abs(quantity), 0);
-  if (taken >= missing) return 'somebody else paid first';
+  const others = rows.filter(isOthers);
+  const taken = others.reduce((sum, { quantity }) => sum + Math.abs(quantity), 0);
+  const isHeld = others.some(({ reason }) => reason === 'HOLD');
+  if (taken >= missing) return isHeld ? 'somebody else was first' : 'somebody else paid first';
   const isShops = rows.some(({ action }) => action === 'DECREMENT' || action === 'SET');
   return isShops && !rows.some(({ action }) => action === 'ALLOCATE') ? 'the shop took some away' : null;
 }
@@ -61,8 +63,8 @@ function unitsOf({ items }: Order, productId: string): number {
 }
 
 /** Whether units are allocated to an order. */
-function holds({ payment, shipping, status }: Order): boolean {
-  return payment !== 'UNPAID' && shipping !== 'FULFILLED' && status !== 'CANCELLED';
+function holds({ payment, shipping, status, heldUntil }: Order): boolean {
+  return (payment !== 'UNPAID' || heldUntil !== null) && shipping !== 'FULFILLED' && status !== 'CANCELLED';
 }
 
 async function rowsSince(shorts: readonly Short[], since: string): Promise<readonly ShortageRow[]> {
