@@ -104,7 +104,7 @@ pub trait Scenario: Sync {
 
     /// What it cannot do without.
     fn needs(&self) -> &'static [Need] {
-        &[Need::Faults]
+        &[]
     }
 
     /// The least operations that clients do in it; one that did fewer has failed.
