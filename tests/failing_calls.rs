@@ -4,7 +4,7 @@
 use onhand::faults::{When, fail_call};
 use serde_json::{Value, json};
 
-use crate::support::{Shop, eventually};
+use crate::support::{Shop, eventually, short_times};
 
 /// More calls than any of these mutations makes.
 const MAX_CALLS: u32 = 100;
@@ -147,7 +147,8 @@ async fn refunded(shop: &Shop, order: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_captured_once_whichever_call_fails() {
-    let shop = Shop::open().await;
+    // Recovery repeats what nobody has at once.
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 1_000).await;
     let prepare = async || {
         let order = shop.order_of(&mug).await;
@@ -166,7 +167,8 @@ async fn a_payment_is_captured_once_whichever_call_fails() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_is_made_and_restocks_once_whichever_call_fails() {
-    let shop = Shop::open().await;
+    // Recovery repeats what nobody has at once.
+    let shop = Shop::open_with(short_times()).await;
     let mug = shop.product("MUG", 1_000).await;
     let prepare = async || {
         let order = shop.order(&[(&mug, 2)]).await;

@@ -29,7 +29,7 @@ pub use calls::{
 #[cfg(feature = "faults")]
 pub use jumps::{jumped, plan_jumps};
 #[cfg(feature = "faults")]
-pub use plan::{gateway, take};
+pub use plan::take;
 #[cfg(feature = "faults")]
 pub use points::{Hold, hold, reach};
 

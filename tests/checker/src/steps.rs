@@ -27,7 +27,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     for (mutation, kinds) in MUTATIONS {
         let asked = told.asked(mutation, "paymentId");
         for one in shop.operations.values().flatten().filter(|one| kinds.contains(&one.kind.as_str())) {
-            verdict.unless(one.actor == SYSTEM || asked.contains(&one.payment_id), || {
+            verdict.unless(begins_by_itself(shop, one) || asked.contains(&one.payment_id), || {
                 format!("payment {}: a {}, and nobody asked for it", one.payment_id, one.kind)
             });
             verdict.unless(one.actor != SYSTEM || is_late(shop, one), || {
@@ -37,11 +37,16 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         for (payment, calls) in by(told.calls_of(mutation), |call| call.given_id("paymentId")) {
             let there = shop.operations_of(payment).iter();
             let there: Vec<&Operation> =
-                there.filter(|one| kinds.contains(&one.kind.as_str()) && one.actor != SYSTEM).collect();
+                there.filter(|one| kinds.contains(&one.kind.as_str()) && !begins_by_itself(shop, one)).collect();
             check_calls(payment, mutation, &calls, &there, verdict);
         }
     }
     check_restocked(shop, told, verdict);
+}
+
+/// Whether nobody has asked for it: what somebody does may be what finds money that came for something released.
+fn begins_by_itself(shop: &Shop, one: &Operation) -> bool {
+    one.actor == SYSTEM || one.key.is_none() && is_late(shop, one)
 }
 
 /// Money, or an authorization, that came for what was released is sent back without being asked; and what stays open for too long

@@ -257,6 +257,9 @@ fn a_capture_that_was_given_up_by_force_may_have_been_done() {
     history.payment(FREED).refunded = 100;
     history.moved(back, GatewayEvent::Refunded);
     check_is_said(&history, &[], "captured after all");
+    // Whoever had asked for the capture finds the money, and begins to send it back without asking for that.
+    (history.operation(back).actor, history.operation(back).key) = ("development".to_owned(), None);
+    check_is_said(&history, &[], "captured after all, and found by who had asked");
 }
 
 #[test]

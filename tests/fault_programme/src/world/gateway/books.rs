@@ -56,8 +56,6 @@ pub enum Standing {
     Charged,
     /// It was declined.
     Declined,
-    /// The request was refused.
-    Refused,
     /// Nothing can be charged any more.
     Voided,
 }
@@ -69,7 +67,6 @@ impl Standing {
             Self::Authorized => "authorized",
             Self::Charged => "charged",
             Self::Declined => "declined",
-            Self::Refused => "refused",
             Self::Voided => "voided",
         }
     }
@@ -79,7 +76,7 @@ impl Standing {
             Self::Pending => None,
             Self::Authorized => Some(GatewayEvent::Authorized),
             Self::Charged => Some(GatewayEvent::Charged),
-            Self::Declined | Self::Refused => Some(GatewayEvent::Declined),
+            Self::Declined => Some(GatewayEvent::Declined),
             Self::Voided => Some(GatewayEvent::Voided),
         }
     }
@@ -221,11 +218,13 @@ impl Books {
         }
     }
 
-    /// Refuses a capture or a refund for good, or to void a charge this time.
+    /// Refuses a capture or a refund for good, a charge, of which nothing is kept, or to void a charge this time.
     pub fn refuse(&self, request: &Request) -> Value {
         if let Some(id) = &request.operation {
             self.open().entry(request.payment).or_default().operations.insert(id.clone(), Progress::Refused);
             self.write(request, GatewayEvent::Refused);
+        } else if request.action == "charge" {
+            self.write(request, GatewayEvent::Declined);
         }
         refusal()
     }

@@ -164,10 +164,6 @@ async fn charge(books: Books, asked: Asked) -> Response {
                 "state": "action_required", "action": { "client_secret": "secret", "expires_in": ACTION_TIME },
             }))
         }
-        Charging::Paid(Way::Refused) => {
-            let state = books.end(request, Standing::Refused);
-            asked.say(state)
-        }
         Charging::Paid(way) => {
             if matches!(way, Way::Pending(_)) {
                 books.begin(request);
