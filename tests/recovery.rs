@@ -11,7 +11,7 @@ use domain::sandbox::Fate;
 use onhand::config::PaymentTimeouts;
 use serde_json::{Value, json};
 
-use crate::support::{Provider, Shop, eventually, paid, patient_times, short_times};
+use crate::support::{Provider, Shop, Wanted, eventually, paid, patient_times, short_times};
 
 /// A call of recovery waits for a third of the lease.
 const TIMES: PaymentTimeouts = PaymentTimeouts { pay_lease: Duration::from_secs(3), ..patient_times() };
@@ -28,12 +28,16 @@ struct Open {
 }
 
 async fn open(times: PaymentTimeouts, charge: Value) -> Open {
+    open_by("PURCHASE", times, charge).await
+}
+
+async fn open_by(method: &str, times: PaymentTimeouts, charge: Value) -> Open {
     let provider = Provider::open().await;
     provider.answers("charge", charge);
-    let shop = Shop::open_with(times).await;
+    let shop = Shop::open_as(Wanted { times, gateways: provider.settings(), ..Wanted::default() }).await;
     let mug = shop.product("MUG", 1).await;
     let order = shop.order(&[(&mug, 1)]).await;
-    let input = json!({ "orderId": order, "gateway": "remote" });
+    let input = json!({ "orderId": order, "gateway": "http", "method": method });
     assert_eq!(shop.pay_with(input).await["order"]["payment"], "IN_PROGRESS");
     Open { shop, provider, mug, order }
 }
@@ -111,6 +115,24 @@ async fn what_a_void_finds_charged_is_paid() {
     open.provider.answers("void", json!("charged"));
     open.begin_recovery();
     open.becomes("PAID", 1).await;
+    open.shop.close().await;
+}
+
+/// A void whose answer was lost may still arrive: what is found authorized in between is on its way to be voided, and is neither
+/// captured nor shipped.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authorization_that_is_found_after_a_void_was_sent_is_voided() {
+    let open = open_by("AUTHORIZE", TIMES, json!("pending")).await;
+    open.provider.answers("look_up", json!("not_found"));
+    open.provider.answers("void", json!(null));
+    open.begin_recovery();
+    open.asks("void", 1).await;
+    let before = open.provider.answers("look_up", json!("authorized"));
+    open.asks("look_up", before + 2).await;
+    open.is_held().await;
+    open.provider.answers("void", json!("voided"));
+    open.becomes("UNPAID", 0).await;
+    assert_eq!(payment(&open.shop, &open.order).await.status, domain::payment::Status::Voided);
     open.shop.close().await;
 }
 

@@ -29,7 +29,7 @@ pub use calls::{
 #[cfg(feature = "faults")]
 pub use jumps::{jumped, plan_jumps};
 #[cfg(feature = "faults")]
-pub use plan::{gateway, take};
+pub use plan::take;
 #[cfg(feature = "faults")]
 pub use points::{Hold, hold, reach};
 
@@ -140,5 +140,13 @@ named! {
         LostLastValue = "lost-last-value",
         /// A gateway that does not answer in time is taken for one that declined.
         ReleaseOnTimeout = "release-on-timeout",
+        /// A capture or a refund whose outcome is open is repeated under another key.
+        NewKey = "new-key",
+        /// More is refunded than was asked for.
+        RefundTooMuch = "refund-too-much",
+        /// A void that nobody has confirmed is taken for done.
+        UnconfirmedVoid = "unconfirmed-void",
+        /// A delivery to a webhook is sent once, whatever is answered.
+        SentOnce = "sent-once",
     }
 }

@@ -1,22 +1,12 @@
 //! Reads a plan: `NAME=VALUE` parts, separated by semicolons.
 //!
 //! `abort=POINT:N` ends the process at the Nth time at that point, `breach=NAME` breaks a promise, `clock=MS` has the
-//! clock jump by as much, `gateway=URL` is the address of the gateway of the fault programme.
-
-use std::sync::OnceLock;
+//! clock jump by as much.
 
 use anyhow::{Context, bail};
 
 use super::points::{Planned, plan};
 use super::{Breach, Point, plan_breach, plan_jumps};
-
-static GATEWAY: OnceLock<String> = OnceLock::new();
-
-/// The address of the gateway of the fault programme.
-#[must_use]
-pub fn gateway() -> Option<&'static str> {
-    GATEWAY.get().map(String::as_str)
-}
 
 /// Takes a plan.
 ///
@@ -35,9 +25,6 @@ pub fn take(text: &str) -> anyhow::Result<()> {
                 plan_breach(*breach.with_context(|| format!("there is no breach `{value}`"))?);
             }
             "clock" => plan_jumps(value.parse()?),
-            "gateway" => {
-                let _ = GATEWAY.set(value.to_owned());
-            }
             _ => bail!("`{name}` is no part of a plan"),
         }
     }

@@ -31,8 +31,6 @@ mod operation_recovery;
 mod pay;
 mod recovery;
 mod registry;
-#[cfg(feature = "faults")]
-mod remote;
 mod results;
 mod stripe;
 
@@ -58,14 +56,8 @@ pub use recovery::recover;
 pub use registry::EnabledGateway;
 
 /// Every gateway of this release.
-const REGISTRY: &[Registration] = &[
-    manual::REGISTRATION,
-    sandbox::REGISTRATION,
-    http::REGISTRATION,
-    stripe::REGISTRATION,
-    #[cfg(feature = "faults")]
-    remote::REGISTRATION,
-];
+const REGISTRY: &[Registration] =
+    &[manual::REGISTRATION, sandbox::REGISTRATION, http::REGISTRATION, stripe::REGISTRATION];
 
 /// Returns the name of every gateway of this release, enabled or not.
 pub fn gateway_names() -> impl Iterator<Item = &'static str> {

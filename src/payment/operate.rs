@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use crate::database::error::Error;
-use crate::faults::{self, Point};
+use crate::faults::{self, Breach, Point};
 use crate::observability::metrics;
 use crate::writer::Submitter;
 use domain::commands::{
@@ -143,7 +144,7 @@ async fn outcome_of(
     payment: &Payment,
     operation: &PaymentOperation,
 ) -> Option<OperationOutcome> {
-    let asked = Operation { id: operation.id.0, amount: operation.amount };
+    let asked = asked(operation);
     let answer = match operation.kind {
         Kind::Capture => gateway.capture(payment, &asked).await,
         Kind::Refund => gateway.refund(payment, &asked).await,
@@ -159,9 +160,24 @@ async fn outcome_of(
     }
 }
 
+/// What the gateway is asked: always under the same id, and for what was recorded.
+fn asked(operation: &PaymentOperation) -> Operation {
+    let (mut id, mut amount) = (operation.id.0, operation.amount);
+    if operation.recovery.polls > 0 && faults::breaks(Breach::NewKey) {
+        id = Uuid::new_v4();
+    }
+    if operation.kind == Kind::Refund && faults::breaks(Breach::RefundTooMuch) {
+        amount.amount *= 2;
+    }
+    Operation { id, amount }
+}
+
 /// A charge that is still open, or still authorized, is not voided yet.
 fn voided(state: ChargeState) -> Option<OperationOutcome> {
     match state {
+        ChargeState::Unreachable if faults::breaks(Breach::UnconfirmedVoid) => {
+            Some(OperationOutcome::Done { reference: None })
+        }
         ChargeState::Ended(Outcome::Voided) => Some(OperationOutcome::Done { reference: None }),
         ChargeState::Ended(Outcome::ActionRequired(_) | Outcome::Authorized { .. })
         | ChargeState::Pending

@@ -14,9 +14,9 @@ use crate::faults::{self, Point};
 use crate::writer::Submitter;
 use domain::Time;
 use domain::actor::Actor;
-use domain::commands::{ClaimPayment, DeferPayment};
+use domain::commands::{ClaimPayment, DeferPayment, GiveUpPayment};
 use domain::id::PaymentId;
-use domain::payment::{Outcome, Payment, Status};
+use domain::payment::{Method, Outcome, Payment, Status};
 
 use super::Payments;
 use super::gateway::{ChargeState, Gateway};
@@ -76,7 +76,7 @@ impl Payments {
             return self.defer(&payment).await;
         };
         faults::reach(Point::RecoveryClaimed, payment.order.0).await;
-        let outcome = self.outcome(gateway.gateway.as_ref(), &payment).await;
+        let outcome = self.outcome(gateway.gateway.as_ref(), &payment).await?;
         faults::reach(Point::RecoveryAnswered, payment.order.0).await;
         match outcome {
             Some(outcome) => {
@@ -95,11 +95,16 @@ impl Payments {
     }
 
     /// Looks a payment up, and voids it if it must not go on. Returns the outcome once it is certain.
-    async fn outcome(&self, gateway: &dyn Gateway, payment: &Payment) -> Option<Outcome> {
+    async fn outcome(&self, gateway: &dyn Gateway, payment: &Payment) -> Result<Option<Outcome>, Error> {
         let state = self.bounded(gateway.look_up(payment)).await;
-        match Step::after(state, payment, self.clock.now(), self.times.pay_give_up) {
+        Ok(match Step::after(state, payment, self.clock.now(), self.times.pay_give_up) {
             Step::Settle(outcome) => Some(outcome),
             Step::Wait => None,
+            // A void that comes late would end what is found authorized: it is an operation, which is repeated until it is known.
+            Step::Void if payment.method == Method::Authorize => {
+                self.writer.submit(&Actor::System, GiveUpPayment { payment: payment.id }).await?;
+                None
+            }
             Step::Void => match self.bounded(gateway.void(payment)).await {
                 // It is not voided yet: poll again later.
                 ChargeState::Ended(Outcome::ActionRequired(_))
@@ -108,7 +113,7 @@ impl Payments {
                 | ChargeState::Unreachable => None,
                 ChargeState::Ended(outcome) => Some(outcome),
             },
-        }
+        })
     }
 
     async fn bounded(&self, call: impl Future<Output = ChargeState>) -> ChargeState {
@@ -164,7 +169,7 @@ impl Step {
 mod tests {
     use domain::id::OrderId;
     use domain::money::Money;
-    use domain::payment::{Action, Method, Recovery};
+    use domain::payment::{Action, Recovery};
     use uuid::Uuid;
 
     use super::*;

@@ -1,5 +1,6 @@
 //! Outgoing webhooks and their deliveries: as they are listed, and those that are to be sent.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use entity::webhook_delivery::Column;
@@ -80,7 +81,8 @@ impl Store {
     }
 
     /// Deliveries of a webhook that are due, the longest due first: of each thing only the oldest that is not over. Those that
-    /// failed before the webhook was resumed are due, too; no pause is longer than `longest_pause`.
+    /// failed before the webhook was resumed are due, too. No pause is longer than `longest_pause`: a time that is further away
+    /// was given by a clock that was wrong.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -105,6 +107,16 @@ impl Store {
                 .order_by_asc(Column::AttemptedAt)
                 .order_by_asc(Column::Position);
             found.append(&mut resumed.limit(left).all(&self.db).await?);
+        }
+        let left = limit.saturating_sub(found.len() as u64);
+        if left > 0 {
+            let wrong = oldest_of_things(webhook.id)
+                .filter(Column::NextAttemptAt.gt(now + longest_pause))
+                .order_by_asc(Column::NextAttemptAt)
+                .order_by_asc(Column::Position);
+            let wrong = wrong.limit(left).all(&self.db).await?;
+            let known: BTreeSet<i64> = found.iter().map(|row| row.position).collect();
+            found.extend(wrong.into_iter().filter(|row| !known.contains(&row.position)));
         }
         Ok(found.into_iter().map(rows::delivery).collect::<Result<_, _>>()?)
     }

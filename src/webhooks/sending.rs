@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::error::Error;
-use crate::faults::{self, Point};
+use crate::faults::{self, Breach, Point};
 use crate::observability::metrics;
 use crate::read::{LogFilter, LogPosition};
 use domain::Time;
@@ -136,7 +136,9 @@ impl Webhooks {
             let Some(webhook) = webhook else { return Ok(()) };
             let now = self.clock.now();
             let is_ours = kept.lease == Some(webhook.leased_until);
-            if webhook.retry_at > now || !(is_ours || webhook.is_free(now, self.longest_lease())) {
+            if webhook.pauses(now, self.settings.webhook_retry_max)
+                || !(is_ours || webhook.is_free(now, self.longest_lease()))
+            {
                 return Ok(());
             }
             // A log that cannot be followed for now holds up no event of an order.
@@ -211,7 +213,10 @@ impl Webhooks {
     /// Sends one delivery once, and records what that came to.
     async fn deliver(&self, webhook: &Webhook, delivery: Delivery) -> Result<(), Error> {
         faults::reach(Point::WebhookSending, delivery.thing).await;
-        let attempt = self.client.send(webhook, &delivery, self.clock.now()).await;
+        let mut attempt = self.client.send(webhook, &delivery, self.clock.now()).await;
+        if faults::breaks(Breach::SentOnce) {
+            attempt.error = None;
+        }
         faults::reach(Point::WebhookSent, delivery.thing).await;
         metrics::webhook_attempt(attempt.error.is_none());
         let error = attempt.error.clone();

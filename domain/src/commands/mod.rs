@@ -59,7 +59,7 @@ pub use fill_catalogue::FillCatalogue;
 pub use import_row::{ImportRow, ImportedRow, RowResult, RowTask};
 pub use operation::{BegunOperation, OperationRequest, operation_in_progress};
 pub use recover_operation::{ClaimOperation, DeferOperation};
-pub use recover_payment::{ClaimPayment, DeferPayment};
+pub use recover_payment::{ClaimPayment, DeferPayment, GiveUpPayment};
 pub use refund_payment::RefundPayment;
 pub use repeat_delivery::RepeatDelivery;
 pub use sandbox::{CancelCharge, OperateCharge, RecordCharge};

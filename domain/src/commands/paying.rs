@@ -8,10 +8,12 @@ use crate::actor::Actor;
 use crate::id::{CartId, OperationId, OrderId, PaymentId, ProductId};
 use crate::order::{Order, PaymentStatus};
 use crate::payment::{Action, KeyId, Method, Outcome, Payment, Status};
+use crate::payment_operation::Kind;
 use crate::product::Status as ProductStatus;
 use crate::random::Random;
 use crate::rejection::Code;
 use crate::stock::{Numbers, PublicStock};
+use crate::webhook::{EventKind, order_events};
 use crate::world::Tables;
 use crate::world::idempotency::Key;
 
@@ -378,4 +380,43 @@ fn nothing_is_kept_under_a_key_before_the_payment_has_ended() {
         let refusal = shop.payment(payment.id).refusal();
         assert_eq!((answer.payment, answer.errors), (Some(payment.id), refusal.into_iter().collect()), "{end:?}");
     }
+}
+
+/// A void whose answer was lost may arrive after a look-up has found the money reserved.
+#[test]
+fn what_is_found_authorized_while_a_void_is_on_its_way_is_voided() {
+    let mut shop = Shop::new();
+    let bag = shop.product("BAG", 5);
+    let order = shop.order(&[(bag, 2)]);
+    let Begun::Charge { payment, .. } = shop.does(&BeginPayment { method: Method::Authorize, ..begin(order) }) else {
+        panic!("nobody has paid")
+    };
+    shop.does(&GiveUpPayment { payment: payment.id });
+    shop.does(&GiveUpPayment { payment: payment.id });
+    let operations: Vec<_> = shop.tables.operations.rows().map(|(_, operation)| operation.clone()).collect();
+    let [void] = &operations[..] else { panic!("{operations:?}") };
+    assert!(void.is_running() && void.kind == Kind::Void);
+    let found = shop.settle(payment.id, &Outcome::Authorized { reference: None });
+    assert!(matches!(found, Settled::Before(_)), "{found:?}");
+    assert_eq!(shop.payment(payment.id).status, Status::InProgress);
+    shop.does(&SettleOperation::of(void, OperationOutcome::Done { reference: None }));
+    assert_eq!((shop.payment(payment.id).status, shop.read(order).payment), (Status::Voided, PaymentStatus::Unpaid));
+    shop.does(&GiveUpPayment { payment: payment.id });
+    assert_eq!(shop.tables.operations.rows().count(), 1, "it is over");
+}
+
+/// Where nobody has to be asked, a capture and a refund that are sent at once are one batch.
+#[test]
+fn an_order_whose_money_was_taken_and_sent_back_in_one_batch_was_paid() {
+    let mut shop = Shop::new();
+    let bag = shop.product("BAG", 5);
+    let order = shop.order(&[(bag, 2)]);
+    let by_hand = BeginPayment { method: Method::Authorize, settles_without_call: true, ..begin(order) };
+    let Begun::Answered(Paid { payment: Some(payment), .. }) = shop.does(&by_hand) else { panic!("not authorized") };
+    let request = || OperationRequest { payment, settles_without_call: true, lease: LEASE, key: None };
+    let events = |shop: &Shop| order_events(&shop.tables).iter().map(|event| event.kind).collect::<Vec<_>>();
+    assert_eq!(events(&shop), []);
+    shop.does(&CapturePayment(request()));
+    shop.does(&RefundPayment { request: request(), amount: None, restock: Vec::new() });
+    assert_eq!((shop.read(order).payment, events(&shop)), (PaymentStatus::Refunded, vec![EventKind::OrderPaid]));
 }

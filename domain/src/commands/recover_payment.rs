@@ -1,13 +1,16 @@
-//! Recovery claims a payment whose outcome is open, and defers it until it polls again. It must never decide an outcome.
+//! Recovery claims a payment whose outcome is open, defers it until it polls again, and begins to void one that must not go on. It
+//! must never decide an outcome.
 
 use std::time::Duration;
 
 use crate::Time;
 use crate::id::PaymentId;
 use crate::payment::{Payment, Recovery};
+use crate::payment_operation::Kind;
 use crate::rejection::Rejections;
 use crate::world::World;
 
+use super::operation::{Plan, record};
 use super::{Command, Context, Footprint};
 
 /// Claims an open payment for a while, so that no other process polls its gateway. Compare and set.
@@ -65,6 +68,32 @@ impl Command for DeferPayment {
             && payment.recovery.leased_until == self.lease
         {
             payment.recovery = Recovery { leased_until: self.until, next_poll_at: self.until, ..payment.recovery };
+        }
+        Ok(())
+    }
+}
+
+/// Begins to void an open payment, unless something is being done to it. It is recorded before the gateway is asked: a void whose
+/// answer was lost may still arrive, and end an authorization that was found in between. So it is repeated until it is known,
+/// and an authorization that is found meanwhile does not count.
+#[derive(Debug)]
+pub struct GiveUpPayment {
+    /// The payment.
+    pub payment: PaymentId,
+}
+
+impl Command for GiveUpPayment {
+    type Answer = ();
+
+    fn footprint(&self) -> Footprint {
+        Footprint { payments_without_stock: vec![self.payment], ..Footprint::default() }
+    }
+
+    fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<(), Rejections> {
+        let payment = world.payment(self.payment)?;
+        if payment.status.is_open() && world.running_operation(self.payment).is_none() {
+            let plan = Plan { kind: Kind::Void, amount: payment.amount, restock: Vec::new() };
+            record(world, context, self.payment, plan, Duration::ZERO, None)?;
         }
         Ok(())
     }

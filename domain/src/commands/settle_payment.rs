@@ -7,6 +7,7 @@ use crate::actor::Actor;
 use crate::id::{OrderId, PaymentId};
 use crate::order::{CancelReason, Order, OrderRecord, PaymentStatus, Status as OrderStatus};
 use crate::payment::{Outcome, Payment, Recovery, Status};
+use crate::payment_operation::Kind;
 use crate::rejection::{Code, Rejection, Rejections};
 use crate::transaction::Reason;
 use crate::world::World;
@@ -97,6 +98,10 @@ impl Command for SettlePayment {
         let is_new = match (status, &self.outcome) {
             (Status::RequiresAction, Outcome::ActionRequired(_))
             | (Status::Succeeded | Status::Declined | Status::Voided, _) => false,
+            // A void is on its way, and ends what is authorized.
+            (Status::InProgress | Status::RequiresAction, Outcome::Authorized { .. }) => {
+                !world.running_operation(self.payment).is_some_and(|running| running.kind == Kind::Void)
+            }
             (Status::InProgress | Status::RequiresAction, _) => true,
             // Captured or given up without us, for example by hand at the provider.
             (Status::Authorized, outcome) => matches!(outcome, Outcome::Charged { .. } | Outcome::Voided),

@@ -153,6 +153,13 @@ impl Webhook {
         self.leased_until <= now || self.leased_until > now + longest
     }
 
+    /// Returns whether nothing is sent yet because too much has failed. A pause that is longer than any was given by a clock that
+    /// was wrong.
+    #[must_use]
+    pub fn pauses(&self, now: Time, longest: Duration) -> bool {
+        self.retry_at > now && self.retry_at <= now + longest
+    }
+
     /// Enables it and forgets its failures: what waits is due.
     pub fn enable(&mut self, now: Time) {
         self.enabled = true;

@@ -47,7 +47,11 @@ pub fn order_events(tables: &Tables) -> Vec<OrderEvent<'_>> {
     let mut events = Vec::new();
     for (before, order) in changed {
         let event = |kind, shipment| OrderEvent { kind, order, shipment };
-        let is_paid = |order: &Order| order.payment == PaymentStatus::Paid;
+        // One batch may take the money and send it back.
+        let is_paid = |order: &Order| {
+            use PaymentStatus::{Paid, PartiallyRefunded, Refunded};
+            matches!(order.payment, Paid | PartiallyRefunded | Refunded)
+        };
         if is_paid(order) && !before.is_some_and(is_paid) {
             events.push(event(EventKind::OrderPaid, None));
         }

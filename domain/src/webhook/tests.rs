@@ -141,3 +141,10 @@ fn leases_are_for_one_and_end() {
     assert!(!webhook.is_free(at(29), longest) && webhook.is_free(at(30), longest));
     assert!(webhook.is_free(at(-1_000), longest), "a clock was wrong");
 }
+
+#[test]
+fn a_pause_that_a_wrong_clock_gave_does_not_count() {
+    let webhook = Webhook { retry_at: at(3_600), ..webhook() };
+    let pauses = |seconds| webhook.pauses(at(seconds), POLICY.longest);
+    assert_eq!([pauses(-1), pauses(0), pauses(3_599), pauses(3_600)], [false, true, true, false]);
+}

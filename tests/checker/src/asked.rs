@@ -1,15 +1,17 @@
 //! Nothing is there that nobody asked for: products, orders, payments, shipments, cancelled orders, and every row of the log.
 //!
 //! A row of the log has one of three reasons: a product was made, somebody adjusted stock under a note, or it belongs to an
-//! order. What the rows of an order may be is told by [`orders`](crate::orders).
+//! order. What the rows of an order may be is told by [`orders`](crate::orders), what was done to payments by
+//! [`steps`](crate::steps).
 
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
 use crate::Verdict;
-use crate::database::{LogRow, Shop};
+use crate::database::{LogRow, Order, Shop};
 use crate::id::uuid;
+use crate::steps::may_be_voided;
 use crate::told::Told;
 
 /// Checks everything that there is.
@@ -44,8 +46,20 @@ fn check_orders(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         verdict.add(format!("order {order}: it has payments, and nobody asked for it"));
     }
     let cancelled = told.asked("cancelOrder", "orderId");
-    for order in shop.orders.values().filter(|order| order.status == "cancelled" && !cancelled.contains(&order.id)) {
+    let is_cancelled = |order: &&Order| order.status == "cancelled" && !cancelled.contains(&order.id);
+    for order in shop.orders.values().filter(is_cancelled) {
+        if may_be_voided(shop, told, order.id) {
+            continue;
+        }
         verdict.add(format!("order {}: cancelled, and nobody asked for it", order.id));
+    }
+    let holding = told.calls_of("checkOut").filter(|(_, call)| call.input["hold"] == true);
+    let holding: BTreeSet<Uuid> = holding.filter_map(|(_, call)| call.given_id("cartId")).collect();
+    for row in shop.log.values().flatten().filter(|row| row.reason == "hold") {
+        let order = row.order_id.and_then(|order| shop.orders.get(&order));
+        verdict.unless(order.is_some_and(|order| holding.contains(&order.cart_id)), || {
+            format!("order {}: it was held, and nobody asked for it", row.order_id.unwrap_or_default())
+        });
     }
     let shipped = told.asked("shipOrder", "orderId");
     for order in shop.shipments.keys().filter(|order| !shipped.contains(order)) {

@@ -1,94 +1,158 @@
-//! Each order is charged at most once, and what is charged is what the shop knows of: by the gateway's own journal.
+//! Each order is charged at most once, and what moves at the payment service is what the shop knows of: by the service's own journal.
+//! What captures and refunds have to do with it is told by [`operations`](crate::operations).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use crate::Verdict;
-use crate::database::Shop;
+use crate::database::{Payment, Shop};
 use crate::journal::{GatewayEvent, Record};
 use crate::told::Told;
 
-/// The name of the gateway that writes into the journal.
-const GATEWAY: &str = "remote";
+/// The name of the gateway that asks the payment service that writes into the journal.
+pub(crate) const GATEWAY: &str = "http";
 
-/// What became of charges at the gateway: the payments, and their orders.
+/// What the payment service did about one payment.
 #[derive(Debug, Default)]
-struct Books {
-    charged: BTreeMap<Uuid, Uuid>,
-    declined: BTreeSet<Uuid>,
-    voided: BTreeSet<Uuid>,
+struct Account {
+    order: Uuid,
+    is_authorized: bool,
+    is_declined: bool,
+    is_voided: bool,
+    /// Money that was charged or captured.
+    taken: i64,
+    /// Money that was sent back.
+    refunded: i64,
 }
 
-/// Checks what the gateway did.
+/// Orders that somebody began to pay before the data was set back: the shop may not know what was done for them.
+pub(crate) fn old_orders(told: &Told<'_>) -> BTreeSet<Uuid> {
+    let before = told.calls_of("payOrder").filter(|(_, call)| !call.is_kept);
+    before.filter_map(|(_, call)| call.given_id("orderId")).collect()
+}
+
+/// Checks what the payment service did.
 pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
-    let books = read(shop, told, verdict);
-    // Of orders that somebody began to pay before the data was set back, the shop may not know what was charged.
-    let old: BTreeSet<Uuid> = told
-        .calls_of("payOrder")
-        .filter(|(_, call)| !call.is_kept)
-        .filter_map(|(_, call)| call.given_id("orderId"))
-        .collect();
-    check_once(&books.charged, &old, told.set_backs, verdict);
-    let stored: BTreeMap<Uuid, (&str, Uuid)> = shop
+    let accounts = read(shop, told, verdict);
+    let old = old_orders(told);
+    let stored: BTreeMap<Uuid, &Payment> = shop
         .payments
         .values()
         .flatten()
         .filter(|payment| payment.gateway == GATEWAY)
-        .map(|payment| (payment.id, (payment.status.as_str(), payment.order_id)))
+        .map(|payment| (payment.id, payment))
         .collect();
-    for (payment, order) in books.charged.iter().filter(|(_, order)| !old.contains(order)) {
-        match stored.get(payment) {
-            None => verdict.add(format!("payment {payment}: charged, and the shop does not know it")),
-            Some((status, of)) => {
-                verdict.unless(of == order, || format!("payment {payment}: charged for another order"));
-                verdict.unless(matches!(*status, "succeeded" | "in_progress" | "requires_action"), || {
-                    format!("payment {payment}: charged, and the shop says {status}")
-                });
-            }
-        }
+    check_once(shop, &accounts, &old, told.set_backs, verdict);
+    for (id, account) in accounts.iter().filter(|(_, account)| !old.contains(&account.order)) {
+        check_known(shop, *id, account, stored.get(id).copied(), verdict);
     }
-    // What the shop still knows after a set-back happened before it, at the gateway too.
-    for (payment, (status, _)) in stored {
-        verdict.unless(status != "succeeded" || books.charged.contains_key(&payment), || {
-            format!("payment {payment}: it succeeded, but the gateway has charged nothing")
-        });
-        verdict.unless(status != "voided" || books.voided.contains(&payment), || {
-            format!("payment {payment}: voided, but the gateway may still charge")
-        });
-        verdict.unless(status != "declined" || books.declined.contains(&payment), || {
-            format!("payment {payment}: declined, but not by the gateway")
-        });
+    // What the shop still knows after a set-back happened before it, at the service too.
+    for (id, payment) in stored {
+        let nothing = Account::default();
+        check_done(id, &payment.status, accounts.get(&id).unwrap_or(&nothing), verdict);
     }
 }
 
-/// Reads what the gateway wrote down.
-fn read(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) -> Books {
-    let mut books = Books::default();
+/// What moved at the service is what the shop says.
+fn check_known(shop: &Shop, id: Uuid, account: &Account, payment: Option<&Payment>, verdict: &mut Verdict) {
+    let is_reserved = account.is_authorized && !account.is_voided && account.taken == 0;
+    if account.taken == 0 && !is_reserved {
+        return;
+    }
+    let what = if is_reserved { "authorized" } else { "charged" };
+    let Some(Payment { status, order_id, .. }) = payment else {
+        return verdict.add(format!("payment {id}: {what}, and the shop does not know it"));
+    };
+    verdict.unless(*order_id == account.order, || format!("payment {id}: {what} for another order"));
+    let is_running = |kind: &str| shop.operations_of(id).iter().any(|one| one.kind == kind && one.is_running());
+    let is_right = match status.as_str() {
+        "in_progress" | "requires_action" => true,
+        "succeeded" => !is_reserved,
+        "authorized" => is_reserved || is_running("capture"),
+        // Its units were released: the money goes back, or is visibly due.
+        _ if is_reserved => is_running("void") || is_running("forced_void"),
+        _ => {
+            let refunds = shop.operations_of(id).iter().filter(|one| one.kind == "refund");
+            let due: i64 = refunds.map(|one| one.amount).sum();
+            due >= account.taken
+        }
+    };
+    verdict.unless(is_right, || format!("payment {id}: {what}, and the shop says {status}"));
+}
+
+/// What the shop says happened at the service.
+fn check_done(id: Uuid, status: &str, account: &Account, verdict: &mut Verdict) {
+    verdict.unless(status != "succeeded" || account.taken > 0, || {
+        format!("payment {id}: it succeeded, but the gateway has charged nothing")
+    });
+    verdict.unless(status != "authorized" || account.is_authorized && !account.is_voided, || {
+        format!("payment {id}: authorized, but the gateway has reserved nothing")
+    });
+    let is_over = account.is_voided || account.is_declined || account.taken > 0;
+    verdict.unless(status != "voided" || is_over, || format!("payment {id}: voided, but the gateway may still charge"));
+    verdict.unless(status != "declined" || account.is_declined, || {
+        format!("payment {id}: declined, but not by the gateway")
+    });
+}
+
+/// Reads what the payment service wrote down.
+fn read(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) -> BTreeMap<Uuid, Account> {
+    let mut accounts = BTreeMap::<Uuid, Account>::new();
     for record in told.records {
-        let Record::Gateway { payment, order, amount, event } = record else { continue };
+        let Record::Gateway { payment, order: of, amount, event, .. } = record else { continue };
+        let account = accounts.entry(*payment).or_insert_with(|| Account { order: *of, ..Account::default() });
+        let total = shop.orders.get(of).map(|order| order.total_amount);
         match event {
-            GatewayEvent::Asked => {}
-            GatewayEvent::Charged => {
-                if let Some(order) = shop.orders.get(order) {
-                    verdict.unless(*amount == order.total_amount, || {
-                        format!("payment {payment}: {amount} were charged, the order's total is {}", order.total_amount)
-                    });
+            GatewayEvent::Asked | GatewayEvent::Refused => {}
+            GatewayEvent::Charged | GatewayEvent::Authorized => {
+                verdict.unless(total.is_none_or(|total| total == *amount), || {
+                    let total = total.unwrap_or_default();
+                    format!("payment {payment}: {amount} were charged, the order's total is {total}")
+                });
+                account.order = *of;
+                if *event == GatewayEvent::Charged {
+                    account.taken += amount;
+                } else {
+                    account.is_authorized = true;
                 }
-                books.charged.insert(*payment, *order);
             }
-            GatewayEvent::Declined => drop(books.declined.insert(*payment)),
-            GatewayEvent::Voided => drop(books.voided.insert(*payment)),
+            GatewayEvent::Captured => {
+                verdict.unless(account.is_authorized && !account.is_voided, || {
+                    format!("payment {payment}: captured, although nothing was reserved any more")
+                });
+                account.taken += amount;
+            }
+            GatewayEvent::Refunded => account.refunded += amount,
+            GatewayEvent::Declined => account.is_declined = true,
+            GatewayEvent::Voided => account.is_voided = true,
         }
+        let Account { taken, refunded, .. } = *account;
+        verdict.unless(refunded <= taken, || format!("payment {payment}: {refunded} were refunded of {taken}"));
+        verdict.unless(*event != GatewayEvent::Captured || total.is_none_or(|total| taken <= total), || {
+            format!("payment {payment}: {taken} were captured of {}", total.unwrap_or_default())
+        });
     }
-    books
+    accounts
 }
 
-/// Each order is charged once. One that was set back while it was paid may be charged once more each time.
-fn check_once(charged: &BTreeMap<Uuid, Uuid>, old: &BTreeSet<Uuid>, set_backs: usize, verdict: &mut Verdict) {
+/// Each order is charged once, charges apart that were sent back or are visibly due. One that was set back while it was paid may
+/// be charged once more each time.
+fn check_once(
+    shop: &Shop,
+    accounts: &BTreeMap<Uuid, Account>,
+    old: &BTreeSet<Uuid>,
+    set_backs: usize,
+    verdict: &mut Verdict,
+) {
     let mut by_order = BTreeMap::<Uuid, usize>::new();
-    for order in charged.values() {
-        *by_order.entry(*order).or_default() += 1;
+    for (payment, account) in accounts.iter().filter(|(_, account)| account.taken > account.refunded) {
+        let is_taken =
+            shop.payments_of(account.order).iter().any(|one| one.id == *payment && one.status == "succeeded");
+        let is_due = shop.operations_of(*payment).iter().any(|one| one.kind == "refund");
+        if is_taken || !is_due {
+            *by_order.entry(account.order).or_default() += 1;
+        }
     }
     for (order, count) in by_order {
         let most = if old.contains(&order) { 1 + set_backs } else { 1 };

@@ -27,6 +27,8 @@ pub struct Stock {
     pub allocated: i32,
     /// Those of them that staff allocated.
     pub by_hand: i32,
+    /// Those of them that unpaid orders hold.
+    pub held: i32,
     /// Number of the newest row of the log.
     pub sequence: i32,
     /// Version.
@@ -54,6 +56,8 @@ pub struct LogRow {
     pub allocated_after: i32,
     /// Available afterwards.
     pub available_after: i32,
+    /// Why.
+    pub reason: String,
     /// What somebody wrote about it.
     pub note: Option<String>,
     /// For which order.
@@ -79,11 +83,15 @@ pub struct Order {
     pub cart_id: Uuid,
     /// What is charged.
     pub total_amount: i64,
+    /// Until when it holds units without being paid.
+    pub held_until: Option<DateTimeUtc>,
 }
 
 /// A line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct Item {
+    /// Its id.
+    pub id: Uuid,
     /// The order.
     pub order_id: Uuid,
     /// The product.
@@ -111,6 +119,8 @@ pub struct Payment {
     pub order_id: Uuid,
     /// The gateway.
     pub gateway: String,
+    /// How it was to charge.
+    pub method: String,
     /// Its state.
     pub status: String,
     /// What was to be charged.
@@ -119,6 +129,35 @@ pub struct Payment {
     pub refunded: i64,
     /// The idempotency key of the request.
     pub key: Option<String>,
+}
+
+/// A capture, a void or a refund.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Operation {
+    /// Its id.
+    pub id: Uuid,
+    /// The order.
+    pub order_id: Uuid,
+    /// The payment.
+    pub payment_id: Uuid,
+    /// What it is.
+    pub kind: String,
+    /// Its state.
+    pub status: String,
+    /// What is moved.
+    pub amount: i64,
+    /// Who began it.
+    pub actor: String,
+    /// The idempotency key of the request.
+    pub key: Option<String>,
+}
+
+impl Operation {
+    /// Whether its outcome is open.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.status == "in_progress"
+    }
 }
 
 /// A line of a cart.
@@ -147,8 +186,14 @@ pub struct Shop {
     pub items: BTreeMap<Uuid, Vec<Item>>,
     /// Payments by order.
     pub payments: BTreeMap<Uuid, Vec<Payment>>,
+    /// Captures, voids and refunds by payment.
+    pub operations: BTreeMap<Uuid, Vec<Operation>>,
     /// How many shipments each order has.
     pub shipments: BTreeMap<Uuid, usize>,
+    /// The shipments of each order.
+    pub parcels: BTreeMap<Uuid, Vec<Uuid>>,
+    /// How many units of each line of an order were put into shipments.
+    pub sent: BTreeMap<Uuid, i32>,
     /// The state of each cart.
     pub carts: BTreeMap<Uuid, String>,
     /// Lines by cart.
@@ -169,7 +214,14 @@ struct CartRow {
 
 #[derive(FromQueryResult)]
 struct ShipmentRow {
+    id: Uuid,
     order_id: Uuid,
+}
+
+#[derive(FromQueryResult)]
+struct ShipmentItemRow {
+    order_item_id: Uuid,
+    quantity: i32,
 }
 
 impl Shop {
@@ -220,8 +272,15 @@ impl Shop {
         for row in rows::<Payment>(db, "SELECT * FROM payment ORDER BY created_at, id").await? {
             shop.payments.entry(row.order_id).or_default().push(row);
         }
-        for row in rows::<ShipmentRow>(db, "SELECT order_id FROM shipment").await? {
+        for row in rows::<Operation>(db, "SELECT * FROM payment_operation ORDER BY created_at, id").await? {
+            shop.operations.entry(row.payment_id).or_default().push(row);
+        }
+        for row in rows::<ShipmentRow>(db, "SELECT id, order_id FROM shipment").await? {
             *shop.shipments.entry(row.order_id).or_default() += 1;
+            shop.parcels.entry(row.order_id).or_default().push(row.id);
+        }
+        for row in rows::<ShipmentItemRow>(db, "SELECT order_item_id, quantity FROM shipment_item").await? {
+            *shop.sent.entry(row.order_item_id).or_default() += row.quantity;
         }
         for row in rows::<CartRow>(db, "SELECT id, status FROM cart").await? {
             shop.carts.insert(row.id, row.status);
@@ -236,6 +295,12 @@ impl Shop {
     #[must_use]
     pub fn payments_of(&self, order: Uuid) -> &[Payment] {
         self.payments.get(&order).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was done to a payment.
+    #[must_use]
+    pub fn operations_of(&self, payment: Uuid) -> &[Operation] {
+        self.operations.get(&payment).map_or(&[], Vec::as_slice)
     }
 
     /// The lines of an order.

@@ -106,16 +106,37 @@ pub enum Record {
         /// Who.
         subscriber: u64,
     },
-    /// Something happened at the gateway.
+    /// Something happened at the payment service.
     Gateway {
         /// The payment under whose id it was asked.
         payment: Uuid,
         /// The order.
         order: Uuid,
-        /// What was to be charged.
+        /// The id of the capture or the refund.
+        operation: Option<Uuid>,
+        /// What was to be charged, captured or refunded.
         amount: i64,
         /// What.
         event: GatewayEvent,
+    },
+    /// Somebody registered for what happens to orders, before anything happened to one.
+    Registered,
+    /// Somebody who had registered was told of something.
+    Delivered {
+        /// The delivery.
+        delivery: String,
+        /// What happened.
+        kind: String,
+        /// To which order.
+        order: Uuid,
+        /// The version of the order.
+        version: i32,
+        /// The shipment that it is about.
+        shipment: Option<Uuid>,
+        /// Whether it was signed as agreed.
+        is_signed: bool,
+        /// Whether it is accepted.
+        is_accepted: bool,
     },
     /// A fault was done on purpose.
     Fault {
@@ -174,8 +195,16 @@ pub const NOT_EXECUTED: [&str; 4] = ["UNAVAILABLE", "OVERLOADED", "RATE_LIMITED"
 pub enum GatewayEvent {
     /// A request to charge arrived.
     Asked,
+    /// Money was reserved.
+    Authorized,
     /// Money was taken.
     Charged,
+    /// Money that was reserved was taken.
+    Captured,
+    /// Money was sent back.
+    Refunded,
+    /// A capture or a refund was refused for good.
+    Refused,
     /// The charge was declined.
     Declined,
     /// Nothing can be charged under this id any more.

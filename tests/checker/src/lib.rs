@@ -7,11 +7,13 @@
 //! |---|---|
 //! | numbers are in range after every row of the log, rows are numbered without gaps, the log folds to the stock | [`stock`] |
 //! | orders hold what is allocated; of each order the log tells a story that can be; an order is what its payments say | [`orders`] |
-//! | at most one charge per order, and none for what was released | [`charges`] |
-//! | what was acknowledged is there, what was refused is not, what is unknown happened at most once | [`promises`] |
+//! | at most one charge per order that was not sent back, and none for what was released | [`charges`] |
+//! | captures and refunds moved money once each, and nothing else did | [`operations`] |
+//! | what was acknowledged is there, what was refused is not, what is unknown happened at most once | [`promises`], [`steps`] |
 //! | an idempotency key stands for one thing | [`keys`] |
 //! | nothing is there that nobody asked for | [`asked`] |
 //! | subscribers hear of versions that exist, in rising order, and of the last one | [`subscribers`] |
+//! | receivers of webhooks hear of all that happened to orders, signed, of one order in order | [`webhooks`] |
 //! | every replica shows what is stored, and not less than was acknowledged before it was asked | [`views`] |
 //! | at rest nothing is left in progress, and every gauge is back where it began | [`rest`] |
 //!
@@ -23,13 +25,16 @@ pub mod database;
 pub mod id;
 pub mod journal;
 pub mod keys;
+pub mod operations;
 pub mod orders;
 pub mod promises;
 pub mod rest;
+pub mod steps;
 pub mod stock;
 pub mod subscribers;
 pub mod told;
 pub mod views;
+pub mod webhooks;
 
 #[cfg(test)]
 mod examples;
@@ -84,14 +89,17 @@ impl Verdict {
 pub fn check_stored(shop: &Shop, journal: &[Record]) -> Verdict {
     let told = Told::of(journal);
     let mut verdict = Verdict::default();
-    let kinds: [fn(&Shop, &Told<'_>, &mut Verdict); 8] = [
+    let kinds: [fn(&Shop, &Told<'_>, &mut Verdict); 11] = [
         stock::check,
         orders::check,
         charges::check,
+        operations::check,
         promises::check,
+        steps::check,
         keys::check,
         asked::check,
         subscribers::check,
+        webhooks::check,
         views::check_reads,
     ];
     for check in kinds {

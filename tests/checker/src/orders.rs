@@ -1,5 +1,6 @@
 //! An order is what its payments say; it holds what it must and nothing else; and its rows of the log tell a story that can
-//! have happened: (allocate, deallocate) any number of times, then allocate, then ship and deallocate until nothing is held.
+//! have happened: (allocate, deallocate) any number of times, then allocate, then ship and deallocate until nothing is held, and
+//! at most as many returns as were shipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
             check_attempts(shop, item, &rows, verdict);
             let is_managed = shop.stocks.get(&item.product_id).is_some_and(|stock| stock.managed);
             check_held(order, item, is_managed && !switched.contains(&item.product_id), verdict);
+            check_parcels(shop, item, verdict);
         }
     }
     for (order, product) in rows.keys() {
@@ -69,9 +71,24 @@ fn check_states(shop: &Shop, order: &Order, verdict: &mut Verdict) {
     verdict.unless(status != "cancelled" || payment != "in_progress", || format!("order {id}: cancelled while paying"));
 }
 
-/// What an order holds: all that it has not shipped while it is paid or being paid, otherwise nothing.
+/// What was shipped of a line is what its shipments have.
+fn check_parcels(shop: &Shop, item: &Item, verdict: &mut Verdict) {
+    let Item { order_id, product_id, shipped, returned, .. } = item;
+    let sent = shop.sent.get(&item.id).copied().unwrap_or_default();
+    verdict.unless(sent == *shipped, || {
+        format!("order {order_id}: {shipped} of product {product_id} were shipped, its shipments have {sent}")
+    });
+    verdict.unless((0..=*shipped).contains(returned), || {
+        format!("order {order_id}: {returned} of product {product_id} came back, {shipped} were shipped")
+    });
+}
+
+/// What an order holds: all that it has not shipped while it is paid, being paid, or held for a time; otherwise nothing.
 fn check_held(order: &Order, item: &Item, is_managed: bool, verdict: &mut Verdict) {
-    let must_hold = order.status != "cancelled" && order.payment != "unpaid";
+    let must_hold = order.status != "cancelled" && (order.payment != "unpaid" || order.held_until.is_some());
+    verdict.unless(order.held_until.is_none() || matches!(order.payment.as_str(), "unpaid" | "in_progress"), || {
+        format!("order {}: it is {}, and says until when it holds its units", order.id, order.payment)
+    });
     let Item { product_id, quantity, allocated, shipped, cancelled, .. } = item;
     if !must_hold {
         verdict.unless(*allocated == 0, || {
@@ -89,10 +106,15 @@ fn check_held(order: &Order, item: &Item, is_managed: bool, verdict: &mut Verdic
     });
 }
 
-/// Each payment allocates once at most: what was refused for want of stock, or never begun, wrote no row.
+/// Each payment allocates once at most, and check-out holds once at most: what was refused for want of stock, or never begun,
+/// wrote no row.
 fn check_attempts(shop: &Shop, item: &Item, rows: &[&LogRow], verdict: &mut Verdict) {
     let payments = shop.payments_of(item.order_id).len();
-    let allocations = rows.iter().filter(|row| row.action == "allocate").count();
+    let allocations = rows.iter().filter(|row| row.action == "allocate" && row.reason != "hold").count();
+    let later = rows.iter().skip(1).filter(|row| row.reason == "hold").count();
+    verdict.unless(later == 0, || {
+        format!("order {}: product {} was held after its check-out", item.order_id, item.product_id)
+    });
     verdict.unless(allocations <= payments, || {
         let (order, product) = (item.order_id, item.product_id);
         format!("order {order}: product {product} was allocated {allocations} times for {payments} payments")
@@ -104,6 +126,9 @@ fn check_story(order: &Order, item: &Item, rows: &[&LogRow], verdict: &mut Verdi
     let (mut held, mut shipped, mut returned) = (0, 0, 0);
     for row in rows {
         let at = || format!("order {}, product {}, row {}", order.id, row.product_id, row.sequence);
+        verdict.unless(is_reason(&row.action, &row.reason), || {
+            format!("{}: {} is no reason for {}", at(), row.reason, row.action)
+        });
         match row.action.as_str() {
             "allocate" => {
                 verdict.unless(held == 0 && shipped == 0, || format!("{}: allocated although it held {held}", at()));
@@ -137,4 +162,16 @@ fn check_story(order: &Order, item: &Item, rows: &[&LogRow], verdict: &mut Verdi
     verdict.unless(rows.is_empty() || shipped == item.shipped, || {
         format!("order {}: it says it shipped {}, the log says {shipped}", order.id, item.shipped)
     });
+}
+
+/// Whether this is a reason for which this is done for an order.
+fn is_reason(action: &str, reason: &str) -> bool {
+    let reasons: &[&str] = match action {
+        "allocate" => &["order_payment", "hold"],
+        "deallocate" => &["payment_failed", "payment_voided", "order_cancelled", "refunded", "hold_expired"],
+        "ship" => &["order_shipped"],
+        "increment" => &["return"],
+        _ => return true,
+    };
+    reasons.contains(&reason)
 }

@@ -1,7 +1,7 @@
 //! What was acknowledged is there. What was refused is not. What nobody knows happened at most once.
 //!
 //! A mutation is found again by what it left behind: an adjustment by its note, a cart by its id, an order by its cart, a
-//! payment by its order and its key. A set-back of the data takes acknowledged things away; what was acknowledged afterwards
+//! payment by its order and its key; what was done to payments is found by [`steps`](crate::steps). A set-back of the data takes acknowledged things away; what was acknowledged afterwards
 //! is asked for all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,8 +148,13 @@ fn check_payment(order: Uuid, call: &Call<'_>, stored: &BTreeMap<Uuid, &Payment>
         return verdict.add(format!("order {order}: payment {id} was acknowledged, and it is not there"));
     };
     verdict.unless(payment.order_id == order, || format!("order {order}: payment {id} is of another order"));
-    let is_open = matches!(told_status.as_str(), "in_progress" | "requires_action");
-    verdict.unless(is_open || payment.status == told_status, || {
+    let is_possible = match told_status.as_str() {
+        "in_progress" | "requires_action" => true,
+        // It may have been captured or voided since.
+        "authorized" => matches!(payment.status.as_str(), "authorized" | "succeeded" | "voided"),
+        _ => payment.status == told_status,
+    };
+    verdict.unless(is_possible, || {
         format!("order {order}: payment {id} was said to be {told_status}, and is {}", payment.status)
     });
 }
@@ -162,7 +167,7 @@ fn check_cancellations(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
                 format!("order {order}: cancelling was acknowledged; it is {status}")
             });
         }
-        if calls.iter().all(Call::is_refused) {
+        if calls.iter().all(Call::is_refused) && !crate::steps::may_be_voided(shop, told, order) {
             verdict.unless(status != "cancelled", || format!("order {order}: cancelling was refused; it is cancelled"));
         }
     }
@@ -182,16 +187,42 @@ fn check_shipments(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         verdict.unless(shipments <= possible, || {
             format!("order {order}: {shipments} shipments from {possible} requests that were not refused")
         });
+        check_parts(shop, order, &calls, verdict);
+    }
+}
+
+/// Of each line at least what was acknowledged in parts has left; and no more than was asked for, unless all was.
+fn check_parts(shop: &Shop, order: Uuid, calls: &[Call<'_>], verdict: &mut Verdict) {
+    let (mut done, mut possible) = (BTreeMap::<String, &Value>::new(), BTreeMap::<String, &Value>::new());
+    for (at, call) in calls.iter().enumerate().filter(|(_, call)| !call.is_refused()) {
+        possible.insert(key_of(at, call), &call.input["items"]);
+        if call.acknowledged().is_some() {
+            done.insert(key_of(at, call), &call.input["items"]);
+        }
+    }
+    let units = |asked: &BTreeMap<String, &Value>, item: Uuid| -> i64 {
+        let parts = asked.values().flat_map(|items| items.as_array().into_iter().flatten());
+        let of_item = parts.filter(|part| part["orderItemId"].as_str().and_then(uuid) == Some(item));
+        of_item.filter_map(|part| part["quantity"].as_i64()).sum()
+    };
+    let is_all = possible.values().any(|items| items.is_null());
+    for item in shop.items_of(order) {
+        let shipped = i64::from(item.shipped);
+        let (least, most) = (units(&done, item.id), units(&possible, item.id));
+        verdict.unless(shipped >= least && (is_all || shipped <= most), || {
+            let product = item.product_id;
+            format!("order {order}: {shipped} of product {product} were shipped; {least} were acknowledged, {most} asked for")
+        });
     }
 }
 
 /// The key of a call; of one without, its place among others.
-fn key_of(at: usize, call: &Call<'_>) -> String {
+pub(crate) fn key_of(at: usize, call: &Call<'_>) -> String {
     call.input["idempotencyKey"].as_str().map_or_else(|| at.to_string(), str::to_owned)
 }
 
 /// Calls by what they are about.
-fn by<'a, K: Ord>(
+pub(crate) fn by<'a, K: Ord>(
     calls: impl Iterator<Item = (u64, &'a Call<'a>)>,
     key: impl Fn(&Call<'_>) -> Option<K>,
 ) -> BTreeMap<K, Vec<Call<'a>>> {

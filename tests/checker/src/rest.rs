@@ -1,9 +1,10 @@
 //! At rest nothing is in progress any more, and every gauge of every server is back where it began.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use sea_orm::prelude::DateTimeUtc;
 
 use crate::Verdict;
 use crate::database::Shop;
@@ -14,6 +15,9 @@ const GAUGES: [&str; 3] = ["onhand_sockets_open", "onhand_operations_open", "onh
 
 /// The same of a server on PostgreSQL only.
 const WAITING: &str = "onhand_database_waiting";
+
+/// A hold ends within this time after it is over.
+const MAX_LATE: Duration = Duration::from_secs(1);
 
 /// How often a gauge is looked at: what is at rest may be at work for a moment, as when recovery looks for something to do.
 const LOOKS: usize = 20;
@@ -71,17 +75,32 @@ pub async fn check(
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     check_payments(shop, verdict);
+    check_holds(shop, DateTimeUtc::from(SystemTime::now() - MAX_LATE), verdict);
     for server in servers {
         check_gauges(server, database, &least(server).await?, journal, verdict);
     }
     Ok(())
 }
 
-/// No payment is open.
+/// Nothing is held whose time was over then.
+pub(crate) fn check_holds(shop: &Shop, then: DateTimeUtc, verdict: &mut Verdict) {
+    for order in shop.orders.values().filter(|order| order.payment == "unpaid") {
+        verdict.unless(order.held_until.is_none_or(|until| until > then), || {
+            format!("order {}: it still holds its units, although their time is over", order.id)
+        });
+    }
+}
+
+/// No payment is open, and nothing is being done to one.
 pub(crate) fn check_payments(shop: &Shop, verdict: &mut Verdict) {
     for payment in shop.payments.values().flatten() {
         verdict.unless(!matches!(payment.status.as_str(), "in_progress" | "requires_action"), || {
             format!("payment {}: still {}", payment.id, payment.status)
+        });
+    }
+    for operation in shop.operations.values().flatten() {
+        verdict.unless(!operation.is_running(), || {
+            format!("payment {}: its {} is still {}", operation.payment_id, operation.kind, operation.status)
         });
     }
 }

@@ -1,5 +1,5 @@
 //! Numbers are in range after every row of the log; rows are numbered without gaps; the log adds up to the stock; what is
-//! allocated is what orders hold and what staff allocated.
+//! allocated is what orders hold and what staff allocated; what unpaid orders hold for a time is a part of it.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,13 @@ const MAX_UNITS: i64 = 1_000_000_000;
 
 /// Checks every product.
 pub fn check(shop: &Shop, _: &Told<'_>, verdict: &mut Verdict) {
-    let mut held = BTreeMap::<Uuid, i64>::new();
+    let (mut held, mut for_a_time) = (BTreeMap::<Uuid, i64>::new(), BTreeMap::<Uuid, i64>::new());
     for item in shop.items.values().flatten() {
         *held.entry(item.product_id).or_default() += i64::from(item.allocated);
+        let order = shop.orders.get(&item.order_id);
+        if order.is_some_and(|order| order.payment == "unpaid" && order.held_until.is_some()) {
+            *for_a_time.entry(item.product_id).or_default() += i64::from(item.allocated);
+        }
     }
     for (product, stock) in &shop.stocks {
         check_log(*product, shop.log_of(*product), stock, verdict);
@@ -24,6 +28,10 @@ pub fn check(shop: &Shop, _: &Told<'_>, verdict: &mut Verdict) {
         let (allocated, by_hand) = (i64::from(stock.allocated), i64::from(stock.by_hand));
         verdict.unless(allocated == held + by_hand, || {
             format!("product {product}: {allocated} are allocated; orders hold {held}, staff {by_hand}")
+        });
+        let (says, for_a_time) = (i64::from(stock.held), for_a_time.get(product).copied().unwrap_or_default());
+        verdict.unless(says == for_a_time, || {
+            format!("product {product}: it says that {says} are held for a time, unpaid orders hold {for_a_time}")
         });
     }
     for product in shop.log.keys().filter(|product| !shop.stocks.contains_key(product)) {

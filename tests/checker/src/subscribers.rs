@@ -135,7 +135,10 @@ fn products_of(shop: &Shop, call: &Call<'_>) -> Vec<Uuid> {
         }
         "payOrder" if is_its_own => {
             let order = data["order"].as_str().and_then(uuid).unwrap_or_default();
-            let items = shop.items_of(order).iter();
+            // What was held from check-out on is paid for without a row.
+            let is_held =
+                |product| shop.log_of(product).iter().any(|row| row.order_id == Some(order) && row.reason == "hold");
+            let items = shop.items_of(order).iter().filter(|item| !is_held(item.product_id));
             items.filter(|item| item.allocated + item.shipped > 0).map(|item| item.product_id).collect()
         }
         _ => Vec::new(),

@@ -142,7 +142,7 @@ async fn one(scenario: &dyn Scenario, place: (Kind, usize), arguments: &Argument
         return Sum { not_run: 1, ..Sum::default() };
     }
     let plan = arguments.breach.as_ref().map_or_else(String::new, |breach| format!("breach={breach}"));
-    let wanted = Wanted { kind, replicas, binary: arguments.binary.clone(), plan, is_release: arguments.release };
+    let wanted = Wanted { kind, replicas, binary: arguments.binary.clone(), plan };
     let mut hasher = DefaultHasher::new();
     (seed, scenario.name(), kind.name(), replicas).hash(&mut hasher);
     let dice = StdRng::seed_from_u64(hasher.finish());
@@ -226,10 +226,10 @@ async fn play(
         server.start().await?;
     }
     let patience = if is_broken { LITTLE_PATIENCE } else { rest::PATIENCE };
-    rest::settle(&world.database, patience).await?;
     if !is_broken {
         sells(&world, &mut violations).await?;
     }
+    rest::settle(&world.database, patience).await?;
     rest::wake(&world.api()?, &subscribers, patience).await;
     rest::hear(&world.database, &subscribers, patience).await?;
     for subscriber in subscribers {

@@ -22,7 +22,7 @@ use onhand::config::GatewaySettings;
 use sha2::Sha256;
 use tokio::sync::Notify;
 
-pub use payment_service::{PaymentService, Signs};
+pub use payment_service::{PaymentService, SECRET, Signs, settings, time_of};
 pub use stripe::StripeStandIn;
 
 /// What goes wrong with one request.
@@ -222,7 +222,11 @@ where
 
 /// The signature of a message by the clock of this machine, so many seconds later.
 fn signed(secret: &str, body: &[u8], later: i64) -> String {
-    let seconds = Clock::system().now().timestamp() + later;
+    signed_at(secret, body, Clock::system().now().timestamp() + later)
+}
+
+/// The signature of a message at a time, in seconds.
+pub fn signed_at(secret: &str, body: &[u8], seconds: i64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
     mac.update(format!("{seconds}.").as_bytes());
     mac.update(body);

@@ -13,10 +13,10 @@ use onhand::config::{GatewayName, GatewaySettings, Secret};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Desk, Fate, Lie, StandIn, send_notice, signed, spoil};
+use super::{Desk, Fate, Lie, StandIn, send_notice, signed_at, spoil};
 
 /// The secret that both sides sign with.
-const SECRET: &str = "the-shop-and-its-service-know-this";
+pub const SECRET: &str = "the-shop-and-its-service-know-this";
 
 /// How it signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -183,12 +183,7 @@ impl StandIn for PaymentService {
     }
 
     fn settings(&self) -> GatewaySettings {
-        GatewaySettings {
-            gateways: vec![GatewayName::Manual, GatewayName::Http],
-            http_gateway_url: Some(self.url.clone()),
-            http_gateway_secret: Some(Secret::from(SECRET.to_owned())),
-            ..GatewaySettings::default()
-        }
+        settings(&self.url)
     }
 
     fn desk(&self) -> &Desk {
@@ -233,11 +228,26 @@ impl StandIn for PaymentService {
     }
 }
 
+/// The settings of a shop that asks the service at this address.
+pub fn settings(url: &str) -> GatewaySettings {
+    GatewaySettings {
+        gateways: vec![GatewayName::Manual, GatewayName::Http],
+        http_gateway_url: Some(url.to_owned()),
+        http_gateway_secret: Some(Secret::from(SECRET.to_owned())),
+        ..GatewaySettings::default()
+    }
+}
+
+/// When a request was signed, in seconds: the shop signs what it sends.
+pub fn time_of(headers: &HeaderMap, body: &[u8]) -> i64 {
+    let signature = headers["onhand-signature"].to_str().expect("a signature");
+    let seconds = signature[2..].split(',').next().expect("a time").parse().expect("a number");
+    assert_eq!(signature, signed_at(SECRET, body, seconds), "the shop signs what it sends");
+    seconds
+}
+
 async fn answer(State(service): State<PaymentService>, headers: HeaderMap, body: Bytes) -> Response {
-    let signature = headers["onhand-signature"].to_str().expect("a signature").to_owned();
-    let seconds: i64 = signature[2..].split(',').next().expect("a time").parse().expect("a number");
-    let now = onhand::clock::Clock::system().now().timestamp();
-    assert_eq!(signature, signed(SECRET, &body, seconds - now), "the shop signs what it sends");
+    time_of(&headers, &body);
     let request: Value = serde_json::from_slice(&body).expect("JSON");
     let action = request["action"].as_str().expect("an action").to_owned();
     let mishap = service.desk.take(&action);

@@ -116,7 +116,11 @@ const UNITS: &[Broken] = &[
             history.add_row("increment", 3, Some(SHIPPED));
             history.tell_the_last();
         },
-        &["row 10: more came back than was shipped", "it says that 0 came back, the log says 3"],
+        &[
+            "row 10: more came back than was shipped",
+            "it says that 0 came back, the log says 3",
+            "came back into stock, and no refund named it",
+        ],
     ),
     (
         |history| {
@@ -130,7 +134,7 @@ const UNITS: &[Broken] = &[
             history.item(SHIPPED).shipped = 1;
             history.item(SHIPPED).cancelled = 1;
         },
-        &["it says it shipped 1, the log says 2"],
+        &["it says it shipped 1, the log says 2", "were shipped, its shipments have 2"],
     ),
 ];
 

@@ -87,6 +87,14 @@ impl History {
 
     /// Adds a row of the log, and makes the stock what it says.
     pub fn add_row(&mut self, action: &str, quantity: i32, order_id: Option<Uuid>) {
+        let reason = match (action, order_id) {
+            ("create", _) => "initial",
+            ("allocate", Some(_)) => "order_payment",
+            ("deallocate", Some(_)) => "payment_failed",
+            ("ship", Some(_)) => "order_shipped",
+            ("increment", Some(_)) => "return",
+            _ => "other",
+        };
         let rows = self.shop.log.entry(PRODUCT).or_default();
         let (total, allocated) = rows.last().map_or((0, 0), |row| (row.total_after, row.allocated_after));
         let (total_delta, allocated_delta) = match action {
@@ -109,13 +117,22 @@ impl History {
             total_after: total,
             allocated_after: allocated,
             available_after: total - allocated,
+            reason: reason.to_owned(),
             note: None,
             order_id,
             created_at: DateTimeUtc::from_timestamp(i64::from(sequence), 0).expect("a time"),
         });
         let by_hand = rows.iter().filter(|row| row.order_id.is_none()).map(|row| row.allocated_delta).sum();
-        let stock =
-            Stock { product_id: PRODUCT, managed: true, total, allocated, by_hand, sequence, version: sequence };
+        let stock = Stock {
+            product_id: PRODUCT,
+            managed: true,
+            total,
+            allocated,
+            by_hand,
+            held: 0,
+            sequence,
+            version: sequence,
+        };
         self.shop.stocks.insert(PRODUCT, stock);
     }
 
@@ -130,17 +147,20 @@ impl History {
         self.call("adjustStock", json!({ "changes": [change], "note": note }), None::<Outcome>);
     }
 
-    fn order(&mut self, order: Uuid, units: i32) {
+    /// Adds an unpaid order, and its cart.
+    pub fn order(&mut self, order: Uuid, units: i32) {
         let cart = Uuid::from_u128(order.as_u128() + 100);
         let total_amount = PRICE * i64::from(units);
         let (status, payment, shipping) = ("incomplete".to_owned(), "unpaid".to_owned(), "unfulfilled".to_owned());
         let number = format!("N{}", order.as_u128());
-        self.shop
-            .orders
-            .insert(order, Order { id: order, number, status, payment, shipping, cart_id: cart, total_amount });
+        self.shop.orders.insert(
+            order,
+            Order { id: order, number, status, payment, shipping, cart_id: cart, total_amount, held_until: None },
+        );
         self.shop.items.insert(
             order,
             vec![Item {
+                id: item_of(order),
                 order_id: order,
                 product_id: PRODUCT,
                 unit_amount: PRICE,
@@ -166,18 +186,30 @@ impl History {
     fn ends(&mut self) {
         let states = [(SHIPPED, "complete", "paid", "fulfilled"), (PAID, "complete", "paid", "unfulfilled")];
         for (order, status, payment, shipping) in states {
-            let order = self.order_of(order);
-            (order.status, order.payment, order.shipping) =
-                (status.to_owned(), payment.to_owned(), shipping.to_owned());
+            self.set_states(order, status, payment, shipping);
         }
         self.order_of(CANCELLED).status = "cancelled".to_owned();
         self.item(SHIPPED).shipped = 2;
         self.item(PAID).allocated = 3;
-        self.shop.shipments.insert(SHIPPED, 1);
-        self.add_payment(CHARGED, SHIPPED, "remote", "succeeded");
-        self.add_payment(DECLINED, UNPAID, "remote", "declined");
-        self.add_payment(VOIDED, UNPAID, "remote", "voided");
+        self.send(SHIPPED, 2);
+        self.add_payment(CHARGED, SHIPPED, "http", "succeeded");
+        self.add_payment(DECLINED, UNPAID, "http", "declined");
+        self.add_payment(VOIDED, UNPAID, "http", "voided");
         self.add_payment(MANUAL, PAID, "manual", "succeeded");
+    }
+
+    /// How it stands with an order.
+    pub fn set_states(&mut self, order: Uuid, status: &str, payment: &str, shipping: &str) {
+        let order = self.order_of(order);
+        (order.status, order.payment, order.shipping) = (status.to_owned(), payment.to_owned(), shipping.to_owned());
+    }
+
+    /// Puts units of an order into a shipment.
+    pub fn send(&mut self, order: Uuid, units: i32) {
+        *self.shop.shipments.entry(order).or_default() += 1;
+        let parcels = self.shop.parcels.entry(order).or_default();
+        parcels.push(Uuid::from_u128(1_000 * order.as_u128() + parcels.len() as u128));
+        *self.shop.sent.entry(item_of(order)).or_default() += units;
     }
 
     /// Adds a payment of an order, under a key of its own.
@@ -189,6 +221,7 @@ impl History {
             id: payment,
             order_id: order,
             gateway,
+            method: "purchase".to_owned(),
             status,
             amount,
             refunded: 0,
@@ -246,7 +279,7 @@ impl History {
     /// Something happens at the gateway.
     pub fn gateway(&mut self, payment: Uuid, order: Uuid, event: GatewayEvent) {
         let amount = self.shop.orders.get(&order).map_or(PRICE, |order| order.total_amount);
-        self.journal.push(Record::Gateway { payment, order, amount, event });
+        self.journal.push(Record::Gateway { payment, order, operation: None, amount, event });
     }
 
     fn subscriber(&mut self) {
@@ -354,6 +387,11 @@ pub fn done(data: Value) -> Outcome {
 /// It was refused.
 pub fn refused(code: &str) -> Outcome {
     Outcome::Refused { codes: vec![code.to_owned()] }
+}
+
+/// The only line of an order.
+pub fn item_of(order: Uuid) -> Uuid {
+    Uuid::from_u128(order.as_u128() + 300)
 }
 
 /// The key under which a payment was begun.

@@ -2,11 +2,14 @@
 //! is stored is said about one of them, and none about the history in which nothing is broken.
 
 mod asked;
+mod broken_life;
 mod broken_orders;
 mod broken_promises;
 mod broken_stock;
+mod broken_webhooks;
 mod history;
 mod keys;
+mod life;
 mod rest;
 mod set_back;
 
@@ -26,8 +29,13 @@ fn nothing_is_said_about_a_sound_history() {
 /// Breaks the sound history in each of these ways; and once more after the data was set back and has moved, which excuses
 /// nothing that begins afterwards.
 fn check_all(broken: &[Broken]) {
+    check_all_of(History::sound, broken);
+}
+
+/// The same with another sound history.
+fn check_all_of(sound: fn() -> History, broken: &[Broken]) {
     for (at, (break_it, pieces)) in broken.iter().enumerate() {
-        let mut history = History::sound();
+        let mut history = sound();
         break_it(&mut history);
         check_is_said(&history, pieces, &format!("{at}"));
         history.journal.splice(..0, [Record::SetBack, Record::ShowsMore, Record::Moved]);

@@ -3,6 +3,7 @@
 pub mod buyer;
 pub mod rest;
 pub mod socket;
+pub mod staff;
 pub mod subscriber;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// A way to the shop that keeps a journal. Cheap to clone; requests go to its servers in turn.
 #[derive(Debug, Clone)]
 pub struct Api {
+    /// Whether orders may be held.
+    pub may_hold: bool,
     servers: Arc<[String]>,
     next: Arc<AtomicUsize>,
     http: reqwest::Client,
@@ -52,12 +55,26 @@ pub const PAY_ORDER: Mutation = mutation("payOrder", "PayOrderInput!", "payment 
 pub const CANCEL_ORDER: Mutation = mutation("cancelOrder", "CancelOrderInput!", "order { id status }");
 /// Ships an order.
 pub const SHIP_ORDER: Mutation = mutation("shipOrder", "ShipOrderInput!", "order { id shipping }");
+/// Captures what was authorized.
+pub const CAPTURE_PAYMENT: Mutation =
+    mutation("capturePayment", "CapturePaymentInput!", "payment { id status } order { payment }");
+/// Voids a payment.
+pub const VOID_PAYMENT: Mutation =
+    mutation("voidPayment", "VoidPaymentInput!", "payment { id status } order { payment }");
+/// Refunds a payment.
+pub const REFUND_PAYMENT: Mutation =
+    mutation("refundPayment", "RefundPaymentInput!", "payment { id status } order { payment }");
 
 impl Api {
     /// A way to these servers.
     pub fn new(servers: Vec<String>, journal: Arc<Journal>) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-        Ok(Self { servers: servers.into(), next: Arc::default(), http, journal })
+        Ok(Self { may_hold: true, servers: servers.into(), next: Arc::default(), http, journal })
+    }
+
+    /// The same, whose orders are held or not: only where clocks go right does a hold end in time.
+    pub fn that_may_hold(self, may_hold: bool) -> Self {
+        Self { may_hold, ..self }
     }
 
     /// Its servers.
@@ -77,6 +94,12 @@ impl Api {
         let answer = sent.map_err(|error| error.without_url().to_string())?;
         let status = answer.status();
         answer.json().await.map_err(|error| format!("{status}: {}", error.without_url()))
+    }
+
+    /// Reads at the next server what nobody writes down; `None` when it does not answer.
+    pub async fn ask(&self, query: &str, variables: Value) -> Option<Value> {
+        let mut answer = self.send(self.server(), query, variables).await.ok()?;
+        answer.get("errors").is_none().then(|| answer["data"].take())
     }
 
     /// Does something at the next server.
@@ -149,7 +172,8 @@ fn outcome(mutation: Mutation, answer: &Value) -> Outcome {
     }
     let errors = payload["userErrors"].as_array().into_iter().flatten();
     let codes: Vec<String> = errors.filter_map(|error| Some(error["code"].as_str()?.to_owned())).collect();
-    let is_payment = mutation.name == PAY_ORDER.name;
+    // What was begun, or is under way, is told with its payment.
+    let is_payment = [PAY_ORDER, CAPTURE_PAYMENT, VOID_PAYMENT, REFUND_PAYMENT].contains(&mutation);
     let is_done = if is_payment { !payload["payment"].is_null() } else { codes.is_empty() };
     if is_done { Outcome::Done { data: facts(payload), codes } } else { Outcome::Refused { codes } }
 }

@@ -1,4 +1,4 @@
-//! Brings a shop to rest: until no payment is open any more and every subscriber has what there is, or too much time is over.
+//! Brings a shop to rest: until no payment, capture, void, refund, hold or delivery is open any more and every subscriber has what there is, or too much time is over.
 //! What is not at rest then is for the checker to tell.
 
 use std::time::Duration;
@@ -23,15 +23,25 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Pause between two rows that are added for somebody who has heard of none.
 const WAKE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits until no payment is open.
+/// What is open: payments, what is done to them, what is held for a time, and what is told to others.
+const OPEN: [&str; 4] = [
+    "payment WHERE status IN ('in_progress', 'requires_action')",
+    "payment_operation WHERE status = 'in_progress'",
+    "\"order\" WHERE payment = 'unpaid' AND held_until IS NOT NULL",
+    "webhook_delivery WHERE status = 'pending'",
+];
+
+/// Waits until nothing is open.
 pub async fn settle(database: &str, patience: Duration) -> anyhow::Result<()> {
     let db = connect(database).await?;
-    let open =
-        "SELECT CAST(count(*) AS BIGINT) AS count FROM payment WHERE status IN ('in_progress', 'requires_action')";
+    let open = format!(
+        "SELECT CAST({} AS BIGINT) AS count",
+        OPEN.map(|table| format!("(SELECT count(*) FROM {table})")).join(" + ")
+    );
     let deadline = Instant::now() + patience;
     let mut quiet = 0;
     while Instant::now() < deadline {
-        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), open)).await?;
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), open.clone())).await?;
         if row.context("a count")?.try_get::<i64>("", "count")? == 0 {
             quiet += 1;
             if quiet == QUIET {

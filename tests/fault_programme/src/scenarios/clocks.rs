@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::traffic::{Traffic, bad};
-use super::{Scenario, Size, Stage};
+use super::{Need, Scenario, Size, Stage};
 use crate::world::{Wanted, World};
 use rand::rngs::StdRng;
 
@@ -30,6 +30,10 @@ impl Scenario for Clocks {
 
     fn what(&self) -> &'static str {
         "clocks that jump by up to an hour, forth and back, every second"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Faults]
     }
 
     fn least(&self, size: Size) -> usize {

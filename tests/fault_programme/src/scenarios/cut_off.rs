@@ -47,7 +47,7 @@ impl Scenario for CutOff {
     }
 
     fn needs(&self) -> &'static [Need] {
-        &[Need::Faults, Need::Network]
+        &[Need::Network]
     }
 
     fn least(&self, size: Size) -> usize {

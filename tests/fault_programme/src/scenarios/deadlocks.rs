@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 
-use super::{Need, Scenario, Size, Stage};
+use super::{Scenario, Size, Stage};
 use crate::arguments::Kind;
 use crate::clients::{CANCEL_ORDER, SHIP_ORDER, buyer};
 
@@ -36,10 +36,6 @@ impl Scenario for Deadlocks {
 
     fn places(&self) -> &'static [(Kind, usize)] {
         &[(Kind::Postgres, 1), (Kind::Postgres, 3)]
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[]
     }
 
     fn least(&self, size: Size) -> usize {

@@ -61,7 +61,7 @@ impl Scenario for DiskFull {
     }
 
     fn needs(&self) -> &'static [Need] {
-        &[Need::Faults, Need::Disk]
+        &[Need::Disk]
     }
 
     fn least(&self, size: Size) -> usize {

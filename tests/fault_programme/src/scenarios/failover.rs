@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::traffic::{Traffic, usual};
-use super::{Need, Scenario, Size, Stage};
+use super::{Scenario, Size, Stage};
 use crate::arguments::Kind;
 use crate::world::cluster::Cluster;
 use crate::world::proxy::Proxy;
@@ -62,10 +62,6 @@ impl Scenario for Failover {
 
     fn places(&self) -> &'static [(Kind, usize)] {
         &[(Kind::Postgres, 1), (Kind::Postgres, 3)]
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[Need::Faults]
     }
 
     fn least(&self, size: Size) -> usize {

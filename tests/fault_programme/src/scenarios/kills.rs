@@ -7,7 +7,7 @@ use rand::Rng;
 use tokio::time::sleep;
 
 use super::traffic::{Traffic, usual};
-use super::{Need, Scenario, Size, Stage};
+use super::{Scenario, Size, Stage};
 
 /// Clients.
 const CLIENTS: usize = 16;
@@ -27,10 +27,6 @@ impl Scenario for Kills {
 
     fn what(&self) -> &'static str {
         "servers that are killed at random moments while they sell"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[]
     }
 
     fn least(&self, size: Size) -> usize {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
-use super::{Need, Scenario, Size, Stage};
+use super::{Scenario, Size, Stage};
 use crate::clients::buyer::{self, End};
 
 /// Buyers of each unit.
@@ -24,10 +24,6 @@ impl Scenario for LastUnit {
 
     fn what(&self) -> &'static str {
         "64 buyers pay at once for the last unit of a product; one gets it"
-    }
-
-    fn needs(&self) -> &'static [Need] {
-        &[]
     }
 
     fn least(&self, size: Size) -> usize {

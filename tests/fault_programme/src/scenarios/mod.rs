@@ -56,6 +56,10 @@ pub const BREACHES: &[(&str, &str, Kind, usize)] = &[
     ("blind-retry", "cuts", Kind::Postgres, 1),
     ("lost-last-value", "subscribers", Kind::Sqlite, 1),
     ("release-on-timeout", "gateways", Kind::Postgres, 1),
+    ("new-key", "gateways", Kind::Sqlite, 1),
+    ("refund-too-much", "gateways", Kind::Sqlite, 1),
+    ("unconfirmed-void", "gateways", Kind::Sqlite, 1),
+    ("sent-once", "gateways", Kind::Sqlite, 1),
 ];
 
 /// What a scenario cannot do without.
@@ -104,7 +108,7 @@ pub trait Scenario: Sync {
 
     /// What it cannot do without.
     fn needs(&self) -> &'static [Need] {
-        &[Need::Faults]
+        &[]
     }
 
     /// The least operations that clients do in it; one that did fewer has failed.

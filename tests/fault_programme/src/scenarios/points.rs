@@ -1,4 +1,4 @@
-//! A server that ends at a named point: around every step of paying, of a batch, and of a subscription.
+//! A server that ends at a named point: around every step of paying, of captures, voids and refunds, and of a batch.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rand::Rng;
 
 use super::traffic::{Traffic, bad};
-use super::{Scenario, Size, Stage};
+use super::{Need, Scenario, Size, Stage};
 
 /// Clients.
 const CLIENTS: usize = 24;
@@ -18,22 +18,28 @@ const MAX_WAIT: Duration = Duration::from_mins(1);
 const MAX_PASSES: u32 = 10;
 
 /// The points of a server, the most dangerous ones last: those between the gateway's word and the commit.
-const POINTS: [&str; 11] = [
+const POINTS: [&str; 17] = [
     "writer.begun",
     "writer.decided",
     "writer.announced",
     "recovery.claimed",
+    "operation.claimed",
     "pay.asked",
     "pay.settled",
+    "operation.settled",
+    "webhook.sending",
+    "webhook.sent",
     "pay.begun",
     "pay.charged",
     "recovery.answered",
+    "operation.begun",
+    "operation.answered",
     "writer.saved",
     "writer.committed",
 ];
 
 /// So many of them, from the end, where three servers take their time to start.
-const OF_THREE: usize = 5;
+const OF_THREE: usize = 7;
 
 #[derive(Debug)]
 pub struct Points;
@@ -49,7 +55,11 @@ impl Scenario for Points {
     }
 
     fn what(&self) -> &'static str {
-        "a server that ends at a named point around the steps of paying and of a batch"
+        "a server that ends at a named point around the steps of paying, capturing, voiding, refunding and of a batch"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Faults]
     }
 
     fn least(&self, size: Size) -> usize {
@@ -71,7 +81,8 @@ impl Scenario for Points {
 /// Has a server end at a point, and starts it again.
 async fn end_at(stage: &mut Stage, traffic: &Traffic, point: &str) -> anyhow::Result<()> {
     let victim = stage.dice.random_range(0..stage.world.servers.len());
-    let passes = if point.starts_with("recovery") { 1 } else { stage.dice.random_range(1..=MAX_PASSES) };
+    let is_rare = point.starts_with("recovery") || point.starts_with("operation");
+    let passes = if is_rare { 1 } else { stage.dice.random_range(1..=MAX_PASSES) };
     let (armed, usual) = (stage.world.plan(&format!("abort={point}:{passes}")), stage.world.plan(""));
     stage.fault(format!("server {victim} ends at {point}, the time {passes}"));
     let server = &mut stage.world.servers[victim];

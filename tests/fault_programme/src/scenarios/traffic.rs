@@ -1,4 +1,4 @@
-//! A busy day: clients that buy, cancel, ship, receive and read until they are told to stop.
+//! A busy day: clients that buy, capture, void, refund, cancel, ship, receive and read until they are told to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Stage;
 use crate::clients::Api;
 use crate::clients::buyer;
+use crate::clients::staff;
 use crate::clients::subscriber::{Pace, Subject, Subscriber};
 use crate::clients::{CANCEL_ORDER, SHIP_ORDER};
 
@@ -36,6 +37,9 @@ const LOG_READERS: usize = 2;
 /// Orders that somebody looks on at.
 const FOLLOWED: usize = 12;
 
+/// How many captures, voids and refunds of a payment go in a way that was chosen.
+const WAYS: usize = 3;
+
 /// Pause between two looks at the count.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -53,10 +57,10 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Makes products, sends so many clients, and has some look on. A release has no gateway of the programme.
+    /// Makes products, sends so many clients, and has some look on.
     pub async fn begin(stage: &mut Stage, clients: usize, choose: fn(&mut StdRng) -> String) -> anyhow::Result<Self> {
-        let choose = if stage.world.is_release() { no_gateway } else { choose };
         let api = stage.world.api()?;
+        stage.world.tell_others().await?;
         let mut products = Vec::new();
         for number in 0..PRODUCTS {
             products.push(api.product(&format!("P{number}"), UNITS).await?);
@@ -135,28 +139,37 @@ async fn follow(
         followers.push(Subscriber::look(api.servers(), Subject::Order(order.clone()), &journal, Pace::Fast));
         match choose(&mut dice).as_str() {
             "" => buyer::pay(&api, &order, "manual", None).await,
-            token => buyer::pay(&api, &order, "remote", Some(token)).await,
+            token => buyer::pay(&api, &order, buyer::GATEWAY, Some(token)).await,
         };
         let after = if dice.random() { CANCEL_ORDER } else { SHIP_ORDER };
         buyer::insist(&api, after, json!({ "orderId": order }), true).await;
+        staff::care(&api, &order, &mut dice).await;
     }
     followers
 }
 
-/// Pays without a gateway.
-fn no_gateway(_: &mut StdRng) -> String {
-    String::new()
-}
-
 /// Pays without a gateway half of the time, and through one that answers soon.
 pub fn usual(dice: &mut StdRng) -> String {
-    match dice.random_range(0..10) {
-        0..4 => String::new(),
-        4..6 => "decline".to_owned(),
+    let token = match dice.random_range(0..10) {
+        0..4 => return String::new(),
+        4 => "decline".to_owned(),
+        5 => format!("slow:{}:decline", dice.random_range(0..200)),
         6 => format!("slow:{}", dice.random_range(0..200)),
-        7 => format!("slow:{}:decline", dice.random_range(0..200)),
         _ => "ok".to_owned(),
-    }
+    };
+    let way = |dice: &mut StdRng| match dice.random_range(0..12) {
+        0..3 => format!("slow:{}", dice.random_range(0..200)),
+        3 => "refuse".to_owned(),
+        4 => "error".to_owned(),
+        5 => "error:done".to_owned(),
+        _ => "ok".to_owned(),
+    };
+    with_ways(dice, token, way)
+}
+
+/// Adds the ways in which the first captures, voids and refunds go.
+fn with_ways(dice: &mut StdRng, token: String, way: fn(&mut StdRng) -> String) -> String {
+    (0..WAYS).fold(token, |token, _| format!("{token}+{}", way(dice)))
 }
 
 /// Every bad way of a gateway.
@@ -173,7 +186,7 @@ pub fn bad(dice: &mut StdRng) -> String {
         8 => "unanswered".to_owned(),
         9 => "unanswered:decline".to_owned(),
         10 => "error".to_owned(),
-        11 => "error:charge".to_owned(),
+        11 => "error:done".to_owned(),
         12 => format!("pending:{time}"),
         _ => {
             if dice.random() {
@@ -183,8 +196,24 @@ pub fn bad(dice: &mut StdRng) -> String {
             }
         }
     };
-    match dice.random_range(0..4) {
+    let token = match dice.random_range(0..4) {
         0 => format!("{token}!{}", dice.random_range(1..5)),
         _ => token,
+    };
+    with_ways(dice, token, bad_way)
+}
+
+/// Every bad way of a capture, a void or a refund.
+fn bad_way(dice: &mut StdRng) -> String {
+    let time = dice.random_range(0..4_000);
+    match dice.random_range(0..10) {
+        0 => format!("slow:{time}"),
+        1 => format!("late:{time}"),
+        2 => "unanswered".to_owned(),
+        3 => "error".to_owned(),
+        4 => "error:done".to_owned(),
+        5 => format!("pending:{time}"),
+        6 => "refuse".to_owned(),
+        _ => "ok".to_owned(),
     }
 }

@@ -9,7 +9,9 @@ pub mod network;
 #[allow(dead_code, clippy::expect_used, reason = "it is made for tests, which use the rest of it")]
 #[path = "../../../support/proxy.rs"]
 pub mod proxy;
+pub mod receiver;
 pub mod server;
+pub mod signing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use cluster::Cluster;
 use disk::Disk;
 use gateway::Gateway;
 use network::Network;
+use receiver::Receiver;
 use server::Server;
 
 /// What the PostgreSQL of the programme is given: many connections, nothing that waits for a disk that is not there, and a
@@ -53,8 +56,6 @@ pub struct Wanted {
     pub binary: PathBuf,
     /// The plan of faults of each server.
     pub plan: String,
-    /// Whether the server is one that takes no plan and has no gateway of the programme.
-    pub is_release: bool,
 }
 
 /// A shop.
@@ -70,6 +71,7 @@ pub struct World {
     pub site: Site,
     journal: Arc<Journal>,
     gateway: Gateway,
+    receiver: Receiver,
     folder: TempDir,
     wanted: Wanted,
 }
@@ -95,7 +97,8 @@ impl World {
         };
         let journal = Arc::new(Journal::create(&folder.path().join("journal"))?);
         let gateway = Gateway::start(Arc::clone(&journal), site.network.as_ref().map(Network::host)).await?;
-        Ok(Self { servers: Vec::new(), database, cluster, site, journal, gateway, folder, wanted })
+        let receiver = Receiver::start(Arc::clone(&journal)).await?;
+        Ok(Self { servers: Vec::new(), database, cluster, site, journal, gateway, receiver, folder, wanted })
     }
 
     /// Opens a shop whose servers run.
@@ -129,24 +132,28 @@ impl World {
 
     /// A server that does not run yet.
     pub fn server(&self, database: &str) -> anyhow::Result<Server> {
-        let log = self.folder.path().join(format!("server-{}.log", self.servers.len()));
-        Server::new(&self.wanted.binary, database, &self.plan(""), log)
+        Server::new(&self.wanted.binary, (database, &self.gateway.url), &self.plan(""), self.log())
+    }
+
+    /// Where the log of the next server is.
+    fn log(&self) -> PathBuf {
+        self.folder.path().join(format!("server-{}.log", self.servers.len()))
     }
 
     /// A server in the network of this shop that does not run yet: it reaches database and gateway over that network only.
     pub fn server_in_network(&mut self) -> anyhow::Result<Server> {
+        let log = self.log();
         let network = self.site.network.as_mut().context("a network")?;
         let over = |url: &str| url.replace("127.0.0.1", network.host());
-        let plan = format!("gateway={};{}", over(&self.gateway.url), self.wanted.plan);
-        let log = self.folder.path().join(format!("server-{}.log", self.servers.len()));
-        let server = Server::new(&self.wanted.binary, &over(&self.database), &plan, log)?;
+        let reaches = (over(&self.database), over(&self.gateway.url));
+        let server = Server::new(&self.wanted.binary, (&reaches.0, &reaches.1), &self.wanted.plan, log)?;
         network.open(server.port())?;
         Ok(server.wrapped(&network.wrapper()))
     }
 
     /// The plan of faults of the servers, with more behind it.
     pub fn plan(&self, more: &str) -> String {
-        format!("gateway={};{};{more}", self.gateway.url, self.wanted.plan)
+        format!("{};{more}", self.wanted.plan)
     }
 
     /// Writes down how the gauges stand before anybody comes.
@@ -165,7 +172,14 @@ impl World {
 
     /// A way to it that keeps a journal.
     pub fn api(&self) -> anyhow::Result<Api> {
-        Api::new(self.urls(), Arc::clone(&self.journal))
+        let api = Api::new(self.urls(), Arc::clone(&self.journal))?;
+        Ok(api.that_may_hold(!self.wanted.plan.contains("clock=")))
+    }
+
+    /// Has somebody be told of what happens to orders from now on, who is on this machine: not of a shop one of whose servers is
+    /// elsewhere.
+    pub async fn tell_others(&self) -> anyhow::Result<()> {
+        if self.site.network.is_some() { Ok(()) } else { self.receiver.register(&self.api()?).await }
     }
 
     /// The journal.
@@ -186,11 +200,6 @@ impl World {
     /// How many servers it is to have.
     pub const fn replicas(&self) -> usize {
         self.wanted.replicas
-    }
-
-    /// Whether its servers are releases, without the gateway of the programme.
-    pub const fn is_release(&self) -> bool {
-        self.wanted.is_release
     }
 
     /// What PostgreSQL complained about that must never happen, and what the servers did wrong when they were to stop.

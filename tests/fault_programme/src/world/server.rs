@@ -10,6 +10,8 @@ use anyhow::{Context, bail};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::gateway;
+
 /// Longest time until a server is ready.
 const MAX_START: Duration = Duration::from_mins(2);
 
@@ -19,8 +21,8 @@ const MAX_STOP: Duration = Duration::from_mins(1);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Payment times that are short enough to see recovery at work.
-const SETTINGS: [(&str, &str); 8] = [
+/// Times that are short enough to see recovery at work.
+const SETTINGS: [(&str, &str); 15] = [
     ("ONHAND_PAY_ANSWER", "1500ms"),
     ("ONHAND_PAY_GATEWAY", "2s"),
     ("ONHAND_PAY_LEASE", "3s"),
@@ -28,7 +30,14 @@ const SETTINGS: [(&str, &str); 8] = [
     ("ONHAND_PAY_RETRY_MAX", "400ms"),
     ("ONHAND_PAY_GIVE_UP", "4s"),
     ("ONHAND_DEMO", "false"),
-    ("ONHAND_SANDBOX", "true"),
+    ("ONHAND_SANDBOX", "false"),
+    ("ONHAND_GATEWAYS", "manual,http"),
+    ("ONHAND_HTTP_GATEWAY_SECRET", gateway::SECRET),
+    ("ONHAND_HOLD_TIME", "2s"),
+    ("ONHAND_WEBHOOK_PRIVATE_NETWORKS", "true"),
+    ("ONHAND_WEBHOOK_TIMEOUT", "1s"),
+    ("ONHAND_WEBHOOK_RETRY", "100ms"),
+    ("ONHAND_WEBHOOK_RETRY_MAX", "400ms"),
 ];
 
 /// A server, running or not.
@@ -39,6 +48,7 @@ pub struct Server {
     binary: PathBuf,
     port: u16,
     database: String,
+    gateway: String,
     plan: String,
     log: PathBuf,
     wrapper: Vec<String>,
@@ -47,14 +57,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that does not run yet, on a free port. Its log is added to a file of this name.
-    pub fn new(binary: &Path, database: &str, plan: &str, log: PathBuf) -> anyhow::Result<Self> {
+    /// A server that does not run yet, on a free port, with this database and this payment service. Its log is added to a file of
+    /// this name.
+    pub fn new(binary: &Path, (database, gateway): (&str, &str), plan: &str, log: PathBuf) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         Ok(Self {
             url: format!("http://127.0.0.1:{port}"),
             binary: binary.to_owned(),
             port,
             database: database.to_owned(),
+            gateway: gateway.to_owned(),
             plan: plan.to_owned(),
             log,
             wrapper: Vec::new(),
@@ -98,7 +110,8 @@ impl Server {
         };
         let listen = self.url.trim_start_matches("http://").to_owned();
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(SETTINGS);
-        command.env("DATABASE_URL", &self.database).env("FAULTS", &self.plan).args(["--listen", &listen]);
+        command.env("DATABASE_URL", &self.database).env("ONHAND_HTTP_GATEWAY_URL", &self.gateway);
+        command.env("FAULTS", &self.plan).args(["--listen", &listen]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().with_context(|| format!("{}", self.binary.display()))?);
         Ok(())
