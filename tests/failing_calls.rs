@@ -1,13 +1,19 @@
 //! Every call of the database fails once, for every step of a check-out, a payment, a capture, a refund and a shipment, whole or in
 //! part: before it was carried out, and after. Whoever sends the request again under its key gets what was asked for, once.
 
+use std::time::Duration;
+
+use onhand::config::PaymentTimeouts;
 use onhand::faults::{When, fail_call};
 use serde_json::{Value, json};
 
-use crate::support::{Shop, eventually, short_times};
+use crate::support::{Shop, eventually, patient_times};
 
 /// More calls than any of these mutations makes.
 const MAX_CALLS: u32 = 100;
+
+/// Recovery soon repeats what nobody has in hand.
+const TIMES: PaymentTimeouts = PaymentTimeouts { pay_lease: Duration::from_secs(3), ..patient_times() };
 
 /// Sends a mutation while its `nth` call fails. Returns whether one did, and the key to send it again with.
 async fn send_failing(shop: &Shop, nth: u32, when: When, mutation: &Mutation, mut input: Value) -> (bool, Value) {
@@ -147,8 +153,7 @@ async fn refunded(shop: &Shop, order: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_captured_once_whichever_call_fails() {
-    // Recovery repeats what nobody has at once.
-    let shop = Shop::open_with(short_times()).await;
+    let shop = Shop::open_with(TIMES).await;
     let mug = shop.product("MUG", 1_000).await;
     let prepare = async || {
         let order = shop.order_of(&mug).await;
@@ -167,8 +172,7 @@ async fn a_payment_is_captured_once_whichever_call_fails() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_is_made_and_restocks_once_whichever_call_fails() {
-    // Recovery repeats what nobody has at once.
-    let shop = Shop::open_with(short_times()).await;
+    let shop = Shop::open_with(TIMES).await;
     let mug = shop.product("MUG", 1_000).await;
     let prepare = async || {
         let order = shop.order(&[(&mug, 2)]).await;

@@ -100,7 +100,7 @@ impl Command for SettlePayment {
             | (Status::Succeeded | Status::Declined | Status::Voided, _) => false,
             // A void is on its way, and ends what is authorized.
             (Status::InProgress | Status::RequiresAction, Outcome::Authorized { .. }) => {
-                !world.running_operation(self.payment).is_some_and(|running| running.kind == Kind::Void)
+                world.running_operation(self.payment).is_none_or(|running| running.kind != Kind::Void)
             }
             (Status::InProgress | Status::RequiresAction, _) => true,
             // Captured or given up without us, for example by hand at the provider.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::Verdict;
 use crate::database::Shop;
+use crate::id::uuid;
 use crate::journal::Record;
 use crate::told::Told;
 
@@ -26,6 +27,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     if !told.records.contains(&Record::Registered) {
         return;
     }
+    let old = old_orders(told);
     let (mut heard, mut came) = (BTreeMap::<Uuid, Heard<'_>>::new(), BTreeSet::<&str>::new());
     let mut accepted = BTreeSet::<Event<'_>>::new();
     for (at, record) in told.records.iter().enumerate() {
@@ -34,8 +36,8 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
         };
         verdict.unless(*is_signed, || format!("delivery {delivery}: its signature is wrong"));
         let event = (kind.as_str(), *order, *shipment);
-        // What was only told of may be gone, and told otherwise afterwards.
-        let may_be_gone = told.may_be_unsaid(at);
+        // What was only told of may be gone, and told otherwise afterwards; and whoever sends may have read it before.
+        let may_be_gone = told.may_be_unsaid(at) || old.contains(order);
         verdict.unless(may_be_gone || events(shop, *order).contains(&event), || {
             format!("delivery {delivery}: it tells of {kind} of order {order}, which did not happen")
         });
@@ -56,6 +58,16 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
             verdict.add(format!("order {order}: nobody was told of {}", event.0));
         }
     }
+}
+
+/// Orders with which somebody did something before the database had moved.
+fn old_orders(told: &Told<'_>) -> BTreeSet<Uuid> {
+    let calls = told.records.iter().enumerate().filter(|(at, _)| told.may_be_unsaid(*at));
+    let inputs = calls.filter_map(|(_, record)| match record {
+        Record::Call { input, .. } => Some(input),
+        _ => None,
+    });
+    inputs.filter_map(|input| uuid(input["orderId"].as_str()?)).collect()
 }
 
 /// A delivery comes for the first time when all earlier ones of the same order are over.

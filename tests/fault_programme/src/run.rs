@@ -25,8 +25,8 @@ use crate::world::{Wanted, World};
 /// Longest time until the gauges of servers are back after everybody has gone.
 const MAX_QUIET: Duration = Duration::from_secs(30);
 
-/// The same when a promise is broken on purpose: what never comes is waited for in vain.
-const LITTLE_PATIENCE: Duration = Duration::from_secs(8);
+/// The same when a promise is broken on purpose: what never comes is waited for in vain. Longer than a shopper has to act.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(16);
 
 /// Seeds with which a promise is broken until the checker finds it.
 const MAX_SEEDS: u64 = 3;

@@ -1,11 +1,13 @@
 //! What can be wrong with what others are told of orders.
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::history::{CANCELLED, History, OTHER, PAID, SHIPPED, UNPAID};
 use super::life::CAPTURED;
 use super::{Broken, check_all_of, check_is_said};
-use crate::journal::Record;
+use crate::id::id;
+use crate::journal::{Outcome, Record};
 
 /// A delivery that is accepted.
 fn delivered(kind: &str, order: Uuid, version: i32, shipment: Option<Uuid>) -> Record {
@@ -96,4 +98,14 @@ fn what_comes_again_until_it_is_accepted_is_right() {
     );
     history.journal.push(again);
     check_is_said(&history, &[], "twice and once more");
+}
+
+#[test]
+fn what_was_read_before_the_database_moved_may_be_told_afterwards() {
+    let mut history = told();
+    history.call("cancelOrder", json!({ "orderId": id("order", UNPAID) }), None::<Outcome>);
+    history.journal.extend([Record::SetBack, Record::Moved, delivered("order.cancelled", UNPAID, 3, None)]);
+    check_is_said(&history, &[], "of an order that was set back");
+    history.journal.push(delivered("order.paid", OTHER, 3, None));
+    check_is_said(&history, &["it tells of order.paid of order"], "of another one");
 }

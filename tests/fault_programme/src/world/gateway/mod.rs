@@ -89,9 +89,8 @@ async fn answer(State(books): State<Books>, headers: HeaderMap, body: Bytes) -> 
     let asked = Asked { request, seconds };
     match asked.request.action.as_str() {
         "charge" => charge(books, asked).await,
-        "look_up" if books.fails(asked.request.payment) => failure(),
+        "look_up" | "void" if books.fails(asked.request.payment) => failure(),
         "look_up" => asked.say(books.look_up(&asked.request)),
-        "void" if books.fails(asked.request.payment) => failure(),
         "void" => {
             let way = books.way_of_void(&asked.request);
             operate(books, asked, way, |books, request| books.end(request, Standing::Voided)).await
