@@ -211,4 +211,6 @@ mod operating_simulation;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]
+mod refunding;
+#[cfg(test)]
 mod simulation;

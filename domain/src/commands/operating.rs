@@ -14,44 +14,44 @@ use crate::world::idempotency::Key;
 use super::paying::{LEASE, Shop, begin};
 use super::*;
 
-fn request(payment: PaymentId) -> OperationRequest {
+pub(super) fn request(payment: PaymentId) -> OperationRequest {
     OperationRequest { payment, settles_without_call: false, lease: LEASE, key: None }
 }
 
-fn capture(payment: PaymentId) -> CapturePayment {
+pub(super) fn capture(payment: PaymentId) -> CapturePayment {
     CapturePayment(request(payment))
 }
 
-fn void(payment: PaymentId, force: bool) -> VoidPayment {
+pub(super) fn void(payment: PaymentId, force: bool) -> VoidPayment {
     VoidPayment { request: request(payment), force }
 }
 
-fn refund(payment: PaymentId, amount: Option<i64>, restock: &[(OrderItemId, i32)]) -> RefundPayment {
+pub(super) fn refund(payment: PaymentId, amount: Option<i64>, restock: &[(OrderItemId, i32)]) -> RefundPayment {
     RefundPayment { request: request(payment), amount, restock: restock.to_vec() }
 }
 
-fn done() -> OperationOutcome {
+pub(super) fn done() -> OperationOutcome {
     OperationOutcome::Done { reference: Some("ref".to_owned()) }
 }
 
-fn refused() -> OperationOutcome {
+pub(super) fn refused() -> OperationOutcome {
     OperationOutcome::Refused { reason: "no".to_owned() }
 }
 
-fn charged() -> Outcome {
+pub(super) fn charged() -> Outcome {
     Outcome::Charged { reference: None }
 }
 
 /// An order of so many bags at 1.00, and its payment.
-struct Sale {
-    shop: Shop,
-    bag: ProductId,
-    order: OrderId,
-    payment: PaymentId,
+pub(super) struct Sale {
+    pub(super) shop: Shop,
+    pub(super) bag: ProductId,
+    pub(super) order: OrderId,
+    pub(super) payment: PaymentId,
 }
 
 impl Sale {
-    fn begun(units: i32) -> Self {
+    pub(super) fn begun(units: i32) -> Self {
         let mut shop = Shop::new();
         let bag = shop.product("BAG", 10);
         let order = shop.order(&[(bag, units)]);
@@ -62,62 +62,66 @@ impl Sale {
         Self { shop, bag, order, payment }
     }
 
-    fn authorized(units: i32) -> Self {
+    pub(super) fn authorized(units: i32) -> Self {
         let mut sale = Self::begun(units);
         sale.shop.settle(sale.payment, &Outcome::Authorized { reference: Some("auth".to_owned()) });
         sale
     }
 
-    fn paid(units: i32) -> Self {
+    pub(super) fn paid(units: i32) -> Self {
         let mut sale = Self::begun(units);
         sale.shop.settle(sale.payment, &charged());
         sale
     }
 
-    fn begins<C: Command<Answer = BegunOperation>>(&mut self, command: &C) -> PaymentOperation {
+    pub(super) fn begins<C: Command<Answer = BegunOperation>>(&mut self, command: &C) -> PaymentOperation {
         match self.shop.does(command) {
             BegunOperation::Call { operation, .. } => *operation,
             other => panic!("{other:?}"),
         }
     }
 
-    fn settles(&mut self, operation: &PaymentOperation, outcome: OperationOutcome) -> Vec<Code> {
+    pub(super) fn settles(&mut self, operation: &PaymentOperation, outcome: OperationOutcome) -> Vec<Code> {
         let settled = self.shop.does(&SettleOperation::of(operation, outcome));
         assert!(matches!(settled, SettledOperation::Now(_)), "{settled:?}");
         settled.into_paid().errors.iter().map(|error| error.code).collect()
     }
 
     /// Begins and settles.
-    fn goes<C: Command<Answer = BegunOperation>>(&mut self, command: &C, outcome: OperationOutcome) -> Vec<Code> {
+    pub(super) fn goes<C: Command<Answer = BegunOperation>>(
+        &mut self,
+        command: &C,
+        outcome: OperationOutcome,
+    ) -> Vec<Code> {
         let operation = self.begins(command);
         self.settles(&operation, outcome)
     }
 
-    fn states(&self) -> (OrderStatus, PaymentStatus, ShippingStatus, Status) {
+    pub(super) fn states(&self) -> (OrderStatus, PaymentStatus, ShippingStatus, Status) {
         let order = self.shop.read(self.order);
         (order.status, order.payment, order.shipping, self.shop.payment(self.payment).status)
     }
 
-    fn item(&self) -> OrderItemId {
+    pub(super) fn item(&self) -> OrderItemId {
         self.shop.read(self.order).items[0].id
     }
 
     /// Held, shipped, cancelled and returned units of its item.
-    fn units(&self) -> (i32, i32, i32, i32) {
+    pub(super) fn units(&self) -> (i32, i32, i32, i32) {
         let item = &self.shop.read(self.order).items[0];
         (item.allocated, item.shipped, item.cancelled, item.returned)
     }
 
-    fn numbers(&self) -> (i32, i32) {
+    pub(super) fn numbers(&self) -> (i32, i32) {
         self.shop.numbers(self.bag)
     }
 
-    fn ship(&mut self) {
+    pub(super) fn ship(&mut self) {
         self.shop.does(&ShipOrder::check(self.order, None, None).expect("a sound request"));
     }
 
     /// Ships a part of the order, as its item, its log and its stock have it afterwards.
-    fn ship_part(&mut self, units: i32) {
+    pub(super) fn ship_part(&mut self, units: i32) {
         let mut world = self.shop.tables.world();
         let mut order = world.order(self.order, &crate::actor::Actor::System).expect("an order").clone();
         order.items[0].allocated -= units;
@@ -131,7 +135,7 @@ impl Sale {
         self.shop.tables.keep();
     }
 
-    fn refunds(&self) -> Vec<(i64, OperationStatus)> {
+    pub(super) fn refunds(&self) -> Vec<(i64, OperationStatus)> {
         let of = |operation: &&PaymentOperation| operation.kind == Kind::Refund;
         let operations = self.shop.tables.operations.rows().map(|(_, operation)| operation).filter(of);
         let mut refunds: Vec<_> = operations.map(|operation| (operation.amount.amount, operation.status)).collect();
@@ -139,16 +143,16 @@ impl Sale {
         refunds
     }
 
-    fn reasons(&self) -> Vec<Reason> {
+    pub(super) fn reasons(&self) -> Vec<Reason> {
         self.shop.tables.log.rows().iter().map(|row| row.reason).collect()
     }
 }
 
-const PROCESSING: (OrderStatus, PaymentStatus, ShippingStatus, Status) =
+pub(super) const PROCESSING: (OrderStatus, PaymentStatus, ShippingStatus, Status) =
     (OrderStatus::Processing, PaymentStatus::Authorized, ShippingStatus::Unfulfilled, Status::Authorized);
-const PAID: (OrderStatus, PaymentStatus, ShippingStatus, Status) =
+pub(super) const PAID: (OrderStatus, PaymentStatus, ShippingStatus, Status) =
     (OrderStatus::Complete, PaymentStatus::Paid, ShippingStatus::Unfulfilled, Status::Succeeded);
-const RELEASED: (OrderStatus, PaymentStatus, ShippingStatus, Status) =
+pub(super) const RELEASED: (OrderStatus, PaymentStatus, ShippingStatus, Status) =
     (OrderStatus::Incomplete, PaymentStatus::Unpaid, ShippingStatus::Unfulfilled, Status::Voided);
 
 #[test]
@@ -290,128 +294,6 @@ fn money_that_arrived_late_and_could_not_be_refunded_is_refunded_by_staff() {
     assert_eq!(sale.settles(&late, refused()), [Code::GatewayError]);
     assert_eq!(sale.goes(&refund(sale.payment, None, &[]), done()), []);
     assert_eq!(sale.refunds(), [(200, OperationStatus::Succeeded), (200, OperationStatus::Failed)]);
-}
-
-#[test]
-fn a_refund_counts_from_its_beginning_until_it_fails() {
-    let mut sale = Sale::paid(3);
-    for amount in [0, -1, 301, i64::MAX] {
-        assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(amount), &[])), [Code::InvalidInput], "{amount}");
-    }
-    let part = sale.begins(&refund(sale.payment, Some(120), &[]));
-    assert_eq!((sale.shop.payment(sale.payment).refunded, sale.states()), (120, PAID));
-    assert_eq!(sale.settles(&part, refused()), [Code::GatewayError]);
-    assert_eq!((sale.shop.payment(sale.payment).refunded, sale.states()), (0, PAID), "it is still due");
-    assert_eq!(sale.goes(&refund(sale.payment, Some(120), &[]), done()), []);
-    assert_eq!(sale.states().1, PaymentStatus::PartiallyRefunded);
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(181), &[])), [Code::InvalidInput]);
-    let rest = sale.begins(&refund(sale.payment, None, &[]));
-    assert_eq!(rest.amount.amount, 180, "all that is left");
-    sale.settles(&rest, done());
-    assert_eq!((sale.states().0, sale.states().1), (OrderStatus::Complete, PaymentStatus::Refunded));
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, None, &[])), [Code::InvalidState]);
-    assert_eq!((sale.units(), sale.numbers()), ((3, 0, 0, 0), (10, 3)), "what is not restocked stays held");
-    let ship = ShipOrder::check(sale.order, None, None).expect("a sound request");
-    assert_eq!(sale.shop.refuses(&ship), [Code::InvalidState]);
-}
-
-#[test]
-fn held_units_are_restocked_before_shipped_ones_and_never_more_than_there_are() {
-    let mut sale = Sale::paid(5);
-    sale.ship_part(2);
-    let item = sale.item();
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(1), &[(item, 6)])), [Code::InvalidInput]);
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(1), &[(item, 0)])), [Code::InvalidQuantity]);
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(1), &[(item, 1), (item, 1)])), [Code::InvalidInput]);
-    let stranger = OrderItemId(uuid::Uuid::nil());
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(1), &[(stranger, 1)])), [Code::NotFound]);
-    assert_eq!(sale.goes(&refund(sale.payment, Some(100), &[(item, 4)]), done()), []);
-    assert_eq!((sale.units(), sale.numbers()), ((0, 2, 3, 1), (9, 0)), "three were held, one came back");
-    assert_eq!(sale.reasons()[sale.reasons().len() - 2..], [Reason::Refunded, Reason::Return]);
-    assert_eq!(sale.states().2, ShippingStatus::Fulfilled, "nothing is left to ship");
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, Some(1), &[(item, 2)])), [Code::InvalidInput]);
-    assert_eq!(sale.goes(&refund(sale.payment, Some(1), &[(item, 1)]), done()), []);
-    assert_eq!((sale.units(), sale.numbers()), ((0, 2, 3, 2), (10, 0)));
-}
-
-#[test]
-fn a_refund_that_fails_restocks_nothing() {
-    let mut sale = Sale::paid(2);
-    let item = sale.item();
-    sale.goes(&refund(sale.payment, None, &[(item, 2)]), refused());
-    assert_eq!((sale.units(), sale.numbers()), ((2, 0, 0, 0), (10, 2)));
-}
-
-#[test]
-fn a_refund_that_failed_after_it_was_reported_as_done_is_due_again_and_moves_no_units() {
-    let mut sale = Sale::paid(3);
-    let item = sale.item();
-    sale.goes(&refund(sale.payment, Some(100), &[]), done());
-    let rest = sale.begins(&refund(sale.payment, None, &[(item, 2)]));
-    assert_eq!(sale.settles(&rest, done()), []);
-    assert_eq!((sale.states().1, sale.units(), sale.numbers()), (PaymentStatus::Refunded, (1, 0, 2, 0), (10, 1)));
-    let version = sale.shop.read(sale.order).version;
-    let fails = |operation| FailRefund::of(operation, "The account is closed.".to_owned()).expect("a refund");
-    let SettledOperation::Now(paid) = sale.shop.does(&fails(&rest)) else { panic!("it counts") };
-    assert_eq!(paid.errors[0].message, "The account is closed.");
-    assert_eq!(
-        (sale.states().1, sale.units(), sale.numbers()),
-        (PaymentStatus::PartiallyRefunded, (1, 0, 2, 0), (10, 1))
-    );
-    assert_eq!(sale.shop.payment(sale.payment).refunded, 100);
-    assert!(sale.shop.read(sale.order).version > version, "whoever follows the order is told");
-    assert!(matches!(sale.shop.does(&fails(&rest)), SettledOperation::Before(_)), "a notice may come twice");
-    let first = sale.shop.tables.operations.rows().map(|(_, operation)| operation);
-    let first = first.filter(|one| one.status == OperationStatus::Succeeded).last().expect("the first refund").clone();
-    sale.shop.does(&fails(&first));
-    assert_eq!((sale.states().1, sale.shop.payment(sale.payment).refunded), (PaymentStatus::Paid, 0));
-    let again = sale.begins(&refund(sale.payment, None, &[]));
-    assert_eq!(again.amount.amount, 300, "all of it is due again");
-    assert!(matches!(sale.shop.does(&fails(&again)), SettledOperation::Now(_)), "the notice comes before the answer");
-    assert!(matches!(sale.shop.does(&SettleOperation::of(&again, done())), SettledOperation::Before(_)));
-    assert_eq!((sale.states().1, sale.shop.payment(sale.payment).refunded), (PaymentStatus::Paid, 0));
-}
-
-#[test]
-fn a_refund_of_late_money_that_failed_after_all_stays_due() {
-    let mut sale = Sale::begun(2);
-    sale.shop.settle(sale.payment, &Outcome::Declined { reason: "no".to_owned() });
-    sale.shop.settle(sale.payment, &charged());
-    let late = sale.shop.tables.operations.rows().map(|(_, operation)| operation).next().expect("a refund").clone();
-    sale.settles(&late, done());
-    let before = sale.states();
-    sale.shop.does(&FailRefund::of(&late, "no".to_owned()).expect("a refund"));
-    assert_eq!((sale.states(), sale.refunds()), (before, vec![(200, OperationStatus::Failed)]));
-    assert_eq!(sale.goes(&refund(sale.payment, None, &[]), done()), []);
-    assert!(FailRefund::of(&PaymentOperation { kind: Kind::Capture, ..late }, String::new()).is_none());
-}
-
-#[test]
-fn units_that_were_never_allocated_do_not_come_back() {
-    let mut shop = Shop::new();
-    let gift = shop.product("GIFT", 5);
-    shop.manage(gift, false);
-    let order = shop.order(&[(gift, 2)]);
-    let payment = shop.begin(order);
-    shop.settle(payment, &charged());
-    shop.does(&ShipOrder::check(order, None, None).expect("a sound request"));
-    shop.manage(gift, true);
-    let item = shop.read(order).items[0].id;
-    assert_eq!(shop.refuses(&refund(payment, None, &[(item, 1)])), [Code::InvalidInput]);
-}
-
-#[test]
-fn a_paid_order_that_was_cancelled_is_refunded_and_its_units_are_not_released_twice() {
-    let mut sale = Sale::paid(2);
-    let item = sale.item();
-    let part = sale.begins(&refund(sale.payment, Some(50), &[(item, 1)]));
-    sale.shop.does(&CancelOrder::check(sale.order, CancelReason::Other, None).expect("a sound request"));
-    assert_eq!(sale.numbers(), (10, 0));
-    assert_eq!(sale.settles(&part, done()), []);
-    assert_eq!((sale.numbers(), sale.units()), ((10, 0), (0, 0, 2, 0)), "it was released with the order");
-    assert_eq!(sale.shop.refuses(&refund(sale.payment, None, &[(item, 1)])), [Code::InvalidInput]);
-    assert_eq!(sale.goes(&refund(sale.payment, None, &[]), done()), []);
-    assert_eq!((sale.states().0, sale.states().1), (OrderStatus::Cancelled, PaymentStatus::Refunded));
 }
 
 #[test]
