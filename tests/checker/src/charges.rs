@@ -34,8 +34,8 @@ pub(crate) fn old_orders(told: &Told<'_>) -> BTreeSet<Uuid> {
 
 /// Checks what the payment service did.
 pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
-    let accounts = read(shop, told, verdict);
     let old = old_orders(told);
+    let accounts = read(shop, told, &old, verdict);
     let stored: BTreeMap<Uuid, &Payment> = shop
         .payments
         .values()
@@ -50,7 +50,13 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     // What the shop still knows after a set-back happened before it, at the service too.
     for (id, payment) in stored {
         let nothing = Account::default();
-        check_done(id, &payment.status, accounts.get(&id).unwrap_or(&nothing), verdict);
+        let account = accounts.get(&id).unwrap_or(&nothing);
+        check_done(id, &payment.status, account, verdict);
+        // A void may have been set back.
+        let is_reserved = account.is_authorized && (!account.is_voided || old.contains(&payment.order_id));
+        verdict.unless(payment.status != "authorized" || is_reserved, || {
+            format!("payment {id}: authorized, but the gateway has reserved nothing")
+        });
     }
 }
 
@@ -86,9 +92,6 @@ fn check_done(id: Uuid, status: &str, account: &Account, verdict: &mut Verdict) 
     verdict.unless(status != "succeeded" || account.taken > 0, || {
         format!("payment {id}: it succeeded, but the gateway has charged nothing")
     });
-    verdict.unless(status != "authorized" || account.is_authorized && !account.is_voided, || {
-        format!("payment {id}: authorized, but the gateway has reserved nothing")
-    });
     let is_over = account.is_voided || account.is_declined || account.taken > 0;
     verdict.unless(status != "voided" || is_over, || format!("payment {id}: voided, but the gateway may still charge"));
     verdict.unless(status != "declined" || account.is_declined, || {
@@ -96,13 +99,14 @@ fn check_done(id: Uuid, status: &str, account: &Account, verdict: &mut Verdict) 
     });
 }
 
-/// Reads what the payment service wrote down.
-fn read(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) -> BTreeMap<Uuid, Account> {
+/// Reads what the payment service wrote down. What was set back may be captured, or refunded, once more each time.
+fn read(shop: &Shop, told: &Told<'_>, old: &BTreeSet<Uuid>, verdict: &mut Verdict) -> BTreeMap<Uuid, Account> {
     let mut accounts = BTreeMap::<Uuid, Account>::new();
     for record in told.records {
         let Record::Gateway { payment, order: of, amount, event, .. } = record else { continue };
         let account = accounts.entry(*payment).or_insert_with(|| Account { order: *of, ..Account::default() });
         let total = shop.orders.get(of).map(|order| order.total_amount);
+        let times = if old.contains(of) { 1 + i64::try_from(told.set_backs).unwrap_or_default() } else { 1 };
         match event {
             GatewayEvent::Asked | GatewayEvent::Refused => {}
             GatewayEvent::Charged | GatewayEvent::Authorized => {
@@ -128,8 +132,8 @@ fn read(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) -> BTreeMap<Uuid, A
             GatewayEvent::Voided => account.is_voided = true,
         }
         let Account { taken, refunded, .. } = *account;
-        verdict.unless(refunded <= taken, || format!("payment {payment}: {refunded} were refunded of {taken}"));
-        verdict.unless(*event != GatewayEvent::Captured || total.is_none_or(|total| taken <= total), || {
+        verdict.unless(refunded <= taken * times, || format!("payment {payment}: {refunded} were refunded of {taken}"));
+        verdict.unless(*event != GatewayEvent::Captured || total.is_none_or(|total| taken <= total * times), || {
             format!("payment {payment}: {taken} were captured of {}", total.unwrap_or_default())
         });
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::history::{
     CANCELLED, DECLINED, History, OTHER, PAID, PRODUCT, SUBSCRIBER, UNPAID, VOIDED, done, key_of, refused,
 };
+use super::life::{CAPTURED, RESERVED};
 use super::{Broken, check_is_said};
 use crate::id::id;
 use crate::journal::{GatewayEvent, Outcome, Record};
@@ -155,4 +156,16 @@ fn a_key_of_before_may_stand_for_something_else() {
     let answer = json!({ "payment": id("payment", OTHER), "order": id("order", PAID), "status": "DECLINED" });
     history.call("payOrder", input, done(answer));
     check_is_said(&history, &[], "a key that was used before");
+}
+
+#[test]
+fn a_capture_and_a_refund_that_were_set_back_may_be_made_once_more() {
+    let mut history = History::life();
+    history.journal.push(Record::SetBack);
+    history.moves(RESERVED, CAPTURED, OTHER, 400, GatewayEvent::Captured);
+    history.moves(RESERVED, CAPTURED, OTHER, 800, GatewayEvent::Refunded);
+    history.journal.push(Record::Moved);
+    check_is_said(&history, &[], "on either side of the set-back");
+    history.moves(RESERVED, CAPTURED, OTHER, 400, GatewayEvent::Captured);
+    check_is_said(&history, &["1200 were captured of 400"], "and once more");
 }
