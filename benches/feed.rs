@@ -108,10 +108,11 @@ async fn round(here: &App, there: &App, products: usize, changes: usize) -> Outc
 }
 
 async fn one(here: &App, there: &App, product: ProductId, changes: usize) -> Outcome<(Vec<Duration>, Vec<Duration>)> {
-    let mut topic = there.hub.watch_stock(product);
+    let mut watch = there.hub.watch_stocks(&[product]);
     let (sender, mut arrived) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        while let Some((version, _)) = topic.next().await {
+        loop {
+            let (_, (version, _)) = watch.next().await;
             if sender.send((version, Instant::now())).is_err() {
                 break;
             }

@@ -306,7 +306,7 @@ mod tests {
         let mut watch = slots.watch(&[1, 2, 1, 4]);
         watch.retain(|key| *key != 4);
         assert!(!slots.watched().contains(&4));
-        let waiting = tokio::spawn(async move {
+        let waiting = crate::supervision::joined(async move {
             let mut told = Vec::new();
             for _ in 0..2 {
                 let (key, (version, value)) = watch.next().await;

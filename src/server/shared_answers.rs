@@ -54,8 +54,17 @@ struct Executions {
     is_shared: AtomicBool,
 }
 
-/// An answer that comes; `None` in it when it is not for others.
-type Awaited = watch::Receiver<Option<Option<Arc<RawValue>>>>;
+/// What those who wait for an execution are told of it.
+#[derive(Debug, Clone)]
+enum Told {
+    /// Send this.
+    Answer(Arc<RawValue>),
+    /// It is not for others.
+    Nothing,
+}
+
+/// What comes.
+type Awaited = watch::Receiver<Option<Told>>;
 
 /// What a client that asked is to do.
 #[derive(Debug)]
@@ -69,7 +78,7 @@ pub enum Turn {
 /// An execution that may begin. If it is dropped before its end, one of those who wait for its answer executes the query.
 #[derive(Debug)]
 pub struct Execution {
-    others: Option<watch::Sender<Option<Option<Arc<RawValue>>>>>,
+    others: Option<watch::Sender<Option<Told>>>,
     executions: Arc<Executions>,
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -78,7 +87,7 @@ enum Joined {
     /// It may begin at once.
     Now(OwnedSemaphorePermit),
     /// It is the first that waits for a turn, and executes it for those who come until then.
-    First(watch::Sender<Option<Option<Arc<RawValue>>>>),
+    First(watch::Sender<Option<Told>>),
     /// Another executes it.
     Other(Awaited),
     /// Its answers are too large.
@@ -107,8 +116,8 @@ impl SharedAnswers {
                 Joined::Other(mut answer) => {
                     let answered = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
                     match answered {
-                        Some(Some(text)) => return Turn::Answered(text),
-                        Some(None) => (None, None),
+                        Some(Told::Answer(text)) => return Turn::Answered(text),
+                        Some(Told::Nothing) => (None, None),
                         // It was dropped before its end.
                         None => continue,
                     }
@@ -173,8 +182,9 @@ impl Execution {
         if matches!(text, Some(Err(_))) {
             self.executions.is_shared.store(false, Ordering::Relaxed);
         }
-        let text = text.and_then(Result::ok).and_then(|text| RawValue::from_string(text).ok()).map(Arc::from);
-        others.send_replace(Some(text.clone()));
+        let text =
+            text.and_then(Result::ok).and_then(|text| RawValue::from_string(text).ok()).map(Arc::<RawValue>::from);
+        others.send_replace(Some(text.clone().map_or(Told::Nothing, Told::Answer)));
         text.map_or(answer, Answer::of_rendered)
     }
 }

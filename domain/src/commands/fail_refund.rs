@@ -34,7 +34,7 @@ impl Command for FailRefund {
 
     fn footprint(&self) -> Footprint {
         let (operations, payments_without_stock) = (vec![self.operation], vec![self.payment]);
-        Footprint { operations, payments_without_stock, ..Footprint::default() }
+        Footprint { payments_without_stock, operations, ..Footprint::default() }
     }
 
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<SettledOperation, Rejections> {

@@ -205,13 +205,14 @@ impl Connection {
     pub(super) async fn write(&mut self, message: Message) -> Result<(), Close> {
         let mut sending = pin!(self.socket.send(message));
         // A client that reads takes it at once.
-        let sent = match sending.as_mut().now_or_never() {
-            Some(sent) => Some(sent),
-            None => tokio::select! {
+        let sent = if let Some(sent) = sending.as_mut().now_or_never() {
+            Some(sent)
+        } else {
+            tokio::select! {
                 biased;
                 sent = timeout(self.timeouts.write, sending) => sent.ok(),
                 () = self.tcp.closed() => None,
-            },
+            }
         };
         if let Some(Ok(())) = sent { Ok(()) } else { Err(Close::Disconnected) }
     }
