@@ -26,8 +26,8 @@ pub struct Arguments {
     /// The folder in which the databases are made. On the disk that is to be measured.
     #[arg(long)]
     pub folder: Option<PathBuf>,
-    /// Also writes `docs/benchmark.svg`. Needs `--full`.
-    #[arg(long, requires = "full", conflicts_with_all = ["scale", "only", "repeats", "server"])]
+    /// Also writes `docs/benchmark.svg`, the medians of at least three repeats: `--full` or `--repeats 3`.
+    #[arg(long, conflicts_with_all = ["scale", "only", "server"])]
     pub write: bool,
     /// Set by `cargo bench`.
     #[arg(long, hide = true)]

@@ -63,6 +63,7 @@ async fn main() -> Result<()> {
         _ => {
             let arguments = Arguments::parse();
             let plan = Plan::new(&arguments);
+            ensure!(!arguments.write || plan.repeats >= 3, "what is written is the median of at least three repeats");
             let needed = plan.subscribers + OTHER_FILES;
             ensure!(files >= needed, "{needed} open files are needed and {files} allowed: see `ulimit -n`");
             benchmark(&arguments, &plan).await

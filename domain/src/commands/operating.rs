@@ -192,6 +192,8 @@ fn a_capture_that_was_refused_and_is_done_after_all_pays_the_order() {
     assert_eq!(sale.states(), PROCESSING);
     assert!(matches!(sale.shop.does(&SettleOperation::of(&first, done())), SettledOperation::Before(_)));
     assert_eq!((sale.states(), sale.numbers()), (PAID, (10, 2)));
+    let told = sale.shop.tables.operations.get(&first.id).expect("the capture");
+    assert_eq!((told.status, &told.failure_reason), (OperationStatus::Succeeded, &None));
 }
 
 #[test]

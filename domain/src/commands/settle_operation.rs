@@ -82,13 +82,12 @@ impl Command for SettleOperation {
     }
 
     fn decide(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<SettledOperation, Rejections> {
-        let operation = world.operation(self.operation)?;
+        let operation = world.operation(self.operation)?.clone();
         if !operation.is_running() {
-            let operation = operation.clone();
             if self.tells_of_money(operation.kind) {
-                self.money_was_taken(world, context)?;
+                self.money_was_taken(world, context, operation)?;
             }
-            return Ok(SettledOperation::Before(operated(world, &operation)?));
+            return Ok(SettledOperation::Before(operated(world, world.operation(self.operation)?)?));
         }
         let paid = settle_operation(world, context, self.operation, self.outcome.clone())?;
         Ok(SettledOperation::Now(paid))
@@ -106,10 +105,22 @@ impl SettleOperation {
 
     /// An operation had ended, or was given up by force, and its gateway answers after all that the money was taken: that
     /// pays for the order if its units are still held, and is sent back if they are not.
-    fn money_was_taken(&self, world: &mut World<'_>, context: &mut Context<'_>) -> Result<(), Rejection> {
+    fn money_was_taken(
+        &self,
+        world: &mut World<'_>,
+        context: &mut Context<'_>,
+        mut operation: PaymentOperation,
+    ) -> Result<(), Rejection> {
         match world.payment(self.payment)?.status {
             Status::Voided | Status::Declined => refund_late_money(world, context, self.payment),
             Status::Authorized => {
+                if let OperationOutcome::Done { reference } = &self.outcome {
+                    operation.status = OperationStatus::Succeeded;
+                    operation.reference.clone_from(reference);
+                    operation.failure_reason = None;
+                    operation.updated_at = operation.updated_at.max(context.now);
+                    world.put_operation(operation);
+                }
                 settle(world, context, self.payment, Outcome::Charged { reference: None }).map(|_| ())
             }
             Status::InProgress | Status::RequiresAction | Status::Succeeded => Ok(()),

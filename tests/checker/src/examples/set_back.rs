@@ -169,3 +169,12 @@ fn a_capture_and_a_refund_that_were_set_back_may_be_made_once_more() {
     history.moves(RESERVED, CAPTURED, OTHER, 400, GatewayEvent::Captured);
     check_is_said(&history, &["1200 were captured of 400"], "and once more");
 }
+
+#[test]
+fn a_capture_that_was_set_back_may_be_found_at_the_service_again() {
+    let mut history = History::life();
+    let operations = history.shop.operations.get_mut(&RESERVED).expect("operations");
+    operations.retain(|one| one.kind != "capture");
+    history.journal.extend([Record::SetBack, Record::Moved]);
+    check_is_said(&history, &[], "found again");
+}
