@@ -110,7 +110,8 @@ async fn searches_that_hang_keep_nobody_else_waiting() {
     }
     let shop = Shop::open().await;
     let cart = shop.cart(&[]).await;
-    let held = "LOCK TABLE product IN ACCESS EXCLUSIVE MODE";
+    // For as long as it takes, also on a slow machine.
+    let held = "SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE product IN ACCESS EXCLUSIVE MODE";
     #[expect(clippy::disallowed_methods, reason = "somebody holds what is searched")]
     let somebody = shop.database().begin().await.expect("a transaction");
     sea_orm::ConnectionTrait::execute_unprepared(&somebody, held).await.expect("the table");
