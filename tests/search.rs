@@ -132,7 +132,9 @@ async fn searches_that_hang_keep_nobody_else_waiting() {
     let code = |answer: &Value| answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned();
     let overloaded = answers.iter().filter(|answer| code(answer) == "OVERLOADED").count();
     assert!(overloaded >= extra, "{overloaded} searches were refused");
-    assert!(answers.iter().all(|answer| ["OVERLOADED", "UNAVAILABLE"].contains(&code(answer).as_str())), "{answers:?}");
+    // Those that hang end when their statement, or their request, has taken too long.
+    let ends = ["OVERLOADED", "UNAVAILABLE", "TIMEOUT"];
+    assert!(answers.iter().all(|answer| ends.contains(&code(answer).as_str())), "{answers:?}");
     assert_eq!(shop.data(SEARCH, json!({ "text": "not there" })).await["products"]["nodes"], json!([]), "it goes on");
     shop.close().await;
 }
