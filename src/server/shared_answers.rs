@@ -40,12 +40,12 @@ pub struct Alike {
 
 /// The queries that are executed now.
 #[derive(Debug, Default)]
-pub struct SharedAnswers(Mutex<HashMap<Alike, Weak<Executions>>>);
+pub struct SharedAnswers(Mutex<HashMap<Arc<Alike>, Weak<Executions>>>);
 
 /// Executions of one query, for as long as somebody executes it or waits for it.
 #[derive(Debug)]
 struct Executions {
-    alike: Alike,
+    alike: Arc<Alike>,
     all: Weak<SharedAnswers>,
     turns: Arc<Semaphore>,
     /// The answer of the execution that has not begun yet.
@@ -102,6 +102,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl SharedAnswers {
     /// Waits for a turn to execute a query, or for the answer of somebody else's execution that began after this was called.
     pub async fn turn(self: &Arc<Self>, alike: Alike) -> Turn {
+        let alike = Arc::new(alike);
         loop {
             let executions = self.executions(&alike);
             let (others, turn) = match executions.join() {
@@ -127,19 +128,19 @@ impl SharedAnswers {
         }
     }
 
-    fn executions(self: &Arc<Self>, alike: &Alike) -> Arc<Executions> {
+    fn executions(self: &Arc<Self>, alike: &Arc<Alike>) -> Arc<Executions> {
         let mut all = lock(&self.0);
         if let Some(executions) = all.get(alike).and_then(Weak::upgrade) {
             return executions;
         }
         let executions = Arc::new(Executions {
-            alike: alike.clone(),
+            alike: Arc::clone(alike),
             all: Arc::downgrade(self),
             turns: Arc::new(Semaphore::new(MAX_RUNNING)),
             next: Mutex::default(),
             is_shared: AtomicBool::new(true),
         });
-        all.insert(alike.clone(), Arc::downgrade(&executions));
+        all.insert(Arc::clone(alike), Arc::downgrade(&executions));
         executions
     }
 }

@@ -1,15 +1,13 @@
 //! A refund that a provider had reported as done, and that failed after all: the money never reached the shopper, and is due
 //! again. It must never move stock: what came back into the warehouse is there.
 
-use crate::actor::Actor;
 use crate::id::{PaymentId, PaymentOperationId};
-use crate::order::PaymentStatus;
 use crate::payment::Status;
 use crate::payment_operation::{Kind, PaymentOperation, Status as OperationStatus};
 use crate::rejection::{Rejection, Rejections};
 use crate::world::World;
 
-use super::settle_operation::{OperationOutcome, SettledOperation, fail, operated, settle_operation};
+use super::settle_operation::{OperationOutcome, SettledOperation, fail, operated, refund_state, settle_operation};
 use super::{Command, Context, Footprint};
 
 /// Ends a refund as failed, whether or not it was reported as done before. Compare and set: a notice may come twice.
@@ -62,16 +60,16 @@ fn take_back(world: &mut World<'_>, context: &Context<'_>, refund: &PaymentOpera
     let payment = world.edit_payment(refund.payment)?;
     payment.updated_at = payment.updated_at.max(context.now);
     payment.refunded -= refund.amount.amount;
-    if payment.status != Status::Succeeded {
+    let (status, amount) = (payment.status, payment.amount.amount);
+    if status != Status::Succeeded {
         return Ok(());
     }
     let record = world.order_record(refund.order)?;
-    let is_done = |other: &&PaymentOperation| {
+    let done = record.operations.iter().filter(|other| {
         other.payment == refund.payment && other.kind == Kind::Refund && other.status == OperationStatus::Succeeded
-    };
-    let is_any_left = record.operations.iter().any(|operation| is_done(&operation));
-    let mut order = world.order(refund.order, &Actor::System)?.clone();
-    order.payment = if is_any_left { PaymentStatus::PartiallyRefunded } else { PaymentStatus::Paid };
+    });
+    let mut order = record.order.clone();
+    order.payment = refund_state(done.map(|other| other.amount.amount).sum(), amount);
     world.put_order(order);
     Ok(())
 }

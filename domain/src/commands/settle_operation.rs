@@ -216,6 +216,15 @@ fn apply(world: &mut World<'_>, context: &mut Context<'_>, operation: &PaymentOp
     Ok(())
 }
 
+/// What the state of an order is when so much of its money was sent back.
+pub(super) const fn refund_state(refunded: i64, amount: i64) -> PaymentStatus {
+    match refunded {
+        0 => PaymentStatus::Paid,
+        refunded if refunded < amount => PaymentStatus::PartiallyRefunded,
+        _ => PaymentStatus::Refunded,
+    }
+}
+
 /// A refund that failed no longer counts; one that succeeded changes the state of the order, and restocks.
 fn settle_refund(
     world: &mut World<'_>,
@@ -231,8 +240,7 @@ fn settle_refund(
     let payment = payment.clone();
     let mut order = world.order(operation.order, &Actor::System)?.clone();
     if payment.status == Status::Succeeded {
-        let is_all = payment.refunded == payment.amount.amount;
-        order.payment = if is_all { PaymentStatus::Refunded } else { PaymentStatus::PartiallyRefunded };
+        order.payment = refund_state(payment.refunded, payment.amount.amount);
     }
     for restock in &operation.restock {
         restock_units(world, context, &mut order, *restock)?;
