@@ -11,8 +11,9 @@ use domain::transaction::Reason;
 use domain::world::idempotency::{Key, Keyed};
 use futures_util::future::join_all;
 use onhand::config::Role;
+use onhand::faults::{self, Point};
 use onhand::writer::retention::{self, Lifetimes};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -198,9 +199,8 @@ async fn a_batch_never_reads_the_keys_of_others() {
          SELECT 'subject:busy', 'key ' || n, 'adjustStock', '', '[]', now() FROM generate_series(1, {KEYS}) AS n"
     );
     shop.database().execute_unprepared(&many).await.expect("many keys");
-    // While the writer has no connection its queue fills, so that the keys come in a few batches.
-    #[expect(clippy::disallowed_methods, reason = "somebody else has the connection")]
-    let somebody = shop.database().begin().await.expect("a transaction");
+    // While the writer stands still its queue fills, so that the keys come in a few batches.
+    let mut standing = faults::hold(Point::WriterBegun, None);
     let adjust = |scope: String, key: String| {
         let change = StockChange { product: mug, action: Action::Increment, quantity: 1, expected_version: None };
         let command = AdjustStock::check(vec![change], Reason::Correction, None, None, false).expect("a sound change");
@@ -215,7 +215,8 @@ async fn a_batch_never_reads_the_keys_of_others() {
     };
     let guests = (1..=GUESTS).map(|n| adjust(format!("guest:{n}"), format!("key {n}")));
     let all: Vec<_> = guests.chain([adjust("subject:busy".to_owned(), "another".to_owned())]).collect();
-    somebody.commit().await.expect("an end");
+    standing.reached().await;
+    standing.release();
     for answer in join_all(all).await {
         answer.expect("no panic").expect("an answer");
     }
