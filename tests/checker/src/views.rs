@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Verdict;
-use crate::database::Shop;
+use crate::database::{Order, Payment, Shop};
 use crate::id::id;
 use crate::journal::{Outcome, Record};
 use crate::told::Told;
@@ -136,6 +136,11 @@ async fn check_products(
     Ok(())
 }
 
+/// What is asked of an order.
+const ORDER: &str = "status payment shipping heldUntil \
+    items { id quantity allocatedQuantity shippedQuantity cancelledQuantity returnedQuantity } \
+    payments { id status amount { amount } refunded { amount } refunds { id status amount { amount } } } shipments { id }";
+
 async fn check_orders(
     http: &reqwest::Client,
     server: &str,
@@ -143,28 +148,64 @@ async fn check_orders(
     orders: &[Uuid],
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
-    let fields = orders.iter().enumerate().map(|(at, order)| {
-        format!("o{at}: order(id: \"{}\") {{ status payment shipping payments {{ status }} }}", id("order", *order))
-    });
+    let fields = orders
+        .iter()
+        .enumerate()
+        .map(|(at, order)| format!("o{at}: order(id: \"{}\") {{ {ORDER} }}", id("order", *order)));
     let data = ask(http, server, format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "))).await?;
-    for (at, id) in orders.iter().enumerate() {
-        let order = &shop.orders[id];
-        let mut payments: Vec<String> =
-            shop.payments_of(*id).iter().map(|payment| payment.status.to_uppercase()).collect();
-        payments.sort();
-        let shown = &data[format!("o{at}")];
-        let mut shown_payments: Vec<String> = shown["payments"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|payment| payment["status"].as_str().map(str::to_owned))
-            .collect();
-        shown_payments.sort();
-        let states = [("status", &order.status), ("payment", &order.payment), ("shipping", &order.shipping)];
-        let is_right = states.iter().all(|(name, state)| shown[*name] == state.to_uppercase());
-        verdict.unless(is_right && payments == shown_payments, || {
-            format!("{server}: order {id} is {states:?} {payments:?}, it shows {shown}")
-        });
+    for (at, order) in orders.iter().enumerate() {
+        let (right, shown) = (stored(shop, &shop.orders[order]), said(&data[format!("o{at}")]));
+        verdict.unless(shown == right, || format!("{server}: order {order} is {right}, it shows {shown}"));
     }
     Ok(())
+}
+
+/// An order as it is stored, in the form of the API.
+fn stored(shop: &Shop, order: &Order) -> Value {
+    let items = shop.items_of(order.id).iter().map(|item| {
+        json!({
+            "id": id("item", item.id), "quantity": item.quantity, "allocatedQuantity": item.allocated,
+            "shippedQuantity": item.shipped, "cancelledQuantity": item.cancelled, "returnedQuantity": item.returned,
+        })
+    });
+    let refunds = |payment: &Payment| {
+        let all = shop.operations_of(payment.id).iter().filter(|operation| operation.kind == "refund");
+        sorted(all.map(|refund| {
+            let (id, status) = (id("refund", refund.id), refund.status.to_uppercase());
+            json!({ "id": id, "status": status, "amount": { "amount": refund.amount } })
+        }))
+    };
+    let payments = shop.payments_of(order.id).iter().map(|payment| {
+        json!({
+            "id": id("payment", payment.id), "status": payment.status.to_uppercase(),
+            "amount": { "amount": payment.amount }, "refunded": { "amount": payment.refunded }, "refunds": refunds(payment),
+        })
+    });
+    let parcels = shop.parcels.get(&order.id).into_iter().flatten();
+    json!({
+        "status": order.status.to_uppercase(), "payment": order.payment.to_uppercase(),
+        "shipping": order.shipping.to_uppercase(), "isHeld": order.held_until.is_some(), "items": sorted(items),
+        "payments": sorted(payments), "shipments": sorted(parcels.map(|parcel| json!({ "id": id("shipment", *parcel) }))),
+    })
+}
+
+/// An order as it was shown, with every list in the same order as in [`stored`].
+fn said(shown: &Value) -> Value {
+    let list = |of: &Value, name: &str| sorted(of[name].as_array().into_iter().flatten().cloned());
+    let payments = list(shown, "payments").into_iter().map(|mut payment| {
+        payment["refunds"] = list(&payment, "refunds").into();
+        payment
+    });
+    json!({
+        "status": shown["status"], "payment": shown["payment"], "shipping": shown["shipping"],
+        "isHeld": !shown["heldUntil"].is_null(), "items": list(shown, "items"),
+        "payments": payments.collect::<Vec<_>>(), "shipments": list(shown, "shipments"),
+    })
+}
+
+/// Things with an id, in the order of it.
+fn sorted(things: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut things: Vec<Value> = things.collect();
+    things.sort_by(|one, other| one["id"].as_str().cmp(&other["id"].as_str()));
+    things
 }

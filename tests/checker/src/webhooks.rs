@@ -27,7 +27,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
     if !told.records.contains(&Record::Registered) {
         return;
     }
-    let old = old_orders(told);
+    let old = orders_of_before(told);
     let (mut heard, mut came) = (BTreeMap::<Uuid, Heard<'_>>::new(), BTreeSet::<&str>::new());
     let mut accepted = BTreeSet::<Event<'_>>::new();
     for (at, record) in told.records.iter().enumerate() {
@@ -61,7 +61,7 @@ pub fn check(shop: &Shop, told: &Told<'_>, verdict: &mut Verdict) {
 }
 
 /// Orders with which somebody did something before the database had moved.
-fn old_orders(told: &Told<'_>) -> BTreeSet<Uuid> {
+fn orders_of_before(told: &Told<'_>) -> BTreeSet<Uuid> {
     let calls = told.records.iter().enumerate().filter(|(at, _)| told.may_be_unsaid(*at));
     let inputs = calls.filter_map(|(_, record)| match record {
         Record::Call { input, .. } => Some(input),

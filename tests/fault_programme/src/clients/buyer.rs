@@ -155,7 +155,7 @@ pub async fn live(api: &Api, products: &[String], dice: &mut StdRng, choose: fn(
                 |dice: &mut StdRng| (products[dice.random_range(0..products.len())].clone(), dice.random_range(1..3));
             let lines = (0..count).map(|_| line(dice)).collect();
             let token = choose(dice);
-            let (is_authorized, is_held) = (dice.random(), api.may_hold && dice.random_ratio(1, 4));
+            let (is_authorized, is_held) = (dice.random(), dice.random_ratio(1, 4));
             let purchase = Purchase { is_authorized, is_held, ..Purchase::of(lines) };
             let purchase = if token.is_empty() { purchase } else { purchase.through_gateway(token) };
             let (order, _) = buy(api, &purchase).await;

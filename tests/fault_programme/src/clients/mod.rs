@@ -20,8 +20,6 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// A way to the shop that keeps a journal. Cheap to clone; requests go to its servers in turn.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// Whether orders may be held.
-    pub may_hold: bool,
     servers: Arc<[String]>,
     next: Arc<AtomicUsize>,
     http: reqwest::Client,
@@ -69,12 +67,7 @@ impl Api {
     /// A way to these servers.
     pub fn new(servers: Vec<String>, journal: Arc<Journal>) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-        Ok(Self { may_hold: true, servers: servers.into(), next: Arc::default(), http, journal })
-    }
-
-    /// The same, whose orders are held or not: only where clocks go right does a hold end in time.
-    pub fn that_may_hold(self, may_hold: bool) -> Self {
-        Self { may_hold, ..self }
+        Ok(Self { servers: servers.into(), next: Arc::default(), http, journal })
     }
 
     /// Its servers.

@@ -2,18 +2,28 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use async_trait::async_trait;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::traffic::{Traffic, bad};
 use super::{Need, Scenario, Size, Stage};
+use crate::clients::{Api, CANCEL_ORDER, buyer};
 use crate::world::{Wanted, World};
-use rand::rngs::StdRng;
 
 /// Clients.
 const CLIENTS: usize = 16;
 
 /// How far a clock jumps, in milliseconds.
 const JUMP: u32 = 3_600_000;
+
+/// Longest time until orders are cancelled.
+const MAX_HELD: Duration = Duration::from_mins(1);
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub struct Clocks;
@@ -57,7 +67,43 @@ impl Scenario for Clocks {
             server.plan(&usual);
             server.start().await?;
         }
-        Ok(())
+        let_go(stage).await
+    }
+}
+
+/// Cancels the orders that hold units until a time that lies an hour ahead, as staff would who see them.
+async fn let_go(stage: &mut Stage) -> anyhow::Result<()> {
+    let api = stage.world.api()?;
+    let deadline = Instant::now() + MAX_HELD;
+    while Instant::now() < deadline {
+        let held = held(&api).await?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        for order in held {
+            // One that is being paid is not cancelled now, and holds its units again if that fails.
+            buyer::insist(&api, CANCEL_ORDER, json!({ "orderId": order }), true).await;
+        }
+        sleep(PAUSE).await;
+    }
+    stage.unless(false, || "orders hold their units although staff cancel them".to_owned());
+    Ok(())
+}
+
+/// Orders that hold units for a time.
+async fn held(api: &Api) -> anyhow::Result<Vec<String>> {
+    let query = "query($after: String) { orders(first: 100, after: $after) { \
+        pageInfo { hasNextPage endCursor } nodes { id heldUntil } } }";
+    let (mut held, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let page = api.ask(query, json!({ "after": after })).await.context("a page of orders")?;
+        let orders = page["orders"]["nodes"].as_array().into_iter().flatten();
+        let orders = orders.filter(|order| !order["heldUntil"].is_null());
+        held.extend(orders.filter_map(|order| order["id"].as_str().map(str::to_owned)));
+        if page["orders"]["pageInfo"]["hasNextPage"] != true {
+            return Ok(held);
+        }
+        after = page["orders"]["pageInfo"]["endCursor"].clone();
     }
 }
 

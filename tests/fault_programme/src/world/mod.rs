@@ -97,7 +97,9 @@ impl World {
         };
         let journal = Arc::new(Journal::create(&folder.path().join("journal"))?);
         let gateway = Gateway::start(Arc::clone(&journal), site.network.as_ref().map(Network::host)).await?;
-        let receiver = Receiver::start(Arc::clone(&journal)).await?;
+        // Servers that are elsewhere reach it, too.
+        let host = site.network.as_ref().map_or("127.0.0.1", Network::host);
+        let receiver = Receiver::start(Arc::clone(&journal), host).await?;
         Ok(Self { servers: Vec::new(), database, cluster, site, journal, gateway, receiver, folder, wanted })
     }
 
@@ -132,7 +134,9 @@ impl World {
 
     /// A server that does not run yet.
     pub fn server(&self, database: &str) -> anyhow::Result<Server> {
-        Server::new(&self.wanted.binary, (database, &self.gateway.url), &self.plan(""), self.log())
+        let server = Server::new(&self.wanted.binary, (database, &self.gateway.url), &self.plan(""), self.log())?;
+        self.gateway.tell(&server.url);
+        Ok(server)
     }
 
     /// Where the log of the next server is.
@@ -148,6 +152,7 @@ impl World {
         let reaches = (over(&self.database), over(&self.gateway.url));
         let server = Server::new(&self.wanted.binary, (&reaches.0, &reaches.1), &self.wanted.plan, log)?;
         network.open(server.port())?;
+        self.gateway.tell(&server.url);
         Ok(server.wrapped(&network.wrapper()))
     }
 
@@ -172,14 +177,12 @@ impl World {
 
     /// A way to it that keeps a journal.
     pub fn api(&self) -> anyhow::Result<Api> {
-        let api = Api::new(self.urls(), Arc::clone(&self.journal))?;
-        Ok(api.that_may_hold(!self.wanted.plan.contains("clock=")))
+        Api::new(self.urls(), Arc::clone(&self.journal))
     }
 
-    /// Has somebody be told of what happens to orders from now on, who is on this machine: not of a shop one of whose servers is
-    /// elsewhere.
+    /// Has somebody be told of what happens to orders from now on.
     pub async fn tell_others(&self) -> anyhow::Result<()> {
-        if self.site.network.is_some() { Ok(()) } else { self.receiver.register(&self.api()?).await }
+        self.receiver.register(&self.api()?).await
     }
 
     /// The journal.

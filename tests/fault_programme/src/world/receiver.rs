@@ -64,9 +64,9 @@ enum Way {
 }
 
 impl Receiver {
-    /// Starts it on a free port of this machine.
-    pub async fn start(journal: Arc<Journal>) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// Starts it on a free port of this host, which is this machine.
+    pub async fn start(journal: Arc<Journal>, host: &str) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((host, 0)).await?;
         let url = format!("http://{}/hooks", listener.local_addr()?);
         let desk = Desk { journal, papers: Arc::default() };
         let routes = Router::new().route("/hooks", post(receive)).with_state(desk.clone());

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::notices::Notices;
 use super::plan::Way;
 
 /// What is asked.
@@ -111,12 +112,13 @@ struct Charge {
 pub struct Books {
     charges: Arc<Mutex<HashMap<Uuid, Charge>>>,
     journal: Arc<Journal>,
+    notices: Notices,
 }
 
 impl Books {
-    /// Empty books.
-    pub fn new(journal: Arc<Journal>) -> Self {
-        Self { charges: Arc::default(), journal }
+    /// Empty books of somebody who pushes these notices.
+    pub fn new(journal: Arc<Journal>, notices: Notices) -> Self {
+        Self { charges: Arc::default(), journal, notices }
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Uuid, Charge>> {
@@ -156,6 +158,7 @@ impl Books {
             if let Some(event) = standing.event() {
                 self.write(request, event);
             }
+            self.notices.push(request, standing.state());
         }
         state(charge.standing)
     }

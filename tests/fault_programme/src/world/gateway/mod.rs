@@ -5,6 +5,7 @@
 //! payment service can be had: see [`plan`].
 
 mod books;
+mod notices;
 mod plan;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::time::sleep;
 
 use super::signing;
 use books::{Books, Request, Standing};
+use notices::Notices;
 use plan::{Charging, Plan, Way};
 
 /// What messages are signed with.
@@ -43,6 +45,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub struct Gateway {
     /// Its address.
     pub url: String,
+    notices: Notices,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -62,7 +65,8 @@ impl Gateway {
         if let Some(host) = also_at {
             listeners.push(TcpListener::bind((host, here.port())).await?);
         }
-        let routes = Router::new().route("/pay", post(answer)).with_state(Books::new(journal));
+        let notices = Notices::new()?;
+        let routes = Router::new().route("/pay", post(answer)).with_state(Books::new(journal, notices.clone()));
         let serve = |listener| {
             let routes = routes.clone();
             tokio::spawn(async move {
@@ -70,7 +74,13 @@ impl Gateway {
                 let _ = axum::serve(listener, routes).await;
             })
         };
-        Ok(Self { url: format!("http://{here}/pay"), tasks: listeners.into_iter().map(serve).collect() })
+        let tasks = listeners.into_iter().map(serve).collect();
+        Ok(Self { url: format!("http://{here}/pay"), notices, tasks })
+    }
+
+    /// Pushes results to this server too from now on.
+    pub fn tell(&self, server: &str) {
+        self.notices.add(server);
     }
 }
 
