@@ -199,6 +199,7 @@ describe('the connection of a stock badge', () => {
   test('comes back after pauses of at most 1.5 s while somebody uses the page, at most 10 s while it is seen', async () => {
     const id = await product(shop, 9);
     let attempts = 0;
+    const ended = new Set();
     const before = async (page) => {
       // The time stands still unless the test moves it.
       await page.clock.pauseAt(Date.now() + 3_600_000);
@@ -208,6 +209,7 @@ describe('the connection of a stock badge', () => {
         socket.onMessage(() => {
           socket.send(JSON.stringify({ type: 'connection_ack' }));
           socket.close({ code: 1012 });
+          ended.add(socket);
         });
       });
     };
@@ -238,12 +240,12 @@ describe('the connection of a stock badge', () => {
       await visit.page.clock.fastForward(1_500);
       const last = attempts;
       await comeBack();
-      await visit.until(() => attempts > last, `an attempt at once: ${comeBack}`);
+      await visit.until(() => attempts > last && ended.size === attempts, `an attempt at once: ${comeBack}`);
     }
     assert.ok((await nextAttempt(250)) <= 2_000);
     await visit.close();
 
-    /** Moves the time step by step until there is another attempt: how far. */
+    /** Moves the time step by step until there is another attempt, and waits until the page knows how that ended: how far. */
     async function nextAttempt(step) {
       const last = attempts;
       let taken = 0;
@@ -253,6 +255,9 @@ describe('the connection of a stock badge', () => {
         return attempts > last;
       };
       await visit.until(move, 'another attempt');
+      await visit.until(() => ended.size === attempts, 'the end of the attempt');
+      // The page is told in order.
+      await visit.page.evaluate(() => undefined);
       return taken;
     }
   });

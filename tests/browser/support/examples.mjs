@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 
 const FOLDER = join(import.meta.dirname, '../../../web/examples');
 
-const LONGEST_WAIT_MS = 15_000;
+const LONGEST_WAIT_MS = 60_000;
 
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8' };
 

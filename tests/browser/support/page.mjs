@@ -7,7 +7,7 @@ import { join } from 'node:path';
 export const SERVER = process.env.ONHAND_URL;
 assert.ok(SERVER, 'ONHAND_URL says where the server is, for example http://127.0.0.1:8000');
 
-const LONGEST_WAIT_MS = 15_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /**
  * Opens the page as a visitor who was never here, unless `context` is somebody's browser already. `line` is a
