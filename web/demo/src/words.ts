@@ -14,7 +14,6 @@ const REFUSALS: Readonly<Record<string, string>> = {
   // Who has it is not known here: it may be the shopper's own other order.
   INSUFFICIENT_STOCK: 'Sorry, not enough left.',
   PRODUCT_UNAVAILABLE: 'Sorry, this is no longer for sale.',
-  PAYMENT_DECLINED: 'The payment was declined. Nothing was charged and nothing is kept for you: you may pay again.',
   PAYMENT_IN_PROGRESS: 'A payment is under way already. Please wait for its outcome.',
   GATEWAY_ERROR: 'The payment provider had a problem. Nothing was charged: you may pay again.',
   INVALID_QUANTITY: 'Please choose another quantity.',

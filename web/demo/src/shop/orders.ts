@@ -35,9 +35,13 @@ const chosen = signal<string | null>(null);
 export const current = computed(() => mine.value.find(({ id }) => id === chosen.value) ?? null);
 export const others = computed(() => mine.value.filter(({ id }) => id !== chosen.value));
 
-const VOIDED = 'The payment was called off. Nothing was charged and nothing is kept for you: you may pay again.';
+const VOIDED = 'The payment was called off.';
 
-const STILL_HELD = 'The payment was declined. Nothing was charged, and it is still held for you: you may pay again.';
+const DECLINED = 'The payment was declined.';
+
+const NOT_KEPT = 'Nothing was charged and nothing is kept for you: you may pay again.';
+
+const STILL_HELD = 'Nothing was charged, and it is still held for you: you may pay again.';
 
 const HOLD_ENDED = 'The hold has ended: nothing is kept for you any more. You can still pay while there is enough left.';
 
@@ -101,7 +105,7 @@ export function pay({ id }: Order, { gateway = 'sandbox', method, token }: Outco
     if (first?.code === 'NOT_FOUND') tell(id, 'bad', UNKNOWN[gateway]);
     else if (first?.code === 'INSUFFICIENT_STOCK' && order) tell(id, 'bad', await tellShortage(order, known()));
     else if (first?.code === 'PAYMENT_IN_PROGRESS' && order && isSettled(order)) return;
-    else if (first?.code === 'PAYMENT_DECLINED' && order?.heldUntil) tell(id, 'bad', STILL_HELD);
+    else if (first?.code === 'PAYMENT_DECLINED') tell(id, 'bad', tellUnpaid(DECLINED, order));
     else isRefused(id, payOrder.userErrors);
   });
 }
@@ -149,7 +153,12 @@ function keep(next: Order): void {
   // An outcome that came after `payOrder` had been answered.
   if (asking.has(next.id) || before.order?.payment !== 'IN_PROGRESS' || next.payment !== 'UNPAID') return;
   const isVoided = next.payments.at(-1)?.status === 'VOIDED';
-  tell(next.id, 'bad', isVoided ? VOIDED : refusal([{ code: 'PAYMENT_DECLINED', message: '' }]));
+  tell(next.id, 'bad', tellUnpaid(isVoided ? VOIDED : DECLINED, next));
+}
+
+/** What a payment that took nothing leaves behind. */
+function tellUnpaid(what: string, order: Order | null | undefined): string {
+  return `${what} ${order?.heldUntil ? STILL_HELD : NOT_KEPT}`;
 }
 
 /** Whether the outcome of its payment is known, and is a good one. */
