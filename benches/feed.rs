@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use domain::actor::Actor;
 use domain::commands::{AdjustStock, CreateProduct, NewProduct, ProductInput, StockChange};
 use domain::id::ProductId;
-use domain::stock::Action;
+use domain::stock::{Action, PublicStock};
 use domain::transaction::Reason;
 use onhand::app::{App, Settings};
 use onhand::clock::Clock;
@@ -108,7 +108,7 @@ async fn round(here: &App, there: &App, products: usize, changes: usize) -> Outc
 }
 
 async fn one(here: &App, there: &App, product: ProductId, changes: usize) -> Outcome<(Vec<Duration>, Vec<Duration>)> {
-    let mut watch = there.hub.watch_stocks(&[product]);
+    let mut watch = there.hub.watch_stocks(&[product], PublicStock::Exact);
     let (sender, mut arrived) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {

@@ -52,11 +52,13 @@
 //! has one slot with its newest state; a reader that is slow finds the newest there, and nothing waits for it.
 //!
 //! Right after a commit `announce` in `writer::batch` puts the new states into the hub, which wakes nobody: the writer has a
-//! thread of its own (`writer::thread`), and does not wait for those who look on. The announcer in `live::hub` wakes them, a
+//! thread of its own (`writer::thread`), and does not wait for those who look on. The announcer in `live::hub` tells them, a
 //! group at a time. What the stock record itself answers is executed and rendered once for all who selected the same
-//! (`server::shared_results`); with more than that in a selection, `server::execution` resolves it in a task of the
-//! subscription. `server::socket::operations` takes the result, `server::encode` makes it a message, and the loop of
-//! `server::socket::connection` writes the frame, within its write timeout.
+//! (`server::shared_results`). A socket that only waits has it written at once, by the announcer (`live::inbox`,
+//! `server::socket::at_once`, `server::outlet`); any other finds the newest state in its inbox and is woken. With more than
+//! that in a selection, `server::execution` resolves it in a task of the subscription. Then `server::socket::operations`
+//! takes the result, `server::encode` makes it a message, and the loop of `server::socket::connection` writes the frame,
+//! within its write timeout.
 //!
 //! # Several replicas
 //!

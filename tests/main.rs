@@ -10,6 +10,7 @@ mod support;
 
 mod access;
 mod answers;
+mod at_once;
 mod availability;
 mod backups;
 mod bad_input;

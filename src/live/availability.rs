@@ -30,7 +30,7 @@ pub fn availability_changes(
     sees: PublicStock,
 ) -> impl Stream<Item = AvailabilityChange> + Send + use<> {
     let mut told = HashMap::<ProductId, Availability>::new();
-    stock_changes(store, hub, products, sees).filter_map(move |stock| {
+    stock_changes(store, hub, products, sees, None).filter_map(move |stock| {
         let to = stock.availability();
         let from = told.insert(stock.product, to);
         future::ready((from != Some(to)).then_some(AvailabilityChange { from, stock }))

@@ -1,22 +1,26 @@
 //! One slot per watched thing, holding its newest version. A slot is made for the first subscriber and dropped with the
 //! last. Only the writer publishes, and the feed, which tells what other replicas' writers did.
 //!
-//! Publishing wakes nobody: the announcer does, one group of subscribers after the other, and lets others go first in
-//! between. So neither a commit nor a request waits behind thousands of subscribers; and while they are told of one state,
-//! newer ones are merged.
+//! Publishing wakes nobody: the announcer tells subscribers, group by group, and lets others go first in between. So neither
+//! a commit nor a request waits behind thousands of subscribers; and while they are told of one state, newer ones are merged.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
-use tokio::task::yield_now;
+use tokio::task::JoinError;
 
 use crate::faults::{self, Breach};
+use crate::supervision::joined;
 use domain::id::{OrderId, ProductId};
 use domain::order::OrderRecord;
-use domain::stock::Stock;
+use domain::stock::{PublicStock, Stock};
 
 use super::Coalesced;
+use super::inbox::{Group, Sees};
 use super::slots::{Slots, Watch};
 
 /// Of so many versions one is published where that promise is broken on purpose.
@@ -143,16 +147,21 @@ impl Hub {
         (self.0.stocks.watched(), self.0.orders.watched())
     }
 
-    /// Watches the stock of products: every state that is published from now on, or a newer one.
+    /// Watches the stock of products: every state that is published from now on, or a newer one, as far as it changes what
+    /// somebody sees of it.
     #[must_use]
-    pub fn watch_stocks(&self, products: &[ProductId]) -> Watch<ProductId, Stock> {
-        self.0.stocks.watch(products)
+    pub fn watch_stocks(&self, products: &[ProductId], sees: PublicStock) -> Watch<ProductId, Stock> {
+        let version: Sees<Stock> = match sees {
+            PublicStock::Exact => |(version, _)| *version,
+            PublicStock::Capped(_) => |(_, stock)| stock.public_version,
+        };
+        self.0.stocks.watch(products, version)
     }
 
     /// Watches an order: a version that is published from now on, or a newer one.
     #[must_use]
     pub fn watch_order(&self, order: OrderId) -> Watch<OrderId, ()> {
-        self.0.orders.watch(&[order])
+        self.0.orders.watch(&[order], |(version, _)| *version)
     }
 
     /// Reads of stock for those who begin to watch it.
@@ -180,16 +189,35 @@ impl Hub {
     }
 }
 
-/// Tells subscribers what is published, until the hub is gone.
+/// Tells subscribers what is published, until the hub is gone: several groups at a time, on half of the threads at most, so that
+/// requests find one.
 async fn announce(topics: Weak<Topics>, news: Arc<Notify>) -> Result<(), String> {
+    let most = (Handle::current().metrics().num_workers() / 2).max(1);
     loop {
         news.notified().await;
         let Some(topics) = topics.upgrade() else { return Ok(()) };
-        while topics.stocks.tell_next() | topics.orders.tell_next() {
-            // Those who were woken go first, and whoever else waits for the thread.
-            yield_now().await;
+        let mut telling = FuturesUnordered::new();
+        loop {
+            let (stocks, orders) = (topics.stocks.next_group(), topics.orders.next_group());
+            if stocks.is_none() && orders.is_none() {
+                break;
+            }
+            telling.push(joined(async move {
+                stocks.into_iter().for_each(Group::tell);
+                orders.into_iter().for_each(Group::tell);
+            }));
+            if telling.len() >= most {
+                told(telling.next().await)?;
+            }
+        }
+        while let Some(one) = telling.next().await {
+            told(Some(one))?;
         }
     }
+}
+
+fn told(one: Option<Result<(), JoinError>>) -> Result<(), String> {
+    one.transpose().map(drop).map_err(|_| "telling subscribers panicked".to_owned())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod availability;
 mod coalesced;
 mod feed;
 mod hub;
+mod inbox;
 mod slots;
 mod streams;
 
@@ -14,4 +15,5 @@ pub use availability::{AvailabilityChange, availability_changes};
 pub use coalesced::Coalesced;
 pub use feed::{Feed, FeedAge, MAX_FEED_AGE};
 pub use hub::{Changes, Hub};
+pub use inbox::Direct;
 pub use streams::{LogFilter, LogPosition, log_tail, order_changes, stock_changes};

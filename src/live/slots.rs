@@ -1,20 +1,19 @@
 //! What is watched of one kind: a slot per thing, with its newest state and those who are to be told of it, in groups.
 //!
-//! Nobody is woken while something is published; and nobody who watches is ever left without the newest state.
+//! Nobody is woken while something is published; and nobody who watches is ever left without the newest state. Who waits and
+//! has a way to be told at once is not even woken.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use super::inbox::{Direct, Group, Inbox, Sees, State};
+
 /// Most subscribers that are woken at once: about as many tasks as the runtime runs before it looks for others.
 const MAX_GROUP: usize = 64;
-
-/// A state of a watched thing, and its version.
-type State<V> = (i32, Arc<V>);
 
 /// The newest state of a watched thing, and who is to be told of it.
 #[derive(Debug)]
@@ -58,44 +57,6 @@ impl<K, V> Slot<K, V> {
         }
         let places = group * MAX_GROUP..(group + 1) * MAX_GROUP;
         places.filter(move |_| is_newer).filter_map(|place| self.watching.get(place))
-    }
-}
-
-/// What one subscriber has not taken yet: the newest state of each thing that was told.
-#[derive(Debug)]
-struct Inbox<K, V>(Mutex<Mail<K, V>>);
-
-#[derive(Debug)]
-struct Mail<K, V> {
-    states: VecDeque<(K, State<V>)>,
-    reader: Option<Waker>,
-}
-
-impl<K: Eq, V> Inbox<K, V> {
-    fn lock(&self) -> MutexGuard<'_, Mail<K, V>> {
-        // Nothing that holds this lock can leave the mail half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a state in, in the place of an older one. Returns whom to wake.
-    fn put(&self, key: K, state: State<V>) -> Option<Waker> {
-        let mut mail = self.lock();
-        match mail.states.iter_mut().find(|(of, _)| *of == key) {
-            Some((_, older)) => *older = state,
-            None => mail.states.push_back((key, state)),
-        }
-        mail.reader.take()
-    }
-
-    fn poll(&self, context: &Context<'_>) -> Poll<(K, State<V>)> {
-        let mut mail = self.lock();
-        if let Some(state) = mail.states.pop_front() {
-            return Poll::Ready(state);
-        }
-        if !mail.reader.as_ref().is_some_and(|reader| reader.will_wake(context.waker())) {
-            mail.reader = Some(context.waker().clone());
-        }
-        Poll::Pending
     }
 }
 
@@ -143,34 +104,28 @@ impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
         }
     }
 
-    /// Wakes the next group of subscribers with the newest state of what it watches. Things take turns, so that a crowd
-    /// around one of them delays no other. Returns whether there was something to tell.
-    pub fn tell_next(&self) -> bool {
-        let Some(woken) = self.put_next() else { return false };
-        // Whoever publishes meanwhile does not wait for it.
-        woken.into_iter().for_each(Waker::wake);
-        true
-    }
-
-    fn put_next(&self) -> Option<Vec<Waker>> {
+    /// Returns the next group of subscribers, and the newest state of what it watches. Things take turns, so that a crowd
+    /// around one of them delays no other. `None` when everybody was told. Whoever publishes does not wait while it is told.
+    pub fn next_group(&self) -> Option<Group<K, V>> {
         let Table { slots, turns } = &mut *self.lock();
-        let (key, group) = turns.pop_front()?;
-        // Nobody may be left.
-        let Some(slot) = slots.get_mut(&key) else { return Some(Vec::new()) };
-        slot.is_again &= group > 0;
-        let mut woken = Vec::new();
-        if let Some(newest) = slot.newest.clone() {
-            woken.reserve(MAX_GROUP);
-            woken.extend(slot.untold(group).filter_map(|inbox| inbox.put(key, newest.clone())));
+        loop {
+            let (key, group) = turns.pop_front()?;
+            // Nobody may be left.
+            let Some(slot) = slots.get_mut(&key) else { continue };
+            slot.is_again &= group > 0;
+            let state = slot.newest.clone();
+            let inboxes: Vec<_> = slot.untold(group).cloned().collect();
+            if group + 1 < slot.told.len() {
+                turns.push_back((key, group + 1));
+            } else if slot.is_again {
+                turns.push_back((key, 0));
+            } else {
+                slot.is_in_turn = false;
+            }
+            if let Some(state) = state.filter(|_| !inboxes.is_empty()) {
+                return Some(Group { key, state, inboxes });
+            }
         }
-        if group + 1 < slot.told.len() {
-            turns.push_back((key, group + 1));
-        } else if slot.is_again {
-            turns.push_back((key, 0));
-        } else {
-            slot.is_in_turn = false;
-        }
-        Some(woken)
     }
 
     /// Whether somebody watches it and was not told of this version or a newer one.
@@ -196,14 +151,14 @@ impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
             slot.newest = None;
             slot.told.fill(None);
             for (_, inbox) in &slot.watching {
-                inbox.lock().states.clear();
+                inbox.forget();
             }
         }
     }
 
-    /// Watches things: every state that is published from now on, or a newer one.
-    pub fn watch(&self, keys: &[K]) -> Watch<K, V> {
-        let inbox = Arc::new(Inbox(Mutex::new(Mail { states: VecDeque::new(), reader: None })));
+    /// Watches things: every state that is published from now on, or a newer one, as far as it changes what is seen of it.
+    pub fn watch(&self, keys: &[K], sees: Sees<V>) -> Watch<K, V> {
+        let inbox = Arc::new(Inbox::new(sees));
         let mut watch = Watch { inbox, places: Vec::with_capacity(keys.len()), slots: self.clone() };
         let mut table = self.lock();
         for key in keys {
@@ -218,29 +173,35 @@ impl<K: Eq + Hash + Copy, V: Clone> Slots<K, V> {
 
 /// One subscriber's view of what it watches. Dropping it ends the watch.
 #[derive(Debug)]
-pub struct Watch<K: Eq + Hash, V> {
+pub struct Watch<K: Eq + Hash + Copy, V> {
     inbox: Arc<Inbox<K, V>>,
     /// The things, and its place among those who watch each.
     places: Vec<(K, usize)>,
     slots: Slots<K, V>,
 }
 
-impl<K: Eq + Hash, V> Watch<K, V> {
-    /// Waits for a newer state of any of the things than the one returned last, and skips to the newest that was told.
+impl<K: Eq + Hash + Copy, V> Watch<K, V> {
+    /// Waits for a newer state of any of the things than the subscriber has, and skips to the newest that was told.
     pub async fn next(&mut self) -> (K, State<V>) {
         poll_fn(|context| self.inbox.poll(context)).await
     }
 
-    /// Ends the watch of everything else.
-    pub fn retain(&mut self, is_kept: impl Fn(&K) -> bool) {
+    /// Begins with what the subscriber has of each thing, in versions as it sees them. Ends the watch of everything else.
+    pub fn begin(&mut self, known: Vec<(K, i32)>) {
         let mut table = self.slots.lock();
         self.places.retain(|(key, place)| {
-            let is_kept = is_kept(key);
+            let is_kept = known.iter().any(|(of, _)| of == key);
             if !is_kept {
                 table.leave(key, *place);
             }
             is_kept
         });
+        self.inbox.begin(known);
+    }
+
+    /// Has the subscriber told in this way from now on, while it waits.
+    pub fn tell_by(&mut self, direct: Option<Direct<V>>) {
+        self.inbox.tell_by(direct);
     }
 }
 
@@ -254,17 +215,22 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Watch<K, V> {
+impl<K: Eq + Hash + Copy, V> Drop for Watch<K, V> {
     fn drop(&mut self) {
         let mut table = self.slots.lock();
         for (key, place) in &self.places {
             table.leave(key, *place);
         }
+        drop(table);
+        // Nothing is told once it is gone, whoever is about to.
+        self.inbox.tell_by(None);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -274,15 +240,24 @@ mod tests {
         watch.next().now_or_never().map(|(_, (version, value))| (version, *value))
     }
 
+    fn watch<V: Clone>(slots: &Slots<u8, V>, keys: &[u8]) -> Watch<u8, V> {
+        slots.watch(keys, |(version, _)| *version)
+    }
+
+    /// Tells the next group, if there is one.
+    fn tell_next<V: Clone>(slots: &Slots<u8, V>) -> bool {
+        slots.next_group().map(Group::tell).is_some()
+    }
+
     /// Tells of everything that is untold, to all.
     fn tell_all(slots: &Slots<u8, &str>) {
-        while slots.tell_next() {}
+        while tell_next(slots) {}
     }
 
     #[test]
     fn a_slow_reader_gets_the_newest_and_never_an_older_one() {
         let slots = Slots::<u8, &str>::default();
-        let mut watch = slots.watch(&[1]);
+        let mut watch = watch(&slots, &[1]);
         slots.publish(1, 2, &"two");
         slots.publish(1, 4, &"four");
         slots.publish(1, 3, &"three");
@@ -303,8 +278,8 @@ mod tests {
     #[tokio::test]
     async fn many_things_are_watched_at_once_and_each_has_its_newest_state() {
         let slots = Slots::<u8, &str>::default();
-        let mut watch = slots.watch(&[1, 2, 1, 4]);
-        watch.retain(|key| *key != 4);
+        let mut watch = watch(&slots, &[1, 2, 1, 4]);
+        watch.begin(vec![(1, 0), (2, 0)]);
         assert!(!slots.watched().contains(&4));
         let waiting = crate::supervision::joined(async move {
             let mut told = Vec::new();
@@ -328,7 +303,7 @@ mod tests {
     #[test]
     fn what_was_forgotten_may_come_again_with_a_lower_version() {
         let slots = Slots::<u8, &str>::default();
-        let mut watch = slots.watch(&[1]);
+        let mut watch = watch(&slots, &[1]);
         slots.publish(1, 4, &"four");
         assert_eq!(slots.versions(&[1, 2]), HashMap::from([(1, 4), (2, 0)]));
         tell_all(&slots);
@@ -342,14 +317,14 @@ mod tests {
     #[test]
     fn a_slot_lives_as_long_as_somebody_watches() {
         let slots = Slots::<u8, ()>::default();
-        let (first, second) = (slots.watch(&[1]), slots.watch(&[1]));
+        let (first, second) = (watch(&slots, &[1]), watch(&slots, &[1]));
         assert_eq!(slots.watched(), [1]);
         drop(first);
         assert_eq!(slots.watched(), [1]);
         slots.publish(1, 2, &());
         drop(second);
         assert!(slots.watched().is_empty());
-        assert!(slots.tell_next() && !slots.tell_next(), "nobody is left to be told");
+        assert!(!tell_next(&slots), "nobody is left to be told");
     }
 
     /// Whoever watches while the last one leaves has a slot that is published to.
@@ -358,7 +333,7 @@ mod tests {
         const ROUNDS: u32 = 2_000;
         let slots = Slots::<u8, u32>::default();
         for round in 0..ROUNDS {
-            let last = slots.watch(&[1]);
+            let last = watch(&slots, &[1]);
             let both = std::sync::Barrier::new(2);
             let mut watch = std::thread::scope(|scope| {
                 scope.spawn(|| {
@@ -366,10 +341,10 @@ mod tests {
                     drop(last);
                 });
                 both.wait();
-                slots.watch(&[1])
+                watch(&slots, &[1])
             });
             slots.publish(1, 1, &round);
-            assert!(slots.tell_next());
+            assert!(tell_next(&slots));
             assert_eq!(next(&mut watch), Some((1, round)), "round {round}");
             drop(watch);
             assert!(slots.watched().is_empty(), "round {round}");
@@ -380,15 +355,15 @@ mod tests {
     #[test]
     fn a_crowd_is_told_in_groups() {
         let slots = Slots::<u8, &str>::default();
-        let mut crowd: Vec<_> = (0..=2 * MAX_GROUP).map(|_| slots.watch(&[1])).collect();
-        let mut quiet = slots.watch(&[2]);
+        let mut crowd: Vec<_> = (0..=2 * MAX_GROUP).map(|_| watch(&slots, &[1])).collect();
+        let mut quiet = watch(&slots, &[2]);
         slots.publish(1, 2, &"two");
-        assert!(slots.tell_next());
+        assert!(tell_next(&slots));
         assert_eq!(next(&mut crowd[0]), Some((2, "two")));
         slots.publish(2, 7, &"quiet");
         slots.publish(1, 3, &"three");
-        let late = slots.watch(&[1]);
-        assert!(slots.tell_next() && slots.tell_next());
+        let late = watch(&slots, &[1]);
+        assert!(tell_next(&slots) && tell_next(&slots));
         assert_eq!(next(&mut quiet), Some((7, "quiet")), "it does not wait for the crowd");
         assert_eq!(next(&mut crowd[MAX_GROUP]), Some((3, "three")), "the newest there is");
         tell_all(&slots);
@@ -402,16 +377,87 @@ mod tests {
     #[test]
     fn whoever_comes_after_others_left_takes_their_place() {
         let slots = Slots::<u8, &str>::default();
-        let mut crowd: Vec<_> = (0..3 * MAX_GROUP).map(|_| slots.watch(&[1])).collect();
+        let mut crowd: Vec<_> = (0..3 * MAX_GROUP).map(|_| watch(&slots, &[1])).collect();
         slots.publish(1, 1, &"one");
         tell_all(&slots);
         crowd.truncate(1);
-        crowd.extend((0..MAX_GROUP).map(|_| slots.watch(&[1])));
+        crowd.extend((0..MAX_GROUP).map(|_| watch(&slots, &[1])));
         assert_eq!(next(&mut crowd[1]), None, "it came later");
         slots.publish(1, 2, &"two");
         tell_all(&slots);
         for watch in &mut crowd {
             assert_eq!(next(watch), Some((2, "two")));
         }
+    }
+
+    /// Somebody who sees every second version only, and is told at once of what `is_open` lets through.
+    fn direct(slots: &Slots<u8, &'static str>, is_open: &Arc<AtomicBool>) -> (Watch<u8, &'static str>, Told) {
+        let mut watch = slots.watch(&[1], |(version, _)| version / 2);
+        let (told, is_open) = (Told::default(), Arc::clone(is_open));
+        let tells = Arc::clone(&told);
+        watch.tell_by(Some(Direct::new(move |value: &&str| {
+            let is_open = is_open.load(Ordering::SeqCst);
+            if is_open {
+                tells.lock().expect("no panic").push(*value);
+            }
+            is_open
+        })));
+        (watch, told)
+    }
+
+    type Told = Arc<Mutex<Vec<&'static str>>>;
+
+    fn publish_and_tell(slots: &Slots<u8, &'static str>, version: i32, value: &'static str) {
+        slots.publish(1, version, &value);
+        tell_all(slots);
+    }
+
+    #[test]
+    fn who_waits_is_told_at_once_and_in_order() {
+        let (slots, is_open) = (Slots::default(), Arc::new(AtomicBool::new(true)));
+        let (mut watch, told) = direct(&slots, &is_open);
+        watch.begin(vec![(1, 1)]);
+        publish_and_tell(&slots, 4, "nobody waits yet");
+        assert_eq!(next(&mut watch), Some((4, "nobody waits yet")));
+        publish_and_tell(&slots, 6, "it has not taken the one before for good");
+        assert_eq!(next(&mut watch), Some((6, "it has not taken the one before for good")));
+        assert_eq!(next(&mut watch), None, "it waits");
+        publish_and_tell(&slots, 7, "what it does not see");
+        publish_and_tell(&slots, 8, "eight");
+        publish_and_tell(&slots, 10, "ten");
+        assert_eq!(*told.lock().expect("no panic"), ["eight", "ten"]);
+        assert_eq!(next(&mut watch), None, "it was told");
+        is_open.store(false, Ordering::SeqCst);
+        publish_and_tell(&slots, 12, "twelve");
+        is_open.store(true, Ordering::SeqCst);
+        publish_and_tell(&slots, 14, "fourteen");
+        assert_eq!(next(&mut watch), Some((14, "fourteen")), "what is told at once never overtakes");
+        assert_eq!(told.lock().expect("no panic").len(), 2);
+    }
+
+    #[test]
+    fn nothing_is_told_once_the_watch_is_gone() {
+        let (slots, is_open) = (Slots::default(), Arc::new(AtomicBool::new(true)));
+        let (mut watch, told) = direct(&slots, &is_open);
+        assert_eq!(next(&mut watch), None, "it waits");
+        slots.publish(1, 2, &"two");
+        let group = slots.next_group().expect("it is to be told");
+        drop(watch);
+        group.tell();
+        assert_eq!(*told.lock().expect("no panic"), [""; 0]);
+    }
+
+    #[test]
+    fn groups_that_are_told_in_another_order_tell_the_newest() {
+        let slots = Slots::<u8, &str>::default();
+        let mut watch = watch(&slots, &[1]);
+        slots.publish(1, 2, &"two");
+        let older = slots.next_group().expect("it is to be told");
+        slots.publish(1, 3, &"three");
+        let newer = slots.next_group().expect("it is to be told");
+        newer.tell();
+        older.tell();
+        assert_eq!(next(&mut watch), Some((3, "three")));
+        assert_eq!(next(&mut watch), None);
     }
 }

@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::database::error::Error;
 use crate::faults::{self, Point};
-use crate::observability::metrics;
 use crate::read::Store;
 use domain::actor::Actor;
 use domain::id::{OrderId, ProductId};
@@ -19,6 +18,7 @@ use domain::order::OrderRecord;
 use domain::stock::{PublicStock, Stock};
 use domain::transaction::StockTransaction;
 
+use super::inbox::Direct;
 use super::{Coalesced, Hub};
 
 pub use crate::read::{LogFilter, LogPosition};
@@ -33,38 +33,38 @@ const LOG_PAGE: u64 = 100;
 const MAX_LOG_PAGE: u64 = 2_000;
 
 /// The stock of each product now, in the order asked for, then newer states as they come, as somebody sees them: whoever
-/// sees capped counts hears nothing while what they see stays. Unknown products are skipped.
+/// sees capped counts hears nothing while what they see stays. Unknown products are skipped. What `direct` can tell at once
+/// while the stream waits is told so and does not come from the stream.
 pub fn stock_changes(
     store: Store,
     hub: &Hub,
     products: Vec<ProductId>,
     sees: PublicStock,
+    direct: Option<Direct<Stock>>,
 ) -> impl Stream<Item = Stock> + Send + use<> {
     let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
     let (key, reads) = (key(&products), hub.stock_reads());
-    let mut watch = hub.watch_stocks(&products);
+    let mut watch = hub.watch_stocks(&products, sees);
     async_stream::stream! {
         faults::reach(Point::StockRegistered, key).await;
         let known = retry_until_read(|| stocks_for_all(&store, &reads, &products)).await;
         faults::reach(Point::StockRead, key).await;
-        let mut sent = HashMap::new();
-        faults::reach(Point::SubscriptionYielding, key).await;
-        for stock in products.iter().filter_map(|id| known.get(id)).cloned() {
-            if sent.contains_key(&stock.product) {
-                continue;
+        let mut found = Vec::<Stock>::new();
+        for stock in products.iter().filter_map(|id| known.get(id)) {
+            if found.iter().all(|earlier| earlier.product != stock.product) {
+                found.push(stock.clone());
             }
-            sent.insert(stock.product, version(&stock));
+        }
+        drop(known);
+        watch.begin(found.iter().map(|stock| (stock.product, version(stock))).collect());
+        faults::reach(Point::SubscriptionYielding, key).await;
+        for stock in found {
             yield stock;
         }
-        watch.retain(|id| sent.contains_key(id));
+        watch.tell_by(direct);
         loop {
-            let (product, (_, stock)) = watch.next().await;
-            let last = sent.entry(product).or_default();
-            if version(&stock) > *last {
-                metrics::merged(u64::from(version(&stock).abs_diff(*last)) - 1);
-                *last = version(&stock);
-                yield Stock::clone(&stock);
-            }
+            let (_, (_, stock)) = watch.next().await;
+            yield Stock::clone(&stock);
         }
     }
 }

@@ -12,11 +12,14 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::observability::metrics;
+use crate::supervision::detached;
 use domain::client::network;
 
 use super::client_address::is_proxy;
+use super::outlet::{Outlet, Sent};
 
 /// The value of `idle_since` of a connection that is not idle.
 const BUSY: u64 = u64::MAX;
@@ -82,6 +85,7 @@ pub struct Connection {
     is_evicted: AtomicBool,
     is_closing: AtomicBool,
     closing: Notify,
+    outlet: Outlet,
 }
 
 impl Connection {
@@ -96,7 +100,33 @@ impl Connection {
             is_evicted: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
             closing: Notify::new(),
+            outlet: Outlet::default(),
         }
+    }
+
+    /// Returns its way out.
+    pub const fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
+    /// Sends a message of two parts, if that is possible without waiting: its client reads, and nothing else is being
+    /// written. Returns whether it is. What the client does not take of it at once it takes within `most`.
+    pub fn send_at_once(self: &Arc<Self>, message: [&[u8]; 2], most: Duration) -> bool {
+        match self.outlet.send_at_once(message) {
+            Sent::Nothing => return false,
+            Sent::All => {}
+            Sent::Part => {
+                let connection = Arc::clone(self);
+                // One for a connection, and no longer than that.
+                detached(async move {
+                    if !matches!(timeout(most, connection.outlet.finish()).await, Ok(Ok(()))) {
+                        connection.close();
+                    }
+                });
+            }
+        }
+        self.mark_read();
+        true
     }
 
     /// Returns the address of the peer: of the client or of a proxy.

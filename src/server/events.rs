@@ -75,7 +75,7 @@ pub fn stream(state: &Arc<ServerState>, headers: &HeaderMap, caller: Caller, sou
     let over = ended(Arc::clone(state), caller.identity, is_subscription, broken_off.clone());
     let results = match outcome {
         Err(answer) => stream::once(async { *answer }).boxed(),
-        Ok(prepared) => execution::results(state, prepared, due, request_permit),
+        Ok(prepared) => execution::results(state, prepared, due, request_permit, None),
     };
     let most = state.config.transport.sizes.answer;
     // At once, so that a client knows that the stream is open although there may be no result for long.

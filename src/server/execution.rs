@@ -21,6 +21,7 @@ use super::ServerState;
 use super::concurrency::ConcurrencyPermit;
 use super::operation::{Answer, PreparedOperation, answer};
 use super::shared_results;
+use super::socket::AtOnce;
 
 /// Executes a query or a mutation, as far as its answer fits its budget.
 ///
@@ -40,16 +41,18 @@ pub fn count(kind: OperationType) {
 }
 
 /// Returns the results of an operation: each is computed when the one before was taken. A query or a mutation is answered
-/// when it is due at the latest, and holds its permit until then.
+/// when it is due at the latest, and holds its permit until then. Results that are shared are written at once where there is
+/// a way for that, and do not come from the stream.
 pub fn results(
     state: &Arc<ServerState>,
     mut prepared: PreparedOperation,
     due: Instant,
     permit: ConcurrencyPermit,
+    at_once: Option<AtOnce>,
 ) -> BoxStream<'static, Answer> {
     match prepared.kind {
         OperationType::Subscription => match prepared.shared.take() {
-            Some(shared) => shared_results::results(state, shared, prepared).boxed(),
+            Some(shared) => shared_results::results(state, shared, prepared, at_once).boxed(),
             None => query_results(state, prepared, None).boxed(),
         },
         OperationType::Query => {

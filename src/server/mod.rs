@@ -24,6 +24,7 @@ mod negotiation;
 mod operation;
 mod operation_json;
 mod origin;
+mod outlet;
 mod persisted;
 mod rate;
 mod readiness;

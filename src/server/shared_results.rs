@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::faults::{self, Point};
 use crate::graphql::document::{DocumentHash, Shareable};
 use crate::graphql::{self, Budget, OneStock, Viewer};
-use crate::live::stock_changes;
+use crate::live::{Direct, stock_changes};
 use crate::observability::metrics::Open;
 use domain::id::ProductId;
 use domain::stock::{PublicStock, Stock};
@@ -26,6 +26,7 @@ use domain::stock::{PublicStock, Stock};
 use super::ServerState;
 use super::encode;
 use super::operation::{Answer, PreparedOperation, answer};
+use super::socket::AtOnce;
 
 /// Maximum size of all results that are kept, in bytes.
 const MAX_KEPT: u64 = 32 * 1_024 * 1_024;
@@ -141,17 +142,26 @@ impl Renderer {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the result for this state, if there is one.
+    fn kept(&self, stock: &Stock) -> Option<Arc<RawValue>> {
+        if let Some(kept) = self.last().as_ref().filter(|kept| kept.stock == *stock) {
+            return Some(Arc::clone(&kept.rendered));
+        }
+        let kept = self.all.upgrade()?.kept.get(&(self.number, stock.product))?;
+        let rendered = (kept.stock == *stock).then(|| Arc::clone(&kept.rendered))?;
+        *self.last() = Some(kept);
+        Some(rendered)
+    }
+
+    /// Returns the result for this state, if there is one without waiting: executing it does not wait, as the state is given.
+    fn result_now(&self, state: &ServerState, stock: &Stock) -> Option<Arc<RawValue>> {
+        self.kept(stock).or_else(|| self.result(state, stock.clone()).now_or_never()?.rendered)
+    }
+
     /// Returns the result for this state.
     async fn result(&self, state: &ServerState, stock: Stock) -> Answer {
-        if let Some(kept) = self.last().as_ref().filter(|kept| kept.stock == stock) {
-            return Answer::of_rendered(Arc::clone(&kept.rendered));
-        }
-        let key = (self.number, stock.product);
-        if let Some(kept) = state.shared_results.kept.get(&key)
-            && kept.stock == stock
-        {
-            *self.last() = Some(Arc::clone(&kept));
-            return Answer::of_rendered(Arc::clone(&kept.rendered));
+        if let Some(rendered) = self.kept(&stock) {
+            return Answer::of_rendered(rendered);
         }
         // Others may execute it at the same time, to the same end.
         let answer = AssertUnwindSafe(self.execute(state, stock.clone())).catch_unwind().await;
@@ -161,6 +171,7 @@ impl Renderer {
         let Some(rendered) = text.and_then(|text| RawValue::from_string(text).ok()) else { return answer };
         let rendered = Arc::<RawValue>::from(rendered);
         faults::reach(Point::SubscriptionAnswered, Uuid::nil()).await;
+        let key = (self.number, stock.product);
         let kept = Arc::new(Kept { stock, rendered: Arc::clone(&rendered) });
         *self.last() = Some(Arc::clone(&kept));
         state.shared_results.kept.insert(key, kept);
@@ -191,14 +202,20 @@ impl std::fmt::Debug for Renderer {
     }
 }
 
-/// Returns the results of a subscription that shares them. They take no task: nothing is read while nobody takes them.
+/// Returns the results of a subscription that shares them. They take no task: nothing is read while nobody takes them. While
+/// they are waited for they are written at once, where there is a way for that.
 pub fn results(
     state: &Arc<ServerState>,
     subscription: SharedSubscription,
     prepared: PreparedOperation,
+    at_once: Option<AtOnce>,
 ) -> impl Stream<Item = Answer> + Send + use<> {
     let SharedSubscription { products, renderer } = subscription;
-    let stocks = stock_changes(state.app.store.clone(), &state.app.hub, products, renderer.kind.sees);
+    let direct = at_once.map(|at_once| {
+        let (state, renderer) = (Arc::clone(state), Arc::clone(&renderer));
+        Direct::new(move |stock| renderer.result_now(&state, stock).is_some_and(|rendered| at_once.write(&rendered)))
+    });
+    let stocks = stock_changes(state.app.store.clone(), &state.app.hub, products, renderer.kind.sees, direct);
     let (state, mut sent, open) = (Arc::clone(state), prepared.sent, Open::operation());
     stocks.then(move |stock| {
         let _ = &open;

@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::connections::ConnectionPermit;
+use super::outlet::Outlet;
 use super::transport::Timeouts;
 
 /// How long a connection is drained after the server closed it.
@@ -46,8 +48,8 @@ impl RequestPhase {
 /// A TCP stream with timeouts for request headers and writes.
 #[derive(Debug)]
 pub struct TimedStream {
-    /// Taken when this is dropped.
-    stream: Option<TcpStream>,
+    /// Taken when this is dropped. The other half is the outlet of the connection.
+    reader: Option<OwnedReadHalf>,
     /// Released when the stream is closed.
     permit: Option<ConnectionPermit>,
     phase: RequestPhase,
@@ -63,8 +65,10 @@ impl TimedStream {
     /// connections ahead, and closing one just when its first request is sent would fail that request.
     pub fn new(stream: TcpStream, timeouts: Timeouts, permit: ConnectionPermit) -> (Self, RequestPhase) {
         let phase = RequestPhase::default();
-        let (stream, permit, handle) = (Some(stream), Some(permit), phase.clone());
-        (Self { stream, permit, phase, seen: 0, timeouts, header_timeout: None, write_timeout: None }, handle)
+        let (reader, writer) = stream.into_split();
+        permit.connection().outlet().open(writer);
+        let (reader, permit, handle) = (Some(reader), Some(permit), phase.clone());
+        (Self { reader, permit, phase, seen: 0, timeouts, header_timeout: None, write_timeout: None }, handle)
     }
 
     /// Stops the header timeout if the headers were received.
@@ -80,24 +84,20 @@ impl TimedStream {
         self.seen.is_multiple_of(2)
     }
 
-    fn poll_stream<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        poll: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        match &mut self.stream {
-            Some(stream) => poll(Pin::new(stream), context),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+    /// The way out, until this is dropped.
+    ///
+    /// # Errors
+    /// When there is none any more.
+    fn outlet(&self) -> io::Result<&Outlet> {
+        match &self.permit {
+            Some(permit) => Ok(permit.connection().outlet()),
+            None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     /// Writes; fails if the client has read nothing within the write timeout.
-    fn poll_timed_write<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        poll: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        let written = self.poll_stream(context, poll);
+    fn poll_timed_write(&mut self, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = self.outlet()?.poll_write(context, slices);
         if written.is_ready() {
             self.write_timeout = None;
             if let Some(permit) = &self.permit {
@@ -119,7 +119,10 @@ impl AsyncRead for TimedStream {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let before = buffer.filled().len();
-        let read = this.poll_stream(context, |stream, context| stream.poll_read(context, buffer));
+        let read = match &mut this.reader {
+            Some(reader) => Pin::new(reader).poll_read(context, buffer),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        };
         if this.awaits_headers() && buffer.filled().len() > before {
             this.header_timeout.get_or_insert_with(|| Box::pin(sleep(this.timeouts.head)));
         }
@@ -129,7 +132,7 @@ impl AsyncRead for TimedStream {
 
 impl AsyncWrite for TimedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_timed_write(context, |stream, context| stream.poll_write(context, bytes))
+        self.get_mut().poll_timed_write(context, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -137,30 +140,32 @@ impl AsyncWrite for TimedStream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_timed_write(context, |stream, context| stream.poll_write_vectored(context, slices))
+        self.get_mut().poll_timed_write(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_stream(context, TcpStream::poll_flush)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The kernel has everything that was written.
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_stream(context, TcpStream::poll_shutdown)
+        self.outlet()?.poll_shutdown(context)
     }
 }
 
 impl Drop for TimedStream {
     fn drop(&mut self) {
+        let permit = self.permit.take();
+        let writer = permit.as_ref().and_then(|permit| permit.connection().outlet().close());
+        let stream = self.reader.take().zip(writer).and_then(|(reader, writer)| reader.reunite(writer).ok());
         // An evicted connection is not drained: its file descriptor is needed.
-        let permit = self.permit.take().filter(|permit| !permit.connection().is_closing());
+        let permit = permit.filter(|permit| !permit.connection().is_closing());
         // Without a runtime the process is ending, and the kernel closes what is left.
-        if let (Some(stream), Some(permit), Ok(runtime)) =
-            (self.stream.take(), permit, tokio::runtime::Handle::try_current())
-        {
+        if let (Some(stream), Some(permit), Ok(runtime)) = (stream, permit, tokio::runtime::Handle::try_current()) {
             runtime.spawn(drain(stream, permit));
         }
     }

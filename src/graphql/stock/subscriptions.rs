@@ -53,7 +53,7 @@ impl StockSubscriptions {
             return Ok(stream::once(future::ready(Stock(stock.clone()))).left_stream());
         }
         let sees = Viewer::of(context).sees();
-        Ok(stock_changes(app.store.clone(), &app.hub, products, sees).map(Stock).right_stream())
+        Ok(stock_changes(app.store.clone(), &app.hub, products, sees, None).map(Stock).right_stream())
     }
 
     /// The present availability of each product first, with `from` null, then once for each crossing: when the product is out

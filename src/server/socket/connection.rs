@@ -160,6 +160,8 @@ impl Connection {
             Some(Ok(Message::Binary(_))) => Err(Close::frame(4400, "Binary frames are not supported")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Close(_))) => {
+                // Nothing is sent behind the reply.
+                self.subscriptions.clear();
                 // The next read sends the reply that closes the connection cleanly, unless the client is gone.
                 let _ = timeout(self.timeouts.write, self.socket.recv()).await;
                 Err(Close::Disconnected)

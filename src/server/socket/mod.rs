@@ -1,9 +1,11 @@
 //! GraphQL over a websocket: graphql-transport-ws, one loop per connection, fair between its operations.
 //!
 //! No more than one result is queued for a slow reader: while one is written the next is computed, and no further one
-//! until that is taken, so that a subscription skips to its newest value. A write that takes too long ends the connection. A mutation is finished
-//! whatever becomes of the connection.
+//! until that is taken, so that a subscription skips to its newest value. A write that takes too long ends the connection. A
+//! result that others get too is written by whoever tells of it, while the loop only waits. A mutation is finished whatever
+//! becomes of the connection.
 
+mod at_once;
 mod close;
 mod connection;
 mod handshake;
@@ -29,6 +31,7 @@ use self::close::Close;
 use self::connection::Connection;
 use self::handshake::{Handshake, shake_hands};
 
+pub use self::at_once::AtOnce;
 pub use self::handshake::Peer;
 
 /// The one sub-protocol.

@@ -25,6 +25,7 @@ use super::super::encode::{self, EncodeError};
 use super::super::error_response::{OVERLOADED, Problem};
 use super::super::execution::results;
 use super::super::operation::{Answer, Operation, PreparedOperation};
+use super::at_once::AtOnce;
 use super::close::Close;
 use super::connection::Connection;
 
@@ -46,11 +47,18 @@ pub type Operations = StreamMap<String, BoxStream<'static, Event>>;
 
 /// A `next` message. Its fields keep their order.
 #[derive(Serialize)]
-struct Next<'a, T> {
+pub struct Next<'a, T: ?Sized> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
     payload: &'a T,
+}
+
+impl<'a, T: ?Sized> Next<'a, T> {
+    /// Returns the message with a result of the operation with this id.
+    pub const fn new(id: &'a str, payload: &'a T) -> Self {
+        Self { kind: "next", id, payload }
+    }
 }
 
 impl Connection {
@@ -77,7 +85,8 @@ impl Connection {
             Ok((prepared, due, permit)) => {
                 faults::reach(Point::SocketPrepared, Uuid::nil()).await;
                 let kind = prepared.kind;
-                let results = results(&self.state, prepared, due, permit);
+                let at_once = prepared.shared.is_some().then(|| self.at_once(&id));
+                let results = results(&self.state, prepared, due, permit, at_once);
                 let events = results.map(move |answer| match answer.rendered {
                     Some(rendered) => Event::Rendered(rendered),
                     None => Event::Result(kind, Box::new(answer)),
@@ -127,6 +136,11 @@ impl Connection {
         Ok((prepared, due, permit))
     }
 
+    /// A way to write results of this operation without this task.
+    fn at_once(&self, id: &str) -> AtOnce {
+        AtOnce::new(Arc::clone(self.tcp()), id, self.state.config.transport.sizes.answer, self.timeouts.write)
+    }
+
     /// Removes an operation. A mutation is finished all the same.
     pub(super) fn remove(&mut self, id: &str) {
         self.subscriptions.remove(id);
@@ -170,7 +184,7 @@ impl Connection {
     }
 
     fn encode(&self, id: &str, payload: &impl Serialize) -> Result<String, EncodeError> {
-        encode::text(&Next { kind: "next", id, payload }, self.state.config.transport.sizes.answer)
+        encode::text(&Next::new(id, payload), self.state.config.transport.sizes.answer)
     }
 
     async fn send_text(&mut self, id: &str, text: Result<String, EncodeError>) -> Result<(), Close> {
