@@ -4,6 +4,7 @@
 //! It never tells the same state twice, nor an older one after a newer one, in whatever order they come.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -38,8 +39,9 @@ pub struct Inbox<K, V>(Mutex<Mail<K, V>>);
 #[derive(Debug)]
 struct Mail<K, V> {
     states: VecDeque<(K, State<V>)>,
-    /// The version of each thing that the subscriber has.
+    /// The version of each thing that the subscriber has. Once it has begun with some things, no other is told.
     known: Vec<(K, i32)>,
+    has_begun: bool,
     sees: Sees<V>,
     /// Whoever waits for more.
     reader: Option<Waker>,
@@ -48,16 +50,20 @@ struct Mail<K, V> {
 
 impl<K: Eq + Copy, V> Mail<K, V> {
     fn is_news(&self, key: &K, state: &State<V>) -> bool {
-        let known = self.known.iter().find(|(of, _)| of == key);
-        known.is_none_or(|(_, version)| (self.sees)(state) > *version)
+        match self.known.iter().find(|(of, _)| of == key) {
+            Some((_, version)) => (self.sees)(state) > *version,
+            None => !self.has_begun,
+        }
     }
 
-    /// Notes that the subscriber has this state, and counts those that it skipped.
+    /// Notes that the subscriber has this state, and counts those that it skipped since what it has begun with.
     fn learn(&mut self, key: K, state: &State<V>) {
         let version = (self.sees)(state);
         match self.known.iter_mut().find(|(of, _)| *of == key) {
             Some((_, known)) => {
-                metrics::merged(u64::from(version.abs_diff(*known)).saturating_sub(1));
+                if self.has_begun {
+                    metrics::merged(u64::from(version.abs_diff(*known)).saturating_sub(1));
+                }
                 *known = version;
             }
             None => self.known.push((key, version)),
@@ -69,18 +75,25 @@ impl<K: Eq + Copy, V> Mail<K, V> {
         if !self.states.is_empty() || self.reader.is_none() {
             return false;
         }
-        let is_told = self.direct.as_mut().is_some_and(|direct| (direct.0)(&state.1));
-        if is_told {
-            self.learn(key, state);
+        let Some(direct) = &mut self.direct else { return false };
+        // A panic is its subscriber's alone, who is told in the other way from now on.
+        match catch_unwind(AssertUnwindSafe(|| (direct.0)(&state.1))) {
+            Ok(true) => self.learn(key, state),
+            Ok(false) => return false,
+            Err(_) => {
+                self.direct = None;
+                return false;
+            }
         }
-        is_told
+        true
     }
 }
 
 impl<K: Eq + Copy, V> Inbox<K, V> {
     /// An empty inbox of somebody who has nothing yet.
     pub const fn new(sees: Sees<V>) -> Self {
-        Self(Mutex::new(Mail { states: VecDeque::new(), known: Vec::new(), sees, reader: None, direct: None }))
+        let states = VecDeque::new();
+        Self(Mutex::new(Mail { states, known: Vec::new(), has_begun: false, sees, reader: None, direct: None }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Mail<K, V>> {
@@ -102,9 +115,10 @@ impl<K: Eq + Copy, V> Inbox<K, V> {
         mail.reader.take()
     }
 
-    /// Notes what the subscriber has.
+    /// Begins with what the subscriber has: nothing else is told.
     pub fn begin(&self, known: Vec<(K, i32)>) {
-        self.lock().known = known;
+        let mut mail = self.lock();
+        (mail.known, mail.has_begun) = (known, true);
     }
 
     /// Forgets what was not taken.

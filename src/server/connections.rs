@@ -120,6 +120,7 @@ impl Connection {
                 // One for a connection, and no longer than that.
                 detached(async move {
                     if !matches!(timeout(most, connection.outlet.finish()).await, Ok(Ok(()))) {
+                        connection.outlet.give_up();
                         connection.close();
                     }
                 });

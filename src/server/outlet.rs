@@ -58,11 +58,11 @@ impl Outlet {
     /// Writes for the task.
     pub fn poll_write(&self, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut way = self.way();
+        way.is_within = true;
         if !way.rest.is_empty() {
             way.waiting = Some(context.waker().clone());
             return Poll::Pending;
         }
-        way.is_within = true;
         let written = ready!(Pin::new(way.open()?).poll_write_vectored(context, slices))?;
         way.is_within = written < slices.iter().map(|slice| slice.len()).sum();
         Poll::Ready(Ok(written))
@@ -107,16 +107,28 @@ impl Outlet {
                 }
                 rest.drain(..written);
             }
-            if let Some(waiting) = way.waiting.take() {
-                waiting.wake();
-            }
+            way.end_rest();
             Poll::Ready(Ok(()))
         })
         .await
     }
+
+    /// Gives up in the middle of a message: nothing can be written any more, and who waits is told so.
+    pub fn give_up(&self) {
+        let mut way = self.way();
+        way.stream = None;
+        way.end_rest();
+    }
 }
 
 impl Way {
+    fn end_rest(&mut self) {
+        self.rest = Vec::new();
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
+        }
+    }
+
     fn open(&mut self) -> io::Result<&mut OwnedWriteHalf> {
         self.stream.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -208,5 +220,32 @@ mod tests {
         assert_eq!(outlet.send_at_once([b"a", b"b"]), Sent::Nothing, "there is room, but not here");
         assert!(outlet.close().is_some());
         assert_eq!(outlet.send_at_once([b"a", b"b"]), Sent::Nothing, "it is closed");
+    }
+
+    /// A client that does not take the rest of a message: whoever waits behind it fails when it is given up.
+    #[tokio::test]
+    async fn who_waits_behind_a_message_that_is_given_up_fails() {
+        let (mut client, server) = pair().await;
+        let (_reader, writer) = server.into_split();
+        let outlet = Arc::new(Outlet::default());
+        outlet.open(writer);
+        write(&outlet, b"0").await;
+        loop {
+            match outlet.send_at_once([&[1; SIZE], b""]) {
+                Sent::All => {}
+                Sent::Part => break,
+                // The buffers are full at the end of a message.
+                Sent::Nothing => drop(client.read(&mut [0; SIZE / 2]).await.unwrap()),
+            }
+        }
+        let waiting = Arc::clone(&outlet);
+        let waiting = joined(async move {
+            let slices = [io::IoSlice::new(b"behind")];
+            poll_fn(|context| waiting.poll_write(context, &slices)).await
+        });
+        tokio::task::yield_now().await;
+        outlet.give_up();
+        assert!(waiting.await.unwrap().is_err());
+        assert!(outlet.close().is_none());
     }
 }

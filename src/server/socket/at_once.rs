@@ -43,6 +43,9 @@ impl AtOnce {
 
     /// Writes a result. Returns whether it is.
     pub fn write(&self, rendered: &RawValue) -> bool {
+        if rendered.get().len() > self.most {
+            return false;
+        }
         let Ok(text) = encode::text(&Next::new(&self.id, rendered), self.most) else { return false };
         let Some((header, length)) = header(text.len()) else { return false };
         let is_sent = self.tcp.send_at_once([&header[..length], text.as_bytes()], self.write_timeout);
