@@ -107,9 +107,12 @@ describe('a stock badge without a way to its server', () => {
     const proxy = await openProxy(shop.url, { upgrade: 'drop', keeps: true });
     const visit = await openPage(browser, { ...shop, url: proxy.url }, badge(id, 'available="3"'), { clock: true });
     await visit.page.locator('stock-badge[stale]').waitFor();
-    // In small steps, so that what it looks for is not too late.
+    // In small steps, each as long as a request takes here, so that what it looks for is not too late.
     const hasLooked = () => proxy.requests.includes('POST /stock-badge.js');
-    for (let at = 0; at < 60 && !hasLooked(); at += 1) await visit.page.clock.runFor(1_000);
+    for (let at = 0; at < 60 && !hasLooked(); at += 1) {
+      await visit.page.clock.runFor(1_000);
+      await visit.page.evaluate(async () => (await fetch(location.href, { cache: 'no-store' })).text());
+    }
     await visit.until(() => visit.told.length > 0, 'a message');
     assert.equal(visit.told.length, 1);
     assert.match(visit.told[0], /lets no websocket through and keeps back events/);
