@@ -201,7 +201,7 @@ pub async fn migrate(databases: &Databases) -> anyhow::Result<()> {
     match &databases.kind {
         Kind::Sqlite(_) => {
             let write = databases.write.as_ref().context("the connection that writes")?;
-            Migrator::up(write, None).await.map_err(newer)?;
+            sqlite::with_temporary_files(write, Migrator::up(write, None)).await?.map_err(newer)?;
             sqlite::checkpoint(write).await.context("the write-ahead log could not be emptied")
         }
         Kind::Postgres(postgres) => postgres.migrate().await,

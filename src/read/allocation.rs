@@ -41,6 +41,12 @@ impl AllocationCursor {
     }
 }
 
+/// Whether an item holds units. A literal, so that a database knows that the partial index, by product, has all of them: no
+/// other index finds the items of a product.
+pub(super) fn holds_units() -> Expr {
+    order_item::Column::Allocated.into_expr().gt(Expr::Constant(0.into()))
+}
+
 /// An item that holds units.
 #[derive(Debug, FromQueryResult)]
 struct Holder {
@@ -60,9 +66,7 @@ impl Store {
         request: &PageRequest<AllocationCursor>,
     ) -> Result<Page<Allocation, AllocationCursor>, Error> {
         use order_item::Column::{Allocated, Id, OrderId as Order, ProductId as Product};
-        // A constant, so that a database knows that the partial index has all of them.
-        let holds = Allocated.into_expr().gt(Expr::Constant(0.into()));
-        let query = order_item::Entity::find().filter(Product.eq(product.0)).filter(holds);
+        let query = order_item::Entity::find().filter(Product.eq(product.0)).filter(holds_units());
         let query = restrict(query, Sorted { columns: &[Id], order: true }, request, |cursor| vec![cursor.0.0.into()]);
         let query = query.select_only().columns([Id, Order, Allocated]);
         let holders = query.into_model::<Holder>().all(&self.db).await?;

@@ -27,6 +27,8 @@ use domain::transaction::StockTransaction;
 
 use crate::database::rows;
 
+use super::allocation::holds_units;
+
 /// Records that are compared at once.
 const PAGE: u64 = 500;
 
@@ -171,6 +173,7 @@ impl Snapshot {
             .column(order_item::Column::ProductId)
             .column_as(Expr::col(order_item::Column::Allocated).sum(), "held")
             .filter(order_item::Column::ProductId.between(first.0, last.0))
+            .filter(holds_units())
             .group_by(order_item::Column::ProductId);
         let held: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;
         Ok(held.into_iter().map(|(product, held)| (ProductId(product), held)).collect())
@@ -191,6 +194,7 @@ impl Snapshot {
             .column(order_item::Column::ProductId)
             .column_as(Expr::col(order_item::Column::Allocated).sum(), "held")
             .filter(order_item::Column::ProductId.between(first.0, last.0))
+            .filter(holds_units())
             .filter(order_item::Column::OrderId.in_subquery(holding.into_query()))
             .group_by(order_item::Column::ProductId);
         let held: Vec<(Uuid, i64)> = query.into_tuple().all(&self.0).await?;

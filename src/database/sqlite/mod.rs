@@ -36,15 +36,35 @@ const BUSY_TIMEOUT: &str = "5000";
 /// The same for the writer: well below what a caller waits for an answer.
 const WRITE_BUSY_TIMEOUT: &str = "2000";
 
-/// Size that the write-ahead log is cut to when it begins anew, in bytes. A reader that takes long lets it grow.
-const JOURNAL_SIZE: &str = "4194304";
+/// Pages of the write-ahead log after which they are brought into the file: 8 MB. Busy pages change with every commit, and
+/// are brought there once for all of them. The commit that does it waits for it.
+const CHECKPOINT_PAGES: &str = "2000";
+
+/// Size that the write-ahead log is cut to when it begins anew, in bytes: more than it has when it is brought into the file,
+/// so that it is written over and not made anew. A reader that takes long lets it grow.
+const JOURNAL_SIZE: &str = "12582912";
+
+/// Most memory for pages that the writer has read or written, in KiB, as SQLite wants it. Nobody else writes, so they stay
+/// right from commit to commit.
+const WRITER_CACHE: &str = "-65536";
+
+/// Most statements that a connection which reads keeps prepared.
+const STATEMENTS: usize = 100;
+
+/// Most statements that the writer keeps prepared: its groups of rows have about ten sizes for each table.
+const WRITER_STATEMENTS: usize = 512;
 
 /// Settings of the connection that writes.
 const WRITER: &[(&str, &str)] = &[
     ("journal_mode", "WAL"),
     ("synchronous", "FULL"),
     ("busy_timeout", WRITE_BUSY_TIMEOUT),
+    ("wal_autocheckpoint", CHECKPOINT_PAGES),
     ("journal_size_limit", JOURNAL_SIZE),
+    ("cache_size", WRITER_CACHE),
+    // What undoes one statement of many rows. Otherwise every page that it changes goes into a file of its own first, which
+    // is made and removed with each transaction.
+    ("temp_store", "MEMORY"),
 ];
 
 /// A database file that is open for writing, with the lock that keeps a second server away. Clones are the same file.
@@ -108,7 +128,7 @@ impl SqliteFile {
     pub async fn new_writer(&self) -> Result<DatabaseConnection, DbErr> {
         // Whoever closed the last connection removed the log properly, and it is made anew.
         *self.0.journal.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        connection(&self.0.path, (1, WRITE_WAIT), WRITER).await
+        connection(&self.0.path, (1, WRITE_WAIT, WRITER_STATEMENTS), WRITER).await
     }
 
     /// Brings all of the write-ahead log into the file, once everybody here has closed it.
@@ -136,6 +156,17 @@ fn file_id(path: &Path) -> io::Result<FileId> {
 /// When the database cannot be written to.
 pub async fn checkpoint(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop)
+}
+
+/// Does what may sort a whole table, which goes into files of its own and not into memory, over the connection that writes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn with_temporary_files<T>(db: &DatabaseConnection, work: impl Future<Output = T>) -> Result<T, DbErr> {
+    db.execute_unprepared("PRAGMA temp_store = FILE").await?;
+    let done = work.await;
+    db.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
+    Ok(done)
 }
 
 /// What is wrong with the file itself, as SQLite finds by reading all of it: pages, indexes, constraints and foreign keys. At most
@@ -196,7 +227,7 @@ fn is_corruption(error: &DbErr) -> bool {
 /// # Errors
 /// When the file cannot be opened.
 pub async fn readers(path: &Path, connections: u32) -> anyhow::Result<DatabaseConnection> {
-    connect(path, (connections, READ_WAIT), &[("query_only", "ON")]).await
+    connect(path, (connections, READ_WAIT, STATEMENTS), &[("query_only", "ON")]).await
 }
 
 /// The one connection that writes. Whoever holds the lock has made the file.
@@ -204,7 +235,7 @@ pub async fn readers(path: &Path, connections: u32) -> anyhow::Result<DatabaseCo
 /// # Errors
 /// When the file cannot be opened.
 pub async fn writer(path: &Path) -> anyhow::Result<DatabaseConnection> {
-    connect(path, (1, WRITE_WAIT), WRITER).await
+    connect(path, (1, WRITE_WAIT, WRITER_STATEMENTS), WRITER).await
 }
 
 /// One connection that reads an existing file, also while a server has it.
@@ -216,7 +247,7 @@ pub async fn reader_beside_a_server(path: &Path) -> anyhow::Result<DatabaseConne
         bail!("there is no database at {}", path.display());
     }
     place::check_name(path)?;
-    connect(path, (1, READ_WAIT), &[("query_only", "ON")]).await
+    connect(path, (1, READ_WAIT, STATEMENTS), &[("query_only", "ON")]).await
 }
 
 /// One connection that copies an existing file, also while a server has it. It changes nothing in it; SQLite takes a copy for
@@ -229,7 +260,7 @@ pub async fn copier(path: &Path) -> anyhow::Result<DatabaseConnection> {
         bail!("there is no database at {}", path.display());
     }
     place::check_name(path)?;
-    connect(path, (1, READ_WAIT), &[]).await
+    connect(path, (1, READ_WAIT, STATEMENTS), &[]).await
 }
 
 /// The size of the database, in bytes.
@@ -266,7 +297,7 @@ pub async fn copy(db: &DatabaseConnection, to: &Path) -> anyhow::Result<()> {
 
 async fn connect(
     path: &Path,
-    size: (u32, Duration),
+    size: (u32, Duration, usize),
     pragmas: &'static [(&'static str, &'static str)],
 ) -> anyhow::Result<DatabaseConnection> {
     let opened = connection(path, size, pragmas).await;
@@ -275,7 +306,7 @@ async fn connect(
 
 async fn connection(
     path: &Path,
-    (connections, wait): (u32, Duration),
+    (connections, wait, statements): (u32, Duration, usize),
     pragmas: &'static [(&'static str, &'static str)],
 ) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new("sqlite://as-below?mode=rw");
@@ -287,7 +318,8 @@ async fn connection(
     options.test_before_acquire(false);
     let path = path.to_owned();
     options.map_sqlx_sqlite_opts(move |sqlite| {
-        let common = sqlite.filename(&path).pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
+        let common = sqlite.filename(&path).statement_cache_capacity(statements);
+        let common = common.pragma("foreign_keys", "ON").pragma("busy_timeout", BUSY_TIMEOUT);
         pragmas.iter().fold(common, |sqlite, (name, value)| sqlite.pragma(*name, *value))
     });
     Database::connect(options).await
