@@ -88,9 +88,13 @@ export class DemoPage {
 
   /** The number of the order. */
   async checkOut() {
+    // An order that is shown already may have to be paid, too.
+    const [before] = await this.page.locator('#order').allInnerTexts();
     await this.button('Check out').click();
+    const order = this.page.locator('#order', before && { hasNotText: before });
+    await order.waitFor();
     await this.button(/^Pay/).waitFor();
-    return (await this.page.locator('#order').innerText()).replace('Order ', '');
+    return (await order.innerText()).replace('Order ', '');
   }
 
   async pay(outcome) {
