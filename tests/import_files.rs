@@ -97,20 +97,23 @@ async fn a_quotation_mark_out_of_place_swallows_no_row() {
 async fn numbers_have_one_reading() {
     let place = shop().await;
     let before = exported(&place).await;
-    for number in
-        ["+5", "-5", "5.0", "1e3", "\"1,000\"", "1 000", "\u{ff15}", "\u{665}", "0x5", "\u{2212}5", "'+5", "'5"]
-    {
-        for mode in ["add", "set"] {
-            let text = format!("sku,stock\nMUG-BLUE,{number}\n");
-            let (code, told) = import(&place, "plus.csv", text, &["--mode", mode]).await;
-            assert!(code == 1 && told.contains("2,MUG-BLUE,refused,INVALID_QUANTITY,"), "{mode} {number}: {told}");
-            let (string, bare) = (json!(number.trim_matches('"')).to_string(), number.trim_matches('"'));
-            for number in [string.as_str(), bare] {
-                let row = format!("{{\"sku\":\"MUG-BLUE\",\"stock\":{number}}}\n");
-                let (code, told) = import(&place, "plus.jsonl", row, &["--mode", mode]).await;
-                let is_refused = told.contains("INVALID_QUANTITY") || told.contains("BAD_LINE");
-                assert!(code == 1 && is_refused, "{mode} {number}: {told}");
-            }
+    let numbers =
+        ["+5", "-5", "5.0", "1e3", "\"1,000\"", "1 000", "\u{ff15}", "\u{665}", "0x5", "\u{2212}5", "'+5", "'5"];
+    let csv: String = numbers.iter().map(|number| format!("MUG-BLUE,{number}\n")).collect();
+    let bare = || numbers.iter().map(|number| number.trim_matches('"'));
+    let json_numbers = bare().map(|number| json!(number).to_string()).chain(bare().map(str::to_owned));
+    let jsonl: String = json_numbers.map(|number| format!("{{\"sku\":\"MUG-BLUE\",\"stock\":{number}}}\n")).collect();
+    for mode in ["add", "set"] {
+        let (code, told) = import(&place, "plus.csv", format!("sku,stock\n{csv}"), &["--mode", mode]).await;
+        for (line, number) in (2..).zip(numbers) {
+            let refused = format!("\n{line},MUG-BLUE,refused,INVALID_QUANTITY,");
+            assert!(code == 1 && told.contains(&refused), "{mode} {number}: {told}");
+        }
+        let (code, told) = import(&place, "plus.jsonl", jsonl.as_str(), &["--mode", mode]).await;
+        for line in 1..=2 * numbers.len() {
+            let mut of_line = told.lines().filter(|told| told.starts_with(&format!("{{\"line\":{line},")));
+            let is_refused = |told: &str| told.contains("\"INVALID_QUANTITY\"") || told.contains("\"BAD_LINE\"");
+            assert!(code == 1 && of_line.next().is_some_and(is_refused), "{mode} {line}: {told}");
         }
     }
     assert_eq!(exported(&place).await, before);

@@ -231,7 +231,7 @@ impl Shop {
 
     /// An empty shop.
     pub async fn open_as(wanted: Wanted) -> Self {
-        let place = Arc::new(Place::new().await);
+        let place = Arc::new(Place::with_tables().await);
         let url = place.url.clone();
         Self::open_at(place, &url, wanted).await
     }
@@ -246,7 +246,7 @@ impl Shop {
         if !is_postgres() {
             return None;
         }
-        let place = Place::new().await;
+        let place = Place::with_tables().await;
         let proxy = Proxy::before(&place.url).await;
         let shop = Self::open_by(place, &proxy.url).await;
         Some((proxy, shop))

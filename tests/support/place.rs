@@ -2,9 +2,14 @@
 //! `TEST_DATABASE_URL`, the address of a PostgreSQL whose role may make databases and roles, the database is one of those.
 
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use onhand::database::{migrate, open};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use tempfile::TempDir;
+
+/// What the names of databases begin with that others are copied from.
+const TEMPLATE: &str = "onhand_tables";
 
 /// A folder and a database.
 pub struct Place {
@@ -22,10 +27,26 @@ impl Place {
             let url = format!("sqlite://{}/shop.db", files.path().display());
             return Self { files, url, server: None };
         };
-        let name = format!("onhand_test_{}", uuid::Uuid::new_v4().simple());
+        let name = new_name();
         command(&server, &format!("CREATE DATABASE {name}")).await;
         let url = in_database(&server, &name);
         Self { files, url, server: Some(server) }
+    }
+
+    /// A new one. On PostgreSQL its database has all tables already: it is copied, which is much quicker than making them.
+    #[allow(dead_code, reason = "benchmarks begin with an empty one")]
+    pub async fn with_tables() -> Self {
+        let Some(server) = server() else { return Self::new().await };
+        let name = new_name();
+        let (db, template) = (connect(&server).await, template());
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        if db.execute_unprepared(&copy).await.is_err() {
+            make_template(&db, &server, &template).await.expect("a database to copy");
+            db.execute_unprepared(&copy).await.expect(&copy);
+        }
+        db.close().await.expect("a connection that ends");
+        let url = in_database(&server, &name);
+        Self { files: tempfile::tempdir().expect("a temporary folder"), url, server: Some(server) }
     }
 
     /// A folder beside a database that somebody else looks after.
@@ -76,10 +97,50 @@ fn in_database(server: &str, name: &str) -> String {
     if parameters.is_empty() { format!("{host}/{name}") } else { format!("{host}/{name}?{parameters}") }
 }
 
-async fn command(server: &str, text: &str) {
+fn new_name() -> String {
+    format!("onhand_test_{}", uuid::Uuid::new_v4().simple())
+}
+
+/// The name of the database that others are copied from: another one for each build of these tests.
+fn template() -> String {
+    let program = std::env::current_exe().and_then(|path| path.metadata()?.modified()).expect("this program");
+    let built = program.duration_since(UNIX_EPOCH).expect("a time").as_nanos();
+    format!("{TEMPLATE}_{built}")
+}
+
+/// Makes that database, unless another test has made it meanwhile; those of other builds go.
+async fn make_template(db: &DatabaseConnection, server: &str, template: &str) -> Result<(), DbErr> {
+    // The lock goes with its connection. There is only one.
+    db.execute_unprepared(&format!("SELECT pg_advisory_lock(hashtext('{TEMPLATE}'))")).await?;
+    let all = format!("SELECT datname FROM pg_database WHERE datname LIKE '{TEMPLATE}\\_%'");
+    let mut is_made = false;
+    for row in db.query_all_raw(sea_orm::Statement::from_string(db.get_database_backend(), all)).await? {
+        match row.try_get::<String>("", "datname")? {
+            name if name == template => is_made = true,
+            // Another test may be copying it: then it goes another time.
+            name => drop(db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}")).await),
+        }
+    }
+    if !is_made {
+        // It gets its name when all is in it.
+        let half = format!("{TEMPLATE}_half");
+        db.execute_unprepared(&format!("CREATE DATABASE {half}")).await?;
+        let databases = open(&in_database(server, &half)).await.expect("the database to copy");
+        migrate(&databases).await.expect("its tables");
+        databases.close().await;
+        db.execute_unprepared(&format!("ALTER DATABASE {half} RENAME TO {template}")).await?;
+    }
+    Ok(())
+}
+
+async fn connect(server: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(server);
     options.max_connections(1).sqlx_logging(false);
-    let db = Database::connect(options).await.expect("the server of TEST_DATABASE_URL");
+    Database::connect(options).await.expect("the server of TEST_DATABASE_URL")
+}
+
+async fn command(server: &str, text: &str) {
+    let db = connect(server).await;
     db.execute_unprepared(text).await.expect(text);
     db.close().await.expect("a connection that ends");
 }
