@@ -66,7 +66,7 @@ async fn to_stream(snapshot: Snapshot, what: Export, format: Format, device: Opt
 }
 
 async fn write(snapshot: &Snapshot, what: Export, format: Format, to: impl Write) -> anyhow::Result<()> {
-    let (products, transactions, _) = snapshot.counts().await?;
+    let (products, transactions) = snapshot.log_counts().await?;
     let bar = progress::rows(match what {
         Export::Products { .. } => products,
         Export::Log => transactions,

@@ -1,5 +1,6 @@
-//! `onhand verify`: checks the file of the database, then folds the whole log and compares it with every stock record and every
-//! order, in one snapshot, also while servers go on writing. It changes nothing.
+//! `onhand verify`: checks the file of the database, folds the whole log and compares it with every stock record, and compares
+//! every order with what belongs to it, also while servers go on writing. The three are done at the same time, each in one
+//! snapshot. It changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,16 @@ impl Report {
         let room = MAX_REPORTED - self.differences.len();
         self.unreported += differences.len().saturating_sub(room);
         self.differences.extend(differences.into_iter().take(room));
+    }
+
+    /// Adds what another part found.
+    fn join(&mut self, part: Self) {
+        let Self { products, transactions, orders, differences, unreported } = part;
+        self.products += products;
+        self.transactions += transactions;
+        self.orders += orders;
+        self.add(differences);
+        self.unreported += unreported;
     }
 }
 
@@ -78,34 +89,50 @@ fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Checks everything, with a progress bar if `progress` is wanted and standard error is a terminal.
+/// Checks everything, with a progress bar if `progress` is wanted and standard error is a terminal. It takes as
+/// many connections as there are [`database::VERIFIED_PARTS`].
 ///
 /// # Errors
 /// When the database does not answer, or has rows that this release cannot read.
 pub async fn verify(db: &DatabaseConnection, progress: bool) -> Result<Report, Error> {
+    let bar = if progress { progress::rows(0) } else { ProgressBar::hidden() };
+    let (faults, stocks, orders) =
+        tokio::join!(database::faults(db, MAX_REPORTED), fold_log(db, &bar), compare_orders(db, &bar));
+    bar.finish_and_clear();
     let mut report = Report::default();
-    report.add(database::faults(db, MAX_REPORTED).await?);
+    report.add(faults?);
     let is_sound = report.differences.is_empty();
-    match fold(db, progress, &mut report).await {
-        Err(error) if !is_sound => report.add(vec![format!("not everything could be read: {error}")]),
-        done => done?,
+    for part in [stocks, orders] {
+        match part {
+            Ok(part) => report.join(part),
+            Err(error) if !is_sound => report.add(vec![format!("not everything could be read: {error}")]),
+            Err(error) => return Err(error),
+        }
     }
     Ok(report)
 }
 
-/// Folds the log and compares.
-async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> Result<(), Error> {
+/// Folds the log of each product and compares it with its stock record and with what orders hold, in one snapshot.
+async fn fold_log(db: &DatabaseConnection, bar: &ProgressBar) -> Result<Report, Error> {
+    let (mut report, mut after) = (Report::default(), None);
     let snapshot = Snapshot::begin(db).await?;
-    let (stocks, rows, orders) = snapshot.counts().await?;
-    let bar = if progress { progress::rows(stocks + rows + orders) } else { ProgressBar::hidden() };
-    let mut after = None;
+    let (stocks, rows) = snapshot.log_counts().await?;
+    bar.inc_length(stocks + rows);
     loop {
         let page = snapshot.stocks(after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.product);
-        check_stocks(&snapshot, &page, report, &bar).await?;
+        check_stocks(&snapshot, &page, &mut report, bar).await?;
     }
-    let mut after = None;
+    Ok(report)
+}
+
+/// Compares each order with its payments, its shipments and its rows of the log, and what is counted of carts and orders with
+/// them, in one snapshot. Nothing here is compared with what the other one has read.
+async fn compare_orders(db: &DatabaseConnection, bar: &ProgressBar) -> Result<Report, Error> {
+    let (mut report, mut after) = (Report::default(), None);
+    let snapshot = Snapshot::begin(db).await?;
+    bar.inc_length(snapshot.order_count().await?);
     loop {
         let page = snapshot.orders(after).await?;
         let Some(last) = page.orders.last() else { break };
@@ -123,8 +150,7 @@ async fn fold(db: &DatabaseConnection, progress: bool, report: &mut Report) -> R
     }
     report.add(snapshot.demand_differences().await?);
     report.add(snapshot.missing().await?);
-    bar.finish_and_clear();
-    Ok(())
+    Ok(report)
 }
 
 async fn check_stocks(

@@ -29,5 +29,8 @@ pub use open::{
 pub use postgres::{Change, Changed, FeedConnection, News, Notifier, Poll, Postgres};
 pub use sqlite::{SqliteFile, corruption};
 
+/// Parts that a database is verified in at the same time; each has a connection.
+pub const VERIFIED_PARTS: u32 = 3;
+
 /// Maximum number of scans of one replica at the same time; each has a connection.
 pub const MAX_SCANS: u32 = 2;

@@ -70,14 +70,21 @@ impl Snapshot {
         Ok(Self(db.begin_with_config(isolation, access).await?))
     }
 
-    /// How many stock records, log rows and orders there are.
+    /// How many stock records and log rows there are.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn counts(&self) -> Result<(u64, u64, u64), Error> {
+    pub async fn log_counts(&self) -> Result<(u64, u64), Error> {
         let stocks = stock::Entity::find().count(&self.0).await?;
-        let rows = stock_transaction::Entity::find().count(&self.0).await?;
-        Ok((stocks, rows, order::Entity::find().count(&self.0).await?))
+        Ok((stocks, stock_transaction::Entity::find().count(&self.0).await?))
+    }
+
+    /// How many orders there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn order_count(&self) -> Result<u64, Error> {
+        Ok(order::Entity::find().count(&self.0).await?)
     }
 
     /// The next stock records, by product.

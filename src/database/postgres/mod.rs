@@ -29,8 +29,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::database::error::sql_state;
 
-use super::MAX_SCANS;
 use super::open::newer;
+use super::{MAX_SCANS, VERIFIED_PARTS};
 
 pub use bulk::Together;
 pub use demand::{merge_demand, recount_demand};
@@ -163,12 +163,12 @@ impl Postgres {
         self.connect(WRITER, 1, STATEMENT_TIMEOUT).await
     }
 
-    /// One connection for something that takes long.
+    /// Connections for something that takes long: as many as `verify` needs, made when they are needed.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub async fn long_reader(&self) -> anyhow::Result<DatabaseConnection> {
-        self.connect_when_ready("verify", 1, LONG_TIMEOUT).await
+        self.connect_when_ready("verify", VERIFIED_PARTS, LONG_TIMEOUT).await
     }
 
     /// One connection for filling an empty database.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
 
+use crate::database::VERIFIED_PARTS;
 use crate::database::error::sql_state;
 
 use place::{Lock, beside};
@@ -44,9 +45,9 @@ const CHECKPOINT_PAGES: &str = "2000";
 /// so that it is written over and not made anew. A reader that takes long lets it grow.
 const JOURNAL_SIZE: &str = "12582912";
 
-/// Most memory for pages that the writer has read or written, in KiB, as SQLite wants it. Nobody else writes, so they stay
-/// right from commit to commit.
-const WRITER_CACHE: &str = "-65536";
+/// Most memory for pages of a connection that writes, or that reads everything: 64 MB, in KiB, as SQLite wants it. Nobody else
+/// writes, so the writer's stay right from commit to commit.
+const LARGE_CACHE: &str = "-65536";
 
 /// Most statements that a connection which reads keeps prepared.
 const STATEMENTS: usize = 100;
@@ -61,7 +62,7 @@ const WRITER: &[(&str, &str)] = &[
     ("busy_timeout", WRITE_BUSY_TIMEOUT),
     ("wal_autocheckpoint", CHECKPOINT_PAGES),
     ("journal_size_limit", JOURNAL_SIZE),
-    ("cache_size", WRITER_CACHE),
+    ("cache_size", LARGE_CACHE),
     // What undoes one statement of many rows. Otherwise every page that it changes goes into a file of its own first, which
     // is made and removed with each transaction.
     ("temp_store", "MEMORY"),
@@ -238,7 +239,7 @@ pub async fn writer(path: &Path) -> anyhow::Result<DatabaseConnection> {
     connect(path, (1, WRITE_WAIT, WRITER_STATEMENTS), WRITER).await
 }
 
-/// One connection that reads an existing file, also while a server has it.
+/// Connections that read an existing file, also while a server has it: as many as `verify` needs, made when they are needed.
 ///
 /// # Errors
 /// When there is no such file.
@@ -247,7 +248,7 @@ pub async fn reader_beside_a_server(path: &Path) -> anyhow::Result<DatabaseConne
         bail!("there is no database at {}", path.display());
     }
     place::check_name(path)?;
-    connect(path, (1, READ_WAIT, STATEMENTS), &[("query_only", "ON")]).await
+    connect(path, (VERIFIED_PARTS, READ_WAIT, STATEMENTS), &[("query_only", "ON"), ("cache_size", LARGE_CACHE)]).await
 }
 
 /// One connection that copies an existing file, also while a server has it. It changes nothing in it; SQLite takes a copy for
