@@ -62,13 +62,18 @@ fn not_run(why: &str) {
     eprintln!("NOT RUN: {why}");
 }
 
+/// Whether this machine lets its users mount something, each in a namespace of its own.
+async fn may_mount(folder: &Path) -> bool {
+    let probe = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs"]).arg(folder).output().await;
+    probe.is_ok_and(|output| output.status.success())
+}
+
 /// A server in a mount namespace of its own, with its file on a small disk, and how that disk is reached from here.
 async fn on_a_small_disk(place: &mut Place) -> Option<(Process, PathBuf)> {
     let disk = place.folder().join("disk");
     fs::create_dir(&disk).expect("a folder");
     place.url = format!("sqlite://{}/shop.db", disk.display());
-    let probe = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs"]).arg(&disk).output().await;
-    if !probe.is_ok_and(|output| output.status.success()) {
+    if !may_mount(&disk).await {
         return None;
     }
     let script = r#"mount -t tmpfs -o size=6m tmpfs "$1" && shift && exec "$@""#;
@@ -151,6 +156,40 @@ async fn a_full_disk_is_a_certain_no_and_work_goes_on_when_there_is_space() {
     let log = server.log();
     assert!(server.stop("TERM").await.success());
     assert!(log.lock().expect("a log").contains("the database takes no changes"), "an operator is told");
+}
+
+/// A server may be given no place to write to but that of its file, and is not helped by being root.
+#[tokio::test]
+async fn nothing_that_is_written_needs_a_temporary_file() {
+    if is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    if !may_mount(place.folder()).await {
+        return not_run("read-only folders need a mount namespace");
+    }
+    let file = |name: &str, head: &str, row: fn(usize) -> String| {
+        let rows: String = (0..2_000).map(row).collect();
+        fs::write(place.folder().join(name), format!("{head}\n{rows}")).expect("a file");
+    };
+    file("new.csv", "sku,name,price_amount,price_currency,stock", |at| format!("S{at},A thing,100,EUR,5\n"));
+    file("set.csv", "sku,stock", |at| format!("S{at},7\n"));
+    let script = r#"exec 9<"$2" && mount --bind "$1" /mnt && shift 2
+        for folder in /tmp /var/tmp /usr/tmp; do if [ -d $folder ]; then mount -t tmpfs -o ro tmpfs $folder || exit 9; fi; done
+        cd /tmp && exec /proc/self/fd/9 "$@""#;
+    for (arguments, says) in [
+        (&["import", "/mnt/new.csv", "--mode", "create"][..], "2000 rows, 2000 created"),
+        (&["import", "/mnt/set.csv", "--mode", "set"], "2000 rows, 2000 set"),
+        (&["verify"], "no differences"),
+    ] {
+        let mut sealed = Command::new("unshare");
+        sealed.args(["-rm", "sh", "-c", script, "sh"]).arg(place.folder()).arg(command(&place).as_std().get_program());
+        sealed.args(arguments).env("DATABASE_URL", "sqlite:///mnt/shop.db");
+        let output = sealed.output().await.expect("unshare");
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(output.status.success() && told.contains(says), "{arguments:?}: {told}");
+    }
 }
 
 /// A file that may not grow any more: SQLite's I/O errors at statements and at commits.

@@ -66,7 +66,9 @@ async fn a_webhook_that_accepts_nothing_for_three_days_is_switched_off_until_it_
     shop.repeat_delivery(delivery["id"].as_str().expect("an id")).await;
     sold(&shop, &mug).await;
     let accepted = receiver.accepts(2).await;
-    assert_eq!(json!(accepted[0].id()), delivery["id"]);
+    // They are of different orders, so either may come first.
+    let again = accepted.iter().filter(|one| json!(one.id()) == delivery["id"]);
+    assert_eq!(again.count(), 1, "{delivery}");
     eventually("nothing fails", async || shop.read_webhook(&hook).await["status"] == "ENABLED").await;
     shop.close().await;
 }

@@ -274,6 +274,15 @@ impl Stock {
         Ok(())
     }
 
+    /// The version of this record for those who see so much of it, and when that came to be.
+    #[must_use]
+    pub const fn version_for(&self, sees: PublicStock) -> (i32, Time) {
+        match sees {
+            PublicStock::Exact => (self.version, self.updated_at),
+            PublicStock::Capped(_) => (self.public_version, self.public_changed_at),
+        }
+    }
+
     /// What the public sees of this record; equal when it sees no difference.
     #[must_use]
     pub fn shown(&self, public: PublicStock) -> (i32, i32, Availability, Option<Numbers>) {

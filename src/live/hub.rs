@@ -207,17 +207,17 @@ async fn announce(topics: Weak<Topics>, news: Arc<Notify>) -> Result<(), String>
                 orders.into_iter().for_each(Group::tell);
             }));
             if telling.len() >= most {
-                told(telling.next().await)?;
+                telling.next().await.map_or(Ok(()), told)?;
             }
         }
         while let Some(one) = telling.next().await {
-            told(Some(one))?;
+            told(one)?;
         }
     }
 }
 
-fn told(one: Option<Result<(), JoinError>>) -> Result<(), String> {
-    one.transpose().map(drop).map_err(|_| "telling subscribers panicked".to_owned())
+fn told(one: Result<(), JoinError>) -> Result<(), String> {
+    one.map_err(|_| "telling subscribers panicked".to_owned())
 }
 
 #[cfg(test)]

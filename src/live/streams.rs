@@ -42,7 +42,6 @@ pub fn stock_changes(
     sees: PublicStock,
     direct: Option<Direct<Stock>>,
 ) -> impl Stream<Item = Stock> + Send + use<> {
-    let version = move |stock: &Stock| if sees == PublicStock::Exact { stock.version } else { stock.public_version };
     let (key, reads) = (key(&products), hub.stock_reads());
     let mut watch = hub.watch_stocks(&products, sees);
     async_stream::stream! {
@@ -56,7 +55,7 @@ pub fn stock_changes(
             }
         }
         drop(known);
-        watch.begin(found.iter().map(|stock| (stock.product, version(stock))).collect());
+        watch.begin(found.iter().map(|stock| (stock.product, stock.version_for(sees).0)).collect());
         faults::reach(Point::SubscriptionYielding, key).await;
         for stock in found {
             yield stock;

@@ -45,9 +45,9 @@ const CHECKPOINT_PAGES: &str = "2000";
 /// so that it is written over and not made anew. A reader that takes long lets it grow.
 const JOURNAL_SIZE: &str = "12582912";
 
-/// Most memory for pages of a connection that writes, or that reads everything: 64 MB, in KiB, as SQLite wants it. Nobody else
-/// writes, so the writer's stay right from commit to commit.
-const LARGE_CACHE: &str = "-65536";
+/// Most memory for pages of the connection that writes: 64 MB, in KiB, as SQLite wants it. Nobody else writes, so they stay
+/// right from commit to commit.
+const WRITER_CACHE: &str = "-65536";
 
 /// Most statements that a connection which reads keeps prepared.
 const STATEMENTS: usize = 100;
@@ -62,7 +62,7 @@ const WRITER: &[(&str, &str)] = &[
     ("busy_timeout", WRITE_BUSY_TIMEOUT),
     ("wal_autocheckpoint", CHECKPOINT_PAGES),
     ("journal_size_limit", JOURNAL_SIZE),
-    ("cache_size", LARGE_CACHE),
+    ("cache_size", WRITER_CACHE),
     // What undoes one statement of many rows. Otherwise every page that it changes goes into a file of its own first, which
     // is made and removed with each transaction.
     ("temp_store", "MEMORY"),
@@ -248,7 +248,7 @@ pub async fn reader_beside_a_server(path: &Path) -> anyhow::Result<DatabaseConne
         bail!("there is no database at {}", path.display());
     }
     place::check_name(path)?;
-    connect(path, (VERIFIED_PARTS, READ_WAIT, STATEMENTS), &[("query_only", "ON"), ("cache_size", LARGE_CACHE)]).await
+    connect(path, (VERIFIED_PARTS, READ_WAIT, STATEMENTS), &[("query_only", "ON")]).await
 }
 
 /// One connection that copies an existing file, also while a server has it. It changes nothing in it; SQLite takes a copy for

@@ -8,7 +8,6 @@ use crate::graphql::product::{Product, product_of};
 use crate::graphql::scalars::DateTime;
 use crate::live;
 use domain::product::ProductRecord;
-use domain::stock::PublicStock;
 
 use super::types::Availability;
 
@@ -39,17 +38,11 @@ impl AvailabilityChange {
 
     /// The version of the stock record that this is about: `Stock.version`.
     async fn version(&self, context: &Context<'_>) -> i32 {
-        let stock = &self.0.stock;
-        if sees_all(context) { stock.version } else { stock.public_version }
+        self.0.stock.version_for(Viewer::of(context).sees()).0
     }
 
     /// When that version came to be. In the first message the availability may be older than that.
     async fn at(&self, context: &Context<'_>) -> DateTime {
-        let stock = &self.0.stock;
-        DateTime(if sees_all(context) { stock.updated_at } else { stock.public_changed_at })
+        DateTime(self.0.stock.version_for(Viewer::of(context).sees()).1)
     }
-}
-
-fn sees_all(context: &Context<'_>) -> bool {
-    Viewer::of(context).sees() == PublicStock::Exact
 }

@@ -68,12 +68,12 @@ impl Stock {
     /// archived or restored, so a greater version is a newer state. For those who see capped counts it rises when what they
     /// see changes.
     async fn version(&self, context: &Context<'_>) -> i32 {
-        if sees_all(context) { self.0.version } else { self.0.public_version }
+        self.0.version_for(Viewer::of(context).sees()).0
     }
 
     /// When it last changed.
     async fn updated_at(&self, context: &Context<'_>) -> DateTime {
-        DateTime(if sees_all(context) { self.0.updated_at } else { self.0.public_changed_at })
+        DateTime(self.0.version_for(Viewer::of(context).sees()).1)
     }
 
     /// The history of this product, newest first. Staff only. A page that is filtered by actions may have fewer rows than

@@ -73,6 +73,8 @@ export async function openProxy(server, { prefix = '', upgrade = 'pass', keeps =
     socket.on('close', () => passed.destroy());
   });
   listener.listen(0, '127.0.0.1');
+  // A test that fails before it closes its proxy does not keep the others from ending.
+  listener.unref();
   await once(listener, 'listening');
   proxy.url = `http://127.0.0.1:${listener.address().port}${prefix}`;
   /** Cuts every connection that is open. */
