@@ -99,17 +99,17 @@ async fn numbers_have_one_reading() {
     let before = exported(&place).await;
     let numbers =
         ["+5", "-5", "5.0", "1e3", "\"1,000\"", "1 000", "\u{ff15}", "\u{665}", "0x5", "\u{2212}5", "'+5", "'5"];
-    let csv: String = numbers.iter().map(|number| format!("MUG-BLUE,{number}\n")).collect();
+    let csv = numbers.map(|number| format!("MUG-BLUE,{number}\n")).concat();
     let bare = || numbers.iter().map(|number| number.trim_matches('"'));
     let json_numbers = bare().map(|number| json!(number).to_string()).chain(bare().map(str::to_owned));
-    let jsonl: String = json_numbers.map(|number| format!("{{\"sku\":\"MUG-BLUE\",\"stock\":{number}}}\n")).collect();
+    let jsonl: Vec<_> = json_numbers.map(|number| format!("{{\"sku\":\"MUG-BLUE\",\"stock\":{number}}}\n")).collect();
     for mode in ["add", "set"] {
         let (code, told) = import(&place, "plus.csv", format!("sku,stock\n{csv}"), &["--mode", mode]).await;
         for (line, number) in (2..).zip(numbers) {
             let refused = format!("\n{line},MUG-BLUE,refused,INVALID_QUANTITY,");
             assert!(code == 1 && told.contains(&refused), "{mode} {number}: {told}");
         }
-        let (code, told) = import(&place, "plus.jsonl", jsonl.as_str(), &["--mode", mode]).await;
+        let (code, told) = import(&place, "plus.jsonl", jsonl.concat(), &["--mode", mode]).await;
         for line in 1..=2 * numbers.len() {
             let mut of_line = told.lines().filter(|told| told.starts_with(&format!("{{\"line\":{line},")));
             let is_refused = |told: &str| told.contains("\"INVALID_QUANTITY\"") || told.contains("\"BAD_LINE\"");
